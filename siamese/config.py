@@ -1,0 +1,220 @@
+"""Everything that travels with the weights, as small frozen dataclasses of scalars.
+
+`config.json` in a model folder is one `ModelFolderConfig`. Reading is strict: an unknown or missing key, a wrong type or a
+value out of range is a `ValueError` that names the key, the value and what is allowed, so that weights never load under
+settings they were not trained with.
+"""
+
+import dataclasses
+import json
+import math
+import typing
+from dataclasses import dataclass, field
+from typing import Any
+
+FORMAT_VERSION = 1
+
+PREPROCESS_MODES = ("ink",)
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Which encoder, and the shapes it takes and gives."""
+
+    name: str = "compact"  # key of siamese.model.ENCODERS
+    embedding_dim: int = 128  # D, 1..4096
+    image_size: int = 28  # H = W of the canonical image in pixels, 8..512
+    channels: int = 1  # 1 grey, 3 colour
+
+    def __post_init__(self) -> None:
+        _check_range("encoder.embedding_dim", self.embedding_dim, 1, 4096)
+        _check_range("encoder.image_size", self.image_size, 8, 512)
+        _check_choice("encoder.channels", self.channels, (1, 3))
+
+
+@dataclass(frozen=True)
+class PreprocessConfig:
+    """How any image becomes the canonical image that the encoder sees (see siamese.preprocess)."""
+
+    mode: str = "ink"  # "ink": find the drawing, scale it into the box, centre it by mass, as MNIST was made
+    box_fraction: float = 20 / 28  # longer side of the ink's bounding box as a share of the image side, 0.1..1
+
+    def __post_init__(self) -> None:
+        _check_choice("preprocess.mode", self.mode, PREPROCESS_MODES)
+        _check_range("preprocess.box_fraction", self.box_fraction, 0.1, 1.0)
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """The training objective; not needed for prediction, kept so that a folder says how it came about."""
+
+    name: str = "bce"  # key of siamese.losses.LOSSES
+    margin: float = 0.5  # triplet only: how much nearer the positive must be than the negative, in distance, 0..100
+
+    def __post_init__(self) -> None:
+        _check_range("loss.margin", self.margin, 0.0, 100.0)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Distance -> probability that two images are the same, fitted on validation pairs (see siamese.calibration).
+
+    The log-odds of "same" are `slope * (threshold - distance)`, with one slope on each side of the threshold.
+    """
+
+    threshold: float = 1.0  # distance at which probability_same is 0.5, > 0
+    same_slope: float = 1.0  # log-odds per unit of distance below the threshold, > 0
+    different_slope: float = 1.0  # the same above the threshold, > 0
+
+    def __post_init__(self) -> None:
+        for name in ("threshold", "same_slope", "different_slope"):
+            value = getattr(self, name)
+            if not value > 0:
+                raise ValueError(f"calibration.{name} is {value}, allowed: above 0")
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """What the model was fitted, chosen and measured on."""
+
+    dataset: str = ""  # name in siamese.data.DATASETS, or the folder given
+    classes: int = 0
+    training_images: int = 0
+    validation_images: int = 0
+    test_images: int = 0
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """How the weights came about: enough to repeat it."""
+
+    command: str = ""
+    commit: str = ""  # of this repository; empty when unknown
+    seed: int = 0
+    epochs: int = 0
+    best_epoch: int = 0  # 1-based: the epoch whose weights were kept
+    batch_size: int = 0  # images per step
+    learning_rate: float = 0.0  # peak
+    weight_decay: float = 0.0
+    augment: bool = True
+    precision: str = ""  # of the encoder's arithmetic in training: "float32" or "bfloat16"
+    parameters: int = 0
+    device: str = ""
+    seconds: float = 0.0  # wall-clock time spent in the epochs, validation included
+    torch_version: str = ""
+    date: str = ""  # ISO 8601, UTC
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One line of the training log: validation measured over all its pairs."""
+
+    epoch: int  # 1-based
+    loss: float  # mean over the steps of the epoch
+    balanced_accuracy: float  # percent, at the best threshold for this epoch
+    equal_error_rate: float  # percent
+    roc_auc: float  # 0..1
+    seconds: float  # wall-clock, since the start of training
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Measured once, over all pairs of the test images, at the threshold from validation. Percentages run 0..100."""
+
+    same_pairs: int = 0
+    different_pairs: int = 0
+    balanced_accuracy: float = 0.0  # percent: (share of same pairs accepted + share of different pairs rejected) / 2
+    balanced_accuracy_low: float = 0.0  # percent: lower end of the 95% interval, bootstrap over images
+    balanced_accuracy_high: float = 0.0  # percent: upper end
+    false_accept_rate: float = 0.0  # percent of different pairs called same
+    false_reject_rate: float = 0.0  # percent of same pairs called different
+    equal_error_rate: float = 0.0  # percent
+    roc_auc: float = 0.0  # 0..1
+    tar_at_far_1: float = 0.0  # percent of same pairs accepted where 1% of different pairs are
+    tar_at_far_01: float = 0.0  # percent of same pairs accepted where 0.1% of different pairs are
+    calibration_error: float = 0.0  # percent: ECE over 15 equal-mass bins of balanced pairs
+
+
+@dataclass(frozen=True)
+class ModelFolderConfig:
+    """The whole of `config.json`."""
+
+    format_version: int = FORMAT_VERSION
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    preprocess: PreprocessConfig = field(default_factory=PreprocessConfig)
+    calibration: Calibration = field(default_factory=Calibration)
+    loss: LossConfig = field(default_factory=LossConfig)
+    data: DataRecord = field(default_factory=DataRecord)
+    training: TrainingRecord = field(default_factory=TrainingRecord)
+    metrics: Metrics = field(default_factory=Metrics)
+    history: tuple[EpochRecord, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.format_version != FORMAT_VERSION:
+            raise ValueError(
+                f"config.json has format_version {self.format_version}, this version of siamese reads {FORMAT_VERSION}: "
+                "update siamese to use this model"
+            )
+
+    def to_json(self) -> str:
+        """Text of `config.json`; `from_json` gives back an equal config."""
+        return json.dumps(dataclasses.asdict(self), indent=2, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelFolderConfig":
+        """Parse strictly. Raises ValueError naming the key for anything unknown, missing, mistyped or out of range."""
+        try:
+            raw = json.loads(text)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise ValueError(f"config.json is not valid JSON: {error}") from error
+        # A newer format may have keys that this version does not know: say so before complaining about the keys.
+        version = raw.get("format_version") if isinstance(raw, dict) else None
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise ValueError(
+                f"config.json has format_version {version}, this version of siamese reads {FORMAT_VERSION}: "
+                "update siamese to use this model"
+            )
+        return from_dict(cls, raw, "config.json")
+
+
+def from_dict(cls: type, raw: Any, where: str) -> Any:
+    """Build dataclass `cls` from parsed JSON, strictly; `where` names the place for error messages."""
+    if not isinstance(raw, dict):
+        raise ValueError(f"{where} must be an object, not {type(raw).__name__}")
+    known = typing.get_type_hints(cls)
+    unknown = sorted(set(raw) - set(known))
+    missing = sorted(set(known) - set(raw))
+    if unknown:
+        raise ValueError(f"{where} has unknown keys {_shorten(unknown)}, allowed: {', '.join(known)}")
+    if missing:
+        raise ValueError(f"{where} lacks the keys {', '.join(missing)}")
+    return cls(**{name: _parse(kind, raw[name], f"{where}: {name}") for name, kind in known.items()})
+
+
+def _parse(kind: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        return from_dict(kind, value, where)
+    if typing.get_origin(kind) is tuple and type(value) is list:
+        item = typing.get_args(kind)[0]
+        return tuple(_parse(item, entry, f"{where}[{index}]") for index, entry in enumerate(value))
+    if kind is float and type(value) in (int, float) and math.isfinite(value):
+        return float(value)
+    if kind is not float and type(value) is kind:  # type(), since bool is a subclass of int
+        return value
+    names = {float: "a finite number", int: "a whole number", str: "text", bool: "true or false"}
+    raise ValueError(f"{where} is {_shorten(value)}, allowed: {names.get(kind, 'a list')}")
+
+
+def _check_range(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name} is {value}, allowed: {low} to {high}")
+
+
+def _check_choice(name: str, value: Any, choices: typing.Iterable[Any]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} is {_shorten(value)}, allowed: {', '.join(str(choice) for choice in choices)}")
+
+
+def _shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else text[:97] + "..."
