@@ -1,0 +1,147 @@
+"""Datasets, splits, batches and augmentation.
+
+A dataset is one function `(data_dir) -> (training, test)` and one line in DATASETS. Images are canonical (the output of
+siamese.preprocess) and stay in memory as uint8.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch import Tensor
+
+from siamese.config import EncoderConfig, PreprocessConfig
+from siamese.preprocess import canonical_images
+
+SAMPLE_FILE = Path(__file__).with_name("mnist_sample.npz")
+
+
+class DatasetNotAvailable(ValueError):
+    """The data is not on disk and cannot be downloaded."""
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images with their classes."""
+
+    images: np.ndarray  # uint8 (N, H, W) or (N, H, W, 3)
+    labels: np.ndarray  # int64 (N,), 0 <= label < number of classes
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> "LabelledImages":
+        """The images at these indices, in that order."""
+        return LabelledImages(self.images[indices], self.labels[indices])
+
+
+def load_mnist(data_dir: str | Path) -> tuple[LabelledImages, LabelledImages]:
+    """MNIST's 60,000 training and 10,000 test digits under `data_dir`, downloaded only where they are not there yet."""
+    try:
+        parts = [torchvision.datasets.MNIST(data_dir, train=train, download=True) for train in (True, False)]
+    except (RuntimeError, OSError) as error:
+        raise DatasetNotAvailable(
+            f"MNIST is not in {str(data_dir)!r} and cannot be downloaded: point --data-dir at a folder that holds "
+            "MNIST/raw, or try --dataset mnist-sample, which needs no download"
+        ) from error
+    training, test = (LabelledImages(part.data.numpy(), part.targets.numpy()) for part in parts)
+    return training, test
+
+
+def load_mnist_sample(data_dir: str | Path | None = None) -> tuple[LabelledImages, LabelledImages]:
+    """2,000 training and 1,000 test digits of MNIST, equally many of each, that ship with this package."""
+    with np.load(SAMPLE_FILE, allow_pickle=False) as arrays:
+        return (
+            LabelledImages(arrays["training_images"], arrays["training_labels"].astype(np.int64)),
+            LabelledImages(arrays["test_images"], arrays["test_labels"].astype(np.int64)),
+        )
+
+
+DATASETS: dict[str, Callable[[str | Path], tuple[LabelledImages, LabelledImages]]] = {
+    "mnist": load_mnist,
+    "mnist-sample": load_mnist_sample,
+}
+
+
+def load_dataset(
+    name: str, data_dir: str | Path, preprocess: PreprocessConfig, encoder: EncoderConfig
+) -> tuple[LabelledImages, LabelledImages]:
+    """Training and test images of the dataset `name`, made canonical.
+
+    Raises ValueError with the choices, or DatasetNotAvailable with what to do.
+    """
+    if name not in DATASETS:
+        raise ValueError(f"unknown dataset {name!r}, available: {', '.join(DATASETS)}")
+    return tuple(
+        LabelledImages(canonical_images(part.images, preprocess, encoder.image_size, encoder.channels), part.labels)
+        for part in DATASETS[name](data_dir)
+    )
+
+
+def load_sample_digits() -> tuple[np.ndarray, np.ndarray]:
+    """The 1,000 test digits of the bundled sample: uint8 (1000, 28, 28), light on black, and int64 (1000,)."""
+    _, test = load_mnist_sample()
+    return test.images, test.labels
+
+
+def split_validation(data: LabelledImages, share: float, seed: int) -> tuple[LabelledImages, LabelledImages]:
+    """Cut `share` (0..1) of each class off for validation by a seeded draw: (training, validation), disjoint."""
+    generator = np.random.default_rng(seed)
+    is_validation = np.zeros(len(data), dtype=bool)
+    for label in np.unique(data.labels):
+        members = np.flatnonzero(data.labels == label)
+        is_validation[generator.permutation(members)[: round(share * len(members))]] = True
+    return data.take(np.flatnonzero(~is_validation)), data.take(np.flatnonzero(is_validation))
+
+
+def epoch_batches(count: int, batch_size: int, seed: int, epoch: int) -> Iterator[Tensor]:
+    """Indices of each batch of one epoch, in an order that depends on `seed` and `epoch` alone; the remainder is left out.
+
+    Raises nothing: where there are fewer images than `batch_size`, the epoch is one batch of all.
+    """
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(derived_seed(seed, epoch)))
+    for start in range(0, max(count - batch_size, 0) + 1, batch_size):
+        yield order[start : start + batch_size]
+
+
+def derived_seed(*parts: int) -> int:
+    """One 63-bit seed from several numbers, so that the randomness of a step depends on its place alone, not on history."""
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
+
+
+def augment(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Randomly rotate, scale, shear, shift, bend and thicken or thin each image: float (B, C, H, W) in 0..1 -> the same.
+
+    Never flips: a mirrored digit is another sign. Drawn from `generator`, on its device.
+    """
+    count, _, height, width = images.shape
+    device = images.device
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return torch.empty(shape or (count,), device=device).uniform_(low, high, generator=generator)
+
+    angle = uniform(-0.26, 0.26)  # radians, 15 degrees
+    shear = uniform(-0.25, 0.25)
+    scale_x, scale_y = uniform(0.8, 1.2), uniform(0.8, 1.2)
+    shift_x, shift_y = uniform(-0.14, 0.14), uniform(-0.14, 0.14)  # of half the side: 2 px of 28
+    cosine, sine = angle.cos(), angle.sin()
+    matrix = torch.stack(
+        [
+            torch.stack([cosine * scale_x, (shear * cosine - sine) * scale_y, shift_x], dim=1),
+            torch.stack([sine * scale_x, (shear * sine + cosine) * scale_y, shift_y], dim=1),
+        ],
+        dim=1,
+    )  # (B, 2, 3)
+    grid = F.affine_grid(matrix, (count, 1, height, width), align_corners=False)  # (B, H, W, 2)
+    # Elastic distortion (Simard et al. 2003): a smooth random field, here a coarse one interpolated up.
+    coarse = uniform(-0.09, 0.09, count, 2, 5, 5)
+    grid = grid + F.interpolate(coarse, (height, width), mode="bicubic", align_corners=True).movedim(1, 3)
+    images = F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    # Stroke thickness: blend towards the 3x3 maximum (thicker) or minimum (thinner).
+    amount = uniform(-0.5, 0.7)[:, None, None, None]
+    extreme = F.max_pool2d(images * amount.sign(), 3, stride=1, padding=1) * amount.sign()
+    return images.lerp(extreme, amount.abs())
