@@ -1,0 +1,92 @@
+"""Verifier: two images in, one verdict out."""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import torch
+
+from siamese.calibration import probability_same
+from siamese.checkpoint import load_model, locate_model
+from siamese.config import ModelFolderConfig
+from siamese.devices import choose_device
+from siamese.distances import paired_distance
+from siamese.model import SiameseNetwork, embed_all
+from siamese.preprocess import canonical_image, load_image, to_tensor
+
+Image = str | os.PathLike | PIL.Image.Image | np.ndarray
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer for one pair. `is_same`, `probability_same >= 0.5` and `distance <= threshold` always say the same."""
+
+    is_same: bool
+    probability_same: float  # 0..1, calibrated
+    confidence: float  # 0.5..1: probability of what is_same says
+    distance: float  # Euclidean, between the two embeddings, >= 0
+    threshold: float  # the largest distance called same
+
+    def to_dict(self) -> dict[str, bool | float]:
+        """The five fields as plain Python values, in order."""
+        return dataclasses.asdict(self)
+
+
+class Verifier:
+    """A trained network with its preprocessing and calibration: the one object that programs and the demo use.
+
+    Safe to call from several threads; holds no state between calls.
+    """
+
+    def __init__(self, network: SiameseNetwork, config: ModelFolderConfig, name: str, device: torch.device) -> None:
+        self.network = network.to(device)
+        self.config = config
+        self.name = name
+        self.device = device
+
+    @classmethod
+    def from_pretrained(
+        cls, source: str | Path | None = None, revision: str | None = None, device: str | None = None
+    ) -> "Verifier":
+        """Load a model folder, a Hub repository ("user/name", optionally at `revision`), or the bundled weights (None).
+
+        `device`: "cpu" (default), "cuda", "mps" or "auto". Raises ValueError that says what is wrong with any of them.
+        """
+        chosen = choose_device(device or "cpu")
+        folder, name = locate_model(source, revision)
+        network, config = load_model(folder)
+        return cls(network, config, name, chosen)
+
+    def canonical(self, image: Image) -> np.ndarray:
+        """What the network sees of an image: uint8 (H, W), or (H, W, 3) for a colour model.
+
+        Raises ValueError for anything that is no usable image, BlankImageError (a ValueError) where nothing is drawn.
+        """
+        encoder = self.config.encoder
+        return canonical_image(load_image(image), self.config.preprocess, encoder.image_size, encoder.channels)
+
+    def embed(self, images: Sequence[Image]) -> np.ndarray:
+        """Embeddings of N images: float32 (N, D). Euclidean distance between two rows is what `verify` compares."""
+        if not len(images):
+            return np.empty((0, self.config.encoder.embedding_dim), np.float32)
+        canonical = np.stack([self.canonical(image) for image in images])
+        return embed_all(self.network, to_tensor(canonical)).numpy()
+
+    def verify(self, image_a: Image, image_b: Image, threshold: float | None = None) -> Verdict:
+        """Whether two images show the same class.
+
+        Each image is a path, a PIL image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4). `threshold` (above 0) replaces
+        the calibrated one; the probability follows. Raises ValueError like `canonical`.
+        """
+        threshold = self.config.calibration.threshold if threshold is None else float(threshold)
+        if not 0 < threshold < float("inf"):
+            raise ValueError(f"threshold is {threshold}, allowed: a distance above 0")
+        # Each image by itself: in a batch, rounding may depend on the place in it, and verify(a, b) must equal verify(b, a).
+        a, b = (embed_all(self.network, to_tensor(self.canonical(image)[None])) for image in (image_a, image_b))
+        distance = paired_distance(a, b).item()
+        probability = float(probability_same(distance, self.config.calibration, threshold))
+        return Verdict(distance <= threshold, probability, max(probability, 1 - probability), distance, threshold)

@@ -1,0 +1,324 @@
+"""Train a siamese network on labelled images and write a model folder: weights, config, card and plots."""
+
+import argparse
+import dataclasses
+import datetime
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from siamese.calibration import fit_calibration, measure
+from siamese.card import write_model_folder
+from siamese.checkpoint import RESUME_FILE, load_resume_state, save_resume_state
+from siamese.config import (
+    DataRecord,
+    EncoderConfig,
+    EpochRecord,
+    LossConfig,
+    ModelFolderConfig,
+    PreprocessConfig,
+    TrainingRecord,
+)
+from siamese.data import DATASETS, augment, derived_seed, epoch_batches, load_dataset, split_validation
+from siamese.devices import choose_device, describe_device, has_fast_bfloat16
+from siamese.losses import LOSSES, build_loss
+from siamese.metrics import balanced_accuracy_interval, pair_distances
+from siamese.model import ENCODERS, SiameseNetwork, embed_all, encoder_class
+from siamese.preprocess import to_tensor
+
+# What decides the result, and so must not change between an interrupted training and its continuation.
+FIXED_ON_RESUME = (
+    "dataset", "encoder", "embedding_dim", "loss", "margin", "epochs", "batch_size", "lr", "weight_decay",
+    "validation_share", "augment", "seed",
+)  # fmt: skip
+
+
+class Interrupted(Exception):
+    """The user asked to stop, and what is needed to continue is on disk."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line of training; every flag states its unit and default."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="A first try without any download: python train.py --dataset mnist-sample --output runs/first ; then "
+        "python -m siamese compare A.png B.png --model runs/first",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--dataset", default="mnist", help=f"what to train on: {', '.join(DATASETS)}")
+    add("--data-dir", default="data", help="folder of datasets; one that is there (DIR/MNIST/raw/...) is not downloaded")
+    add("--encoder", default="compact", help=f"network: {', '.join(ENCODERS)} (seed is the reference network)")
+    add("--embedding-dim", type=int, help="numbers per embedding, 1..4096; the encoder's own width if not given")
+    add("--loss", default="bce", help=f"objective: {', '.join(LOSSES)} (bce is cross-entropy over all pairs of a batch)")
+    add("--margin", type=float, default=LossConfig.margin, help="triplet loss: margin, in units of distance")
+    add("--epochs", type=int, default=12, help="passes over the training images")
+    add("--batch-size", type=int, default=256, help="images per step; the loss sees all their pairs")
+    add("--lr", type=float, default=3e-3, help="peak learning rate of AdamW")
+    add("--weight-decay", type=float, default=0.05, help="weight decay of AdamW")
+    add("--validation-share", type=float, default=0.1, help="share of each training class held out for validation, 0..0.5")
+    add("--augment", action=argparse.BooleanOptionalAction, default=True, help="distort training images at random")
+    add("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="auto takes a GPU where there is one")
+    add("--seed", type=int, default=0, help="of the split, the weights, the batches and the augmentation")
+    add("--output", help="folder to write, runs/DATASET-ENCODER-LOSS if not given")
+    add("--resume", action="store_true", help="continue the interrupted training in --output, under its own settings")
+    add("--overwrite", action="store_true", help="start again where --output holds an interrupted training")
+    return parser
+
+
+def parse_arguments(argv: list[str] | None) -> tuple[argparse.Namespace, dict]:
+    """The arguments with defaults filled in, and those that the user gave."""
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    unset = object()
+    given = vars(parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(vars(arguments), unset))))
+    default_output = f"runs/{Path(arguments.dataset).name}-{arguments.encoder}-{arguments.loss}"
+    arguments.output = Path(arguments.output or default_output)
+    return arguments, {name: value for name, value in given.items() if value is not unset}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Train as the command line says.
+
+    Returns the exit code: 0 with a complete model folder, 2 for a mistake in the input, 130 when interrupted.
+    """
+    arguments, given = parse_arguments(argv)
+    command = shlex.join(["python", "train.py", *(sys.argv[1:] if argv is None else argv)])
+    resume = shlex.join(["python", "train.py", "--resume", "--output", str(arguments.output)])
+    try:
+        train(arguments, given, command)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except (Interrupted, KeyboardInterrupt) as notice:
+        saved = (arguments.output / RESUME_FILE).exists()
+        how = f"Continue with: {resume}" if saved else "Nothing was saved yet: start again"
+        print(f"\n{notice or 'Interrupted.'} {how}", file=sys.stderr)
+        return 130
+    return 0
+
+
+def train(arguments: argparse.Namespace, given: dict, command: str) -> None:
+    """Fit, keep the best epoch, calibrate on validation, evaluate once on the test images, write the folder."""
+    state = starting_state(arguments, given, command)
+    check_arguments(arguments)
+    device = choose_device(arguments.device)
+    precision = torch.bfloat16 if has_fast_bfloat16(device) else torch.float32
+    torch.manual_seed(arguments.seed)  # the initial weights; all later randomness has generators of its own
+
+    # Data: canonical images, resident on the device as uint8.
+    encoder = EncoderConfig(arguments.encoder, arguments.embedding_dim or encoder_class(arguments.encoder).default_dim)
+    preprocess = PreprocessConfig()
+    everything, test = load_dataset(arguments.dataset, arguments.data_dir, preprocess, encoder)
+    training, validation = split_validation(everything, arguments.validation_share, arguments.seed)
+    images, labels = torch.from_numpy(training.images).to(device), torch.from_numpy(training.labels).to(device)
+
+    # Model, loss, optimiser.
+    network = SiameseNetwork(encoder).to(device, memory_format=torch.channels_last)
+    loss_config = LossConfig(arguments.loss, arguments.margin)
+    loss_function = build_loss(loss_config, network.unit_length).to(device)
+    trainable = [*network.parameters(), *loss_function.parameters()]
+    optimizer = torch.optim.AdamW(trainable, weight_decay=arguments.weight_decay)
+    steps_per_epoch = sum(1 for _ in epoch_batches(len(training), arguments.batch_size, arguments.seed, 0))
+    total_steps = steps_per_epoch * arguments.epochs
+    print(
+        f"{arguments.dataset}: {len(training):,} training, {len(validation):,} validation and {len(test):,} test images\n"
+        f"{arguments.encoder} encoder with {count_parameters(network):,} parameters, {arguments.loss} loss, "
+        f"{describe_device(device)}, {str(precision).removeprefix('torch.')}"
+    )
+    if state["step"]:
+        network.load_state_dict(state["network"])
+        loss_function.load_state_dict(state["loss"])
+        optimizer.load_state_dict(state["optimizer"])
+        print(f"continuing after step {state['step']:,} of {total_steps:,}")
+
+    def save_state() -> None:
+        state.update(network=network.state_dict(), loss=loss_function.state_dict(), optimizer=optimizer.state_dict())
+        save_resume_state(arguments.output, state)
+
+    with StopRequest() as stop:
+        for epoch in range(state["step"] // steps_per_epoch, arguments.epochs):
+            started = time.perf_counter()
+            network.train()
+            done = state["step"] - epoch * steps_per_epoch  # steps of this epoch that an interrupted run has made
+            batches = list(epoch_batches(len(training), arguments.batch_size, arguments.seed, epoch))[done:]
+            loss_sum = torch.tensor(state["loss_sum"], device=device)  # stays on the device: reading it would wait for it
+            for batch in tqdm(batches, f"epoch {epoch + 1}/{arguments.epochs}", steps_per_epoch, False, initial=done):
+                generator = torch.Generator(device).manual_seed(derived_seed(arguments.seed, 1, state["step"]))
+                x = to_tensor(images[batch.to(device)])  # (B, C, H, W)
+                x = augment(x, generator) if arguments.augment else x
+                for group in optimizer.param_groups:
+                    group["lr"] = arguments.lr * schedule(state["step"] / total_steps)
+                with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+                    embeddings = network(x.contiguous(memory_format=torch.channels_last))  # (B, D)
+                loss = loss_function(embeddings, labels[batch.to(device)])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                loss_sum += loss.detach()
+                state["step"] += 1
+                if stop.requested:
+                    break
+            state["loss_sum"], state["seconds"] = loss_sum.item(), state["seconds"] + time.perf_counter() - started
+            if state["step"] < (epoch + 1) * steps_per_epoch:
+                save_state()
+                raise Interrupted(f"Stopped after step {state['step']:,} of {total_steps:,}; nothing is lost.")
+
+            pairs = pair_distances(embed_all(network, to_tensor(validation.images)), torch.from_numpy(validation.labels))
+            _, accuracy = pairs.best_threshold()
+            record = EpochRecord(
+                epoch=epoch + 1,
+                loss=state["loss_sum"] / steps_per_epoch,
+                balanced_accuracy=100 * accuracy,
+                equal_error_rate=100 * pairs.equal_error_rate(),
+                roc_auc=pairs.roc_auc(),
+                seconds=state["seconds"],
+            )
+            is_best = all(accuracy * 100 >= earlier["balanced_accuracy"] for earlier in state["history"])
+            state["history"].append(dataclasses.asdict(record))
+            if is_best:
+                state["best_epoch"] = epoch + 1
+                state["best"] = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+            state["loss_sum"] = 0.0
+            print(
+                f"epoch {record.epoch}/{arguments.epochs}  loss {record.loss:.4f}  validation: balanced accuracy "
+                f"{record.balanced_accuracy:.2f}%  EER {record.equal_error_rate:.2f}%  AUC {record.roc_auc:.5f}  "
+                f"({record.seconds:.0f} s{', best so far' if is_best else ''})"
+            )
+            save_state()
+            if stop.requested and epoch + 1 < arguments.epochs:
+                raise Interrupted(f"Stopped after epoch {epoch + 1} of {arguments.epochs}; nothing is lost.")
+
+        network.load_state_dict(state["best"])
+        print("evaluating on the test images")
+        calibration = fit_calibration(
+            pair_distances(embed_all(network, to_tensor(validation.images)), torch.from_numpy(validation.labels))
+        )
+        embeddings, test_labels = embed_all(network, to_tensor(test.images)), torch.from_numpy(test.labels)
+        pairs = pair_distances(embeddings, test_labels)
+        config = ModelFolderConfig(
+            encoder=encoder,
+            preprocess=preprocess,
+            calibration=calibration,
+            loss=loss_config,
+            data=DataRecord(
+                arguments.dataset, len(set(everything.labels.tolist())), len(training), len(validation), len(test)
+            ),
+            training=TrainingRecord(
+                command=state["command"],
+                commit=current_commit(),
+                seed=arguments.seed,
+                epochs=arguments.epochs,
+                best_epoch=state["best_epoch"],
+                batch_size=arguments.batch_size,
+                learning_rate=arguments.lr,
+                weight_decay=arguments.weight_decay,
+                augment=arguments.augment,
+                precision=str(precision).removeprefix("torch."),
+                parameters=count_parameters(network),
+                device=describe_device(device),
+                seconds=round(state["seconds"], 1),
+                torch_version=torch.__version__,
+                date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%MZ"),
+            ),
+            metrics=measure(pairs, calibration, balanced_accuracy_interval(embeddings, test_labels, calibration.threshold)),
+            history=tuple(EpochRecord(**record) for record in state["history"]),
+        )
+        write_model_folder(arguments.output, network, config, test.images, test.labels, embeddings, pairs)
+    metrics = config.metrics
+    print(
+        f"test, all {metrics.same_pairs + metrics.different_pairs:,} pairs: balanced accuracy "
+        f"{metrics.balanced_accuracy:.2f}% ({metrics.balanced_accuracy_low:.2f} to {metrics.balanced_accuracy_high:.2f}), "
+        f"EER {metrics.equal_error_rate:.2f}%, AUC {metrics.roc_auc:.5f}, "
+        f"calibration error {metrics.calibration_error:.2f}%\n"
+        f"wrote {arguments.output}; try: python -m siamese compare A.png B.png --model {arguments.output}"
+    )
+
+
+def starting_state(arguments: argparse.Namespace, given: dict, command: str) -> dict:
+    """A fresh state, or with --resume the saved one, whose settings then replace the defaults in `arguments`."""
+    settings = {name: getattr(arguments, name) for name in FIXED_ON_RESUME}
+    if not arguments.resume:
+        if (arguments.output / RESUME_FILE).exists() and not arguments.overwrite:
+            raise ValueError(
+                f"{str(arguments.output)!r} holds an interrupted training: add --resume to continue it, "
+                "--overwrite to start again, or choose another --output"
+            )
+        return {"settings": settings, "command": command, "data_dir": arguments.data_dir, "step": 0, "loss_sum": 0.0,
+                "seconds": 0.0, "history": [], "best": None, "best_epoch": 0}  # fmt: skip
+    state = load_resume_state(arguments.output)
+    for name, saved in state["settings"].items():
+        if name in given and given[name] != saved:
+            flag = "--" + name.replace("_", "-")
+            raise ValueError(f"{flag} is {given[name]}, but the interrupted training has {saved}: leave the flag out")
+        setattr(arguments, name, saved)
+    if "data_dir" not in given:
+        arguments.data_dir = state["data_dir"]
+    return state
+
+
+def check_arguments(arguments: argparse.Namespace) -> None:
+    """Raise ValueError for the first number out of range."""
+    allowed = {
+        "epochs": (1, 10_000),
+        "batch_size": (2, 100_000),
+        "lr": (1e-8, 10.0),
+        "weight_decay": (0.0, 10.0),
+        "validation_share": (0.01, 0.5),
+        "seed": (0, 2**31 - 1),
+    }
+    for name, (low, high) in allowed.items():
+        value = getattr(arguments, name)
+        if not low <= value <= high:
+            raise ValueError(f"--{name.replace('_', '-')} is {value}, allowed: {low} to {high}")
+
+
+def schedule(progress: float) -> float:
+    """Share of the peak learning rate at `progress` 0..1: up over the first fifth, then down to 0, both linear."""
+    return min(progress / 0.2, (1 - progress) / 0.8)
+
+
+def count_parameters(network: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def current_commit() -> str:
+    """The commit of this code, "" where it is no git checkout."""
+    here = Path(__file__).parent
+    try:
+        return subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+class StopRequest:
+    """Within `with`, the first Ctrl-C (or SIGTERM) asks the loop to stop after its step; a second one stops at once."""
+
+    requested = False
+
+    def __enter__(self) -> "StopRequest":
+        self.previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        for number in self.previous:
+            signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_) -> None:
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
+
+    def _handle(self, *_) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
