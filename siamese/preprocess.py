@@ -16,20 +16,17 @@ from scipy import ndimage
 from torch import Tensor
 
 from siamese.config import PreprocessConfig
+from siamese.ink import WORKING_SIDE, BlankImageError, find_ink, flatten
+
+__all__ = ["BlankImageError", "canonical_image", "canonical_images", "load_image", "to_tensor"]
 
 MAX_SIDE = 12_000  # px
 MAX_PIXELS = 50_000_000  # what phones of 2026 make; decoded as RGBA this is 200 MB
 MAX_FILE_BYTES = 100_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "MPO")
 
-WORKING_SIDE = 320  # px: the drawing is found at this resolution; a stroke of 1% of the side is still 3 px wide
-SMALLEST_CONTRAST = 0.06  # of the full range: fainter marks are paper, not ink
 STROKE_WIDTHS = (2.2, 3.6)  # px of 28: MNIST's middle 80%; thinner and thicker strokes are brought to the nearer end
 DRAWING_SIDE = 112  # px: longer side of the cropped drawing while its strokes are changed
-
-
-class BlankImageError(ValueError):
-    """Nothing is drawn on the image."""
 
 
 def load_image(source: str | os.PathLike | Image.Image | np.ndarray) -> Image.Image:
@@ -152,177 +149,16 @@ def _is_canonical(image: np.ndarray, box_fraction: float) -> bool:
     return all(abs(positions @ mass / total - middle) <= 1.5 for mass in (columns, rows))
 
 
-# ---- Finding the ink ----
-
-
 def _ink_image(image: Image.Image, config: PreprocessConfig, image_size: int) -> np.ndarray:
     """The drawing of any image as a canonical one, uint8 (image_size, image_size)."""
-    ink = _find_ink(_flatten_transparency(image))
+    ink = find_ink(flatten(image))
     drawing = _crop(ink)
     box = image_size * config.box_fraction
     return _compose(_normalise_strokes(drawing, box), box, image_size)
 
 
-def _flatten_transparency(image: Image.Image) -> np.ndarray:
-    """Float (H, W, 1 or 3) in 0..1, at most WORKING_SIDE px a side, transparent parts white, or black around light ink."""
-    if max(image.size) > WORKING_SIDE:
-        image = image.copy()
-        image.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX, reducing_gap=2.0)
-    pixels = np.asarray(image, dtype=np.float32) / 255
-    if pixels.ndim == 2:
-        return pixels[..., None]
-    if image.mode in ("L", "RGB"):
-        return pixels
-    colour, alpha = pixels[..., :-1], pixels[..., -1:]
-    if alpha.max() == 0:
-        raise BlankImageError("the image is blank: it is fully transparent")
-    is_light = (colour.mean(axis=2, keepdims=True) * alpha).sum() > 0.5 * alpha.sum()
-    background = 0.0 if is_light and alpha.min() < 0.5 else 1.0
-    return colour * alpha + background * (1 - alpha)
-
-
-def _find_ink(pixels: np.ndarray) -> np.ndarray:
-    """How much ink there is at each pixel: float (H, W, C) in 0..1 -> float (H, W), 0 paper, 1 ink.
-
-    Raises BlankImageError where no mark stands out from the paper.
-    """
-    grey = _strongest_tone(pixels)
-    is_flat, level = _border(grey)
-    height, width = grey.shape
-    tiny = min(height, width) < 24
-    deviation = grey - level if is_flat or tiny else grey - _local_background(grey)
-    sign = _polarity(deviation, is_flat or tiny)
-    signed = sign * deviation
-    if not (is_flat or tiny):
-        # Again with the ink left out, now that it is known where about it is: a thick stroke biases its own background.
-        marks = signed > 0.5 * _peak(signed)
-        signed = sign * (grey - _background_without(grey, ndimage.binary_dilation(marks, iterations=3)))
-    noise = 1.4826 * np.median(np.abs(signed - np.median(signed)))
-    ink = _threshold(signed, noise)
-    ink = _without_ruling(ink)
-    return _without_specks(ink, drop_border=not (is_flat or tiny))
-
-
-def _strongest_tone(pixels: np.ndarray) -> np.ndarray:
-    """Colour -> one tone, along the direction in which the colours differ most: red on green is as clear as black."""
-    if pixels.shape[2] == 1:
-        return pixels[..., 0]
-    deviation = pixels - np.median(pixels.reshape(-1, 3), axis=0)
-    flat = deviation.reshape(-1, 3)
-    _, directions = np.linalg.eigh(flat.T @ flat)
-    direction = directions[:, -1]
-    direction = direction if direction.sum() >= 0 else -direction
-    return deviation @ (direction / np.abs(direction).sum())
-
-
-def _border(grey: np.ndarray) -> tuple[bool, float]:
-    """Whether the border has one even tone for the most part, and that tone."""
-    thick = max(1, round(min(grey.shape) * 0.03))
-    ring = np.concatenate([grey[:thick].ravel(), grey[-thick:].ravel(), grey[:, :thick].ravel(), grey[:, -thick:].ravel()])
-    level = float(np.median(ring))
-    return bool((np.abs(ring - level) < 0.04).mean() > 0.6), level
-
-
-def _local_background(grey: np.ndarray) -> np.ndarray:
-    """The median of a large window around each pixel, from a coarse copy of the image."""
-    step = max(1, max(grey.shape) // 64)
-    coarse = grey[::step, ::step]
-    window = max(3, max(coarse.shape) // 3)
-    background = ndimage.median_filter(coarse, size=window, mode="nearest")
-    return _resize(ndimage.gaussian_filter(background, 2), grey.shape)
-
-
-def _background_without(grey: np.ndarray, marks: np.ndarray) -> np.ndarray:
-    """The blurred image as it would be without the marked pixels (normalised convolution)."""
-    sigma = max(grey.shape) / 16
-    step = max(1, int(sigma // 3))
-    weight = ndimage.uniform_filter((~marks).astype(np.float32), step)[::step, ::step]
-    total = ndimage.uniform_filter(np.where(marks, 0, grey), step)[::step, ::step]
-    weight, total = (ndimage.gaussian_filter(each, sigma / step, mode="nearest") for each in (weight, total))
-    return _resize(total / np.maximum(weight, 1e-3), grey.shape)
-
-
-def _resize(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    resized = Image.fromarray(values.astype(np.float32)).resize(shape[::-1], Image.Resampling.BILINEAR)
-    return np.asarray(resized)
-
-
-def _polarity(deviation: np.ndarray, is_flat: bool) -> int:
-    """1 for ink lighter than the paper, -1 for darker."""
-    if is_flat:  # the border is paper: ink is whatever differs from it, most strongly where both kinds do
-        return 1 if (np.maximum(deviation, 0) ** 2).sum() >= (np.minimum(deviation, 0) ** 2).sum() else -1
-    return 1 if (deviation**3).sum() >= 0 else -1  # strokes are few and strong, so they make the long tail
-
-
-def _peak(signed: np.ndarray) -> float:
-    """The strongest mark, smoothed over 3x3 px so that a single noisy pixel is none."""
-    return float(ndimage.uniform_filter(signed, 3).max()) if min(signed.shape) >= 24 else float(signed.max())
-
-
-def _threshold(signed: np.ndarray, noise: float) -> np.ndarray:
-    """Ink strength 0..1: 0 below a quarter of the typical mark, 1 from three quarters on."""
-    peak = _peak(signed)
-    if peak < max(SMALLEST_CONTRAST, 4 * noise):
-        raise BlankImageError("the image is blank: nothing is drawn on it, or it is too faint to tell from the paper")
-    typical = np.median(signed[signed > 0.5 * peak])
-    low, high = max(0.25 * typical, 2.5 * noise), max(0.75 * typical, 4 * noise)
-    return np.clip((signed - low) / (high - low), 0, 1)
-
-
-def _without_ruling(ink: np.ndarray) -> np.ndarray:
-    """The ink without the lines of ruled or squared paper: thin, straight, from one side of the image to the other."""
-    for axis in (0, 1):
-        ink = _without_rows(ink) if axis == 0 else _without_rows(ink.T).T
-    return ink
-
-
-def _without_rows(ink: np.ndarray) -> np.ndarray:
-    height, width = ink.shape
-    if min(height, width) < 64:  # too coarse to tell a ruling from a stroke
-        return ink
-    mask = ink > 0.1
-    # A ruling may lean a little: thickened, it still holds long level runs, which strokes do not over the whole width.
-    runs = ndimage.binary_opening(ndimage.binary_dilation(mask, np.ones((3, 1))), np.ones((1, max(9, width // 8))))
-    labels, count = ndimage.label(runs, np.ones((3, 3)))
-    lines = np.zeros_like(mask)
-    for number, place in enumerate(ndimage.find_objects(labels, count), 1):
-        part = labels[place] == number
-        spans = place[1].stop - place[1].start >= 0.9 * width
-        if spans and np.median(part.sum(axis=0)) <= 0.04 * height + 3:
-            lines[place] |= part
-    if not lines.any():
-        return ink
-    # Where a stroke crosses, the mark is taller than the line: keep it.
-    tallest = 3 + np.median(lines.sum(axis=0)[lines.any(axis=0)])
-    tall = ndimage.binary_opening(mask, np.ones((int(tallest), 1)))
-    return np.where(lines & ~tall, 0, ink)
-
-
-def _without_specks(ink: np.ndarray, drop_border: bool) -> np.ndarray:
-    """The ink without parts under 3% of the largest, nor, on a photograph, such as run out of the picture."""
-    labels, count = ndimage.label(ink > 0.3, np.ones((3, 3)))
-    if not count:
-        raise BlankImageError("the image is blank: there is nothing on it but the ruling of the paper")
-    if count == 1:
-        return ink
-    sizes = ndimage.sum_labels(ink, labels, np.arange(1, count + 1))
-    keep = sizes >= 0.03 * sizes.max()
-    if drop_border:
-        inner = np.ones(count, bool)
-        edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-        inner[np.unique(edge[edge > 0]) - 1] = False
-        if sizes[inner].sum() >= 0.2 * sizes.sum():
-            keep = inner & (sizes >= 0.03 * sizes[inner].max())
-    # The soft rim of a part goes with it: look up the nearest part rather than the pixel's own.
-    nearest = ndimage.maximum_filter(labels * np.concatenate([[False], keep])[labels], 5)
-    return np.where(nearest > 0, ink, 0)
-
-
-# ---- Making it canonical ----
-
-
 def _crop(ink: np.ndarray) -> np.ndarray:
-    rows, columns = np.flatnonzero(ink.max(axis=1) > 0.25), np.flatnonzero(ink.max(axis=0) > 0.25)
+    rows, columns = np.flatnonzero(ink.max(axis=1) > 0.1), np.flatnonzero(ink.max(axis=0) > 0.1)
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
