@@ -37,6 +37,8 @@ def find_ink(pixels: np.ndarray) -> np.ndarray:
     Raises BlankImageError where no mark stands out from the paper.
     """
     grey = _strongest_tone(pixels)
+    # The typical step between neighbours: strokes and shades change over many pixels, noise at each.
+    noise = 1.4826 / np.sqrt(2) * float(np.median(np.abs(np.diff(grey, axis=1)))) if grey.shape[1] > 1 else 0.0
     level = _paper_tone(grey)
     is_flat = level is not None
     deviation = grey - (level if is_flat else _local_background(grey))
@@ -44,10 +46,8 @@ def find_ink(pixels: np.ndarray) -> np.ndarray:
     signed = sign * deviation
     if not is_flat:
         # Again with the ink left out, now that it is known where about it is: a thick stroke biases its own background.
-        marks = signed > 0.5 * _peak(signed)
+        marks = signed > 0.5 * _peak(signed, noise)
         signed = sign * (grey - _background_without(grey, ndimage.binary_dilation(marks, iterations=3)))
-    # The typical step between neighbours: strokes and shades change over many pixels, noise at each.
-    noise = 1.4826 / np.sqrt(2) * float(np.median(np.abs(np.diff(signed, axis=1)))) if signed.shape[1] > 1 else 0.0
     ink = _threshold(signed, noise)
     ink = _without_ruling(ink)
     return _without_specks(ink, drop_border=not is_flat)
@@ -85,10 +85,14 @@ def _paper_tone(grey: np.ndarray) -> float | None:
 def _local_background(grey: np.ndarray) -> np.ndarray:
     """The median of a large window around each pixel, from a coarse copy of the image."""
     step = max(1, max(grey.shape) // 64)
-    coarse = grey[::step, ::step]
+    coarse = _resize(grey, (max(1, grey.shape[0] // step), max(1, grey.shape[1] // step)))
+    # Light falls off smoothly, and a window at the edge sees one side only: take a curved surface off beforehand.
+    y, x = (axis / max(coarse.shape) for axis in np.mgrid[: coarse.shape[0], : coarse.shape[1]])
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
+    surface = (terms @ np.linalg.lstsq(terms, coarse.ravel(), rcond=None)[0]).reshape(coarse.shape)
     window = max(3, max(coarse.shape) // 3)
-    background = ndimage.median_filter(coarse, size=window, mode="nearest")
-    return _resize(ndimage.gaussian_filter(background, 2), grey.shape)
+    background = surface + ndimage.median_filter(coarse - surface, size=window, mode="nearest")
+    return _resize(ndimage.gaussian_filter(background, 2, mode="nearest"), grey.shape)
 
 
 def _background_without(grey: np.ndarray, marks: np.ndarray) -> np.ndarray:
@@ -113,16 +117,17 @@ def _polarity(deviation: np.ndarray, is_flat: bool) -> int:
     return 1 if (deviation**3).sum() >= 0 else -1  # strokes are few and strong, so they make the long tail
 
 
-def _peak(signed: np.ndarray) -> float:
-    """The strongest mark, smoothed over 3x3 px so that a single noisy pixel is none."""
-    return float(ndimage.uniform_filter(signed, 3).max()) if min(signed.shape) >= 24 else float(signed.max())
+def _peak(signed: np.ndarray, noise: float) -> float:
+    """The strongest mark, smoothed over 3x3 px so that a single noisy pixel is none; BlankImageError where it is none."""
+    peak = float(ndimage.uniform_filter(signed, 3).max()) if min(signed.shape) >= 24 else float(signed.max())
+    if peak < max(SMALLEST_CONTRAST, 4 * noise):
+        raise BlankImageError("the image is blank: nothing is drawn on it, or it is too faint to tell from the paper")
+    return peak
 
 
 def _threshold(signed: np.ndarray, noise: float) -> np.ndarray:
     """Ink strength 0..1: 0 below a quarter of the typical mark, 1 from three quarters on; small images keep all shades."""
-    peak = _peak(signed)
-    if peak < max(SMALLEST_CONTRAST, 4 * noise):
-        raise BlankImageError("the image is blank: nothing is drawn on it, or it is too faint to tell from the paper")
+    peak = _peak(signed, noise)
     typical = np.median(signed[signed > 0.5 * peak])
     faint, full = (0.25, 0.75) if max(signed.shape) >= COARSE_SIDE else (0.02, 1.0)
     low, high = max(faint * typical, 2.5 * noise), max(full * typical, 4 * noise)

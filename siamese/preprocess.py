@@ -23,7 +23,7 @@ __all__ = ["BlankImageError", "canonical_image", "canonical_images", "load_image
 MAX_SIDE = 12_000  # px
 MAX_PIXELS = 50_000_000  # what phones of 2026 make; decoded as RGBA this is 200 MB
 MAX_FILE_BYTES = 100_000_000
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "MPO")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 
 STROKE_WIDTHS = (2.2, 3.6)  # px of 28: MNIST's middle 80%; thinner and thicker strokes are brought to the nearer end
 DRAWING_SIDE = 112  # px: longer side of the cropped drawing while its strokes are changed
