@@ -58,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--embedding-dim", type=int, help="numbers per embedding, 1..4096; the encoder's own width if not given")
     add("--loss", default="bce", help=f"objective: {', '.join(LOSSES)} (bce is cross-entropy over all pairs of a batch)")
     add("--margin", type=float, default=LossConfig.margin, help="triplet loss: margin, in units of distance")
-    add("--epochs", type=int, default=12, help="passes over the training images")
+    add("--epochs", type=int, default=16, help="passes over the training images")
     add("--batch-size", type=int, default=256, help="images per step; the loss sees all their pairs")
     add("--lr", type=float, default=3e-3, help="peak learning rate of AdamW")
     add("--weight-decay", type=float, default=0.05, help="weight decay of AdamW")

@@ -151,7 +151,7 @@ print(verdict.is_same, verdict.probability_same, verdict.distance)
 | loss | {config.loss.name}{f" (margin {config.loss.margin})" if config.loss.name == "triplet" else ""} |
 | optimiser | AdamW, peak learning rate {training.learning_rate:g}, weight decay {training.weight_decay:g} |
 | batches | {training.batch_size} images, {training.epochs} epochs, epoch {training.best_epoch} kept |
-| augmentation | {"random affine and elastic distortion, stroke thickness" if training.augment else "none"} |
+| augmentation | {"random affine distortion, joining strokes, stroke thickness" if training.augment else "none"} |
 | seed | {training.seed} |
 | device | {training.device}, {training.precision}, {training.seconds:.0f} s |
 | PyTorch | {training.torch_version} |

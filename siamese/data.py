@@ -114,20 +114,17 @@ def derived_seed(*parts: int) -> int:
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Randomly rotate, scale, shear, shift, bend and thicken or thin each image: float (B, C, H, W) in 0..1 -> the same.
+    """Randomly join, rotate, scale, shear, shift and thicken or thin drawings: float (B, C, H, W) in 0..1 -> the same.
 
     Never flips: a mirrored digit is another sign. Drawn from `generator`, on its device.
     """
+    half = len(images) // 2  # batches are in random order, so the first half is a random half
+    images = torch.cat([_join_strokes(images[:half], generator), images[half:]])
     count, _, height, width = images.shape
-    device = images.device
-
-    def uniform(low: float, high: float, *shape: int) -> Tensor:
-        return torch.empty(shape or (count,), device=device).uniform_(low, high, generator=generator)
-
-    angle = uniform(-0.26, 0.26)  # radians, 15 degrees
-    shear = uniform(-0.25, 0.25)
-    scale_x, scale_y = uniform(0.8, 1.2), uniform(0.8, 1.2)
-    shift_x, shift_y = uniform(-0.14, 0.14), uniform(-0.14, 0.14)  # of half the side: 2 px of 28
+    angle = _uniform(generator, -0.26, 0.26, count)  # radians, 15 degrees
+    shear = _uniform(generator, -0.25, 0.25, count)
+    scale_x, scale_y = _uniform(generator, 0.8, 1.2, count), _uniform(generator, 0.8, 1.2, count)
+    shift_x, shift_y = _uniform(generator, -0.14, 0.14, count), _uniform(generator, -0.14, 0.14, count)  # of half the side
     cosine, sine = angle.cos(), angle.sin()
     matrix = torch.stack(
         [
@@ -137,11 +134,31 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
         dim=1,
     )  # (B, 2, 3)
     grid = F.affine_grid(matrix, (count, 1, height, width), align_corners=False)  # (B, H, W, 2)
-    # Elastic distortion (Simard et al. 2003): a smooth random field, here a coarse one interpolated up.
-    coarse = uniform(-0.09, 0.09, count, 2, 5, 5)
-    grid = grid + F.interpolate(coarse, (height, width), mode="bicubic", align_corners=True).movedim(1, 3)
     images = F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     # Stroke thickness: blend towards the 3x3 maximum (thicker) or minimum (thinner).
-    amount = uniform(-0.5, 0.7)[:, None, None, None]
+    amount = _uniform(generator, -0.5, 0.7, count, 1, 1, 1)
     extreme = F.max_pool2d(images * amount.sign(), 3, stride=1, padding=1) * amount.sign()
     return images.lerp(extreme, amount.abs())
+
+
+def _join_strokes(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Join two random places of each drawing by a bent stroke, as by a pen that is not lifted: (B, C, H, W) -> the same."""
+    count, channels, height, width = images.shape
+    if not count:
+        return images
+    device = images.device
+    rows, columns = torch.meshgrid(torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij")
+    pixels = torch.stack([rows, columns], dim=-1).reshape(-1, 2).float()  # (H*W, 2)
+    ink = (images.amax(dim=1).reshape(count, -1) > 0.5).float() + 1e-6  # (B, H*W)
+    start, end = pixels[torch.multinomial(ink, 2, replacement=True, generator=generator)].unbind(dim=1)  # (B, 2) each
+    bend = _uniform(generator, -0.12, 0.12, count, 2) * height
+    t = torch.linspace(0, 1, 16, device=device)[None, :, None]
+    curve = start[:, None] * (1 - t) + end[:, None] * t + 4 * t * (1 - t) * bend[:, None]  # (B, 16, 2)
+    distance = torch.cdist(pixels.expand(count, -1, -1), curve).amin(dim=2)  # (B, H*W)
+    radius = _uniform(generator, 1.3, 2.1, count, 1) * height / 28
+    stroke = (radius - distance).clamp(0, 1).reshape(count, 1, height, width)
+    return torch.maximum(images, stroke.expand(-1, channels, -1, -1))
+
+
+def _uniform(generator: torch.Generator, low: float, high: float, *shape: int) -> Tensor:
+    return torch.empty(shape, device=generator.device).uniform_(low, high, generator=generator)

@@ -22,9 +22,10 @@ class PairwiseCrossEntropy(nn.Module):
 
     def __init__(self, config: LossConfig | None = None, unit_length: bool = True) -> None:
         super().__init__()
-        # Unit vectors of unrelated images lie at distance^2 about 2: start with the threshold half way, at 1.
-        self.bias = nn.Parameter(torch.tensor(4.0 if unit_length else 1.0))
-        self.log_scale = nn.Parameter(torch.tensor(4.0).log()) if unit_length else None
+        # A steep start, with the threshold at distance^2 0.5, asks no more than that same pairs lie clearly nearer than
+        # different ones. A flat one pushes every class onto one point, which judges unfamiliar handwriting worse.
+        self.bias = nn.Parameter(torch.tensor(12.0 if unit_length else 1.0))
+        self.log_scale = nn.Parameter(torch.tensor(24.0).log()) if unit_length else None
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Embeddings (B, D), integer labels (B,) -> scalar. No same (or different) pairs: that half is 0."""

@@ -46,7 +46,7 @@ class CompactEncoder(nn.Module):
     def __init__(self, embedding_dim: int, image_size: int, channels: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            *_block(channels, 32, kernel=5, stride=2),  # (B, 32, 14, 14) for 28 px; halved at once: the cost is here
+            *_block(channels, 32), *_block(32, 32), nn.MaxPool2d(2),  # (B, 32, 14, 14) for 28 px
             *_block(32, 64), *_block(64, 64), nn.MaxPool2d(2),  # (B, 64, 7, 7)
             *_block(64, 128), *_block(128, 128),
             nn.AdaptiveMaxPool2d(4),  # (B, 128, 4, 4) whatever the image size
@@ -58,9 +58,9 @@ class CompactEncoder(nn.Module):
         return F.normalize(self.layers(images).float(), dim=1)  # (B, D)
 
 
-def _block(in_channels: int, out_channels: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
+def _block(in_channels: int, out_channels: int) -> list[nn.Module]:
     return [
-        nn.Conv2d(in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=False),
+        nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
         nn.BatchNorm2d(out_channels),
         nn.ReLU(),
     ]
