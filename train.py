@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import datetime
+import math
 import shlex
 import signal
 import subprocess
@@ -27,6 +28,7 @@ from siamese.config import (
 )
 from siamese.data import DATASETS, augment, derived_seed, epoch_batches, load_dataset, split_validation
 from siamese.devices import choose_device, describe_device, has_fast_bfloat16
+from siamese.hub import HubError, check_login, push_command, push_folder
 from siamese.losses import LOSSES, build_loss
 from siamese.metrics import balanced_accuracy_interval, pair_distances
 from siamese.model import ENCODERS, SiameseNetwork, embed_all, encoder_class
@@ -69,6 +71,10 @@ def build_parser() -> argparse.ArgumentParser:
     add("--output", help="folder to write, runs/DATASET-ENCODER-LOSS if not given")
     add("--resume", action="store_true", help="continue the interrupted training in --output, under its own settings")
     add("--overwrite", action="store_true", help="start again where --output holds an interrupted training")
+    add("--push", action="store_true", help="when done, upload the model folder to the Hugging Face Hub, as --repo-id")
+    add("--repo-id", metavar="USER/NAME", help="repository to push to; made if it is not there")
+    add("--private", action="store_true", help="make that repository private")
+    add("--revision", metavar="BRANCH", help="branch to push to; main if not given")
     return parser
 
 
@@ -86,22 +92,24 @@ def parse_arguments(argv: list[str] | None) -> tuple[argparse.Namespace, dict]:
 def main(argv: list[str] | None = None) -> int:
     """Train as the command line says.
 
-    Returns the exit code: 0 with a complete model folder, 2 for a mistake in the input, 130 when interrupted.
+    Returns the exit code: 0 with a complete model folder (and pushed, if asked to), 1 where it cannot be written, 2 for a
+    mistake in the input, 3 where it is complete but not pushed, 130 when interrupted.
     """
     arguments, given = parse_arguments(argv)
     command = shlex.join(["python", "train.py", *(sys.argv[1:] if argv is None else argv)])
-    resume = shlex.join(["python", "train.py", "--resume", "--output", str(arguments.output)])
     try:
+        check_push(arguments)
         train(arguments, given, command)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"error: the model cannot be written: {error}. {how_to_go_on(arguments)}", file=sys.stderr)
+        return 1
     except (Interrupted, KeyboardInterrupt) as notice:
-        saved = (arguments.output / RESUME_FILE).exists()
-        how = f"Continue with: {resume}" if saved else "Nothing was saved yet: start again"
-        print(f"\n{notice or 'Interrupted.'} {how}", file=sys.stderr)
+        print(f"\n{str(notice) or 'Interrupted.'} {how_to_go_on(arguments)}", file=sys.stderr)
         return 130
-    return 0
+    return push(arguments) if arguments.push else 0
 
 
 def train(arguments: argparse.Namespace, given: dict, command: str) -> None:
@@ -170,6 +178,12 @@ def train(arguments: argparse.Namespace, given: dict, command: str) -> None:
                 save_state()
                 raise Interrupted(f"Stopped after step {state['step']:,} of {total_steps:,}; nothing is lost.")
 
+            if not math.isfinite(state["loss_sum"]):
+                again = " and --overwrite" if (arguments.output / RESUME_FILE).exists() else ""
+                raise ValueError(
+                    f"training diverged in epoch {epoch + 1}: the loss is {state['loss_sum'] / steps_per_epoch}; "
+                    f"try again with a lower --lr than {arguments.lr:g}{again}"
+                )
             pairs = pair_distances(embed_all(network, to_tensor(validation.images)), torch.from_numpy(validation.labels))
             _, accuracy = pairs.best_threshold()
             record = EpochRecord(
@@ -241,6 +255,42 @@ def train(arguments: argparse.Namespace, given: dict, command: str) -> None:
     )
 
 
+def check_push(arguments: argparse.Namespace) -> None:
+    """Raise ValueError, before any training, for what would make the push at its end fail."""
+    if arguments.push and not arguments.repo_id:
+        raise ValueError("--push needs --repo-id USER/NAME: the repository on the Hugging Face Hub to push to")
+    if not arguments.push and (arguments.repo_id or arguments.private or arguments.revision):
+        raise ValueError("--repo-id, --private and --revision say where to push to: add --push, or leave them out")
+    if arguments.push:
+        try:
+            user = check_login(arguments.repo_id, arguments.revision)
+        except HubError as error:
+            raise ValueError(f"{error}. Nothing was trained; without --push this needs no Hub") from error
+        print(f"will push to {arguments.repo_id} as {user}")
+
+
+def push(arguments: argparse.Namespace) -> int:
+    """Push the folder just trained; the exit code."""
+    try:
+        print(push_folder(arguments.output, arguments.repo_id, arguments.private, arguments.revision))
+    except (HubError, KeyboardInterrupt) as error:
+        again = push_command(arguments.output, arguments.repo_id, arguments.private, arguments.revision)
+        why = str(error) or "interrupted"
+        print(
+            f"error: trained and saved in {arguments.output}, but not pushed: {why}. Try again with: {again}",
+            file=sys.stderr,
+        )
+        return 3
+    return 0
+
+
+def how_to_go_on(arguments: argparse.Namespace) -> str:
+    """The command that continues a training that has stopped, in a sentence."""
+    if not (arguments.output / RESUME_FILE).exists():
+        return "Nothing was saved yet: start again"
+    return f"Continue with: {shlex.join(['python', 'train.py', '--resume', '--output', str(arguments.output)])}"
+
+
 def starting_state(arguments: argparse.Namespace, given: dict, command: str) -> dict:
     """A fresh state, or with --resume the saved one, whose settings then replace the defaults in `arguments`."""
     settings = {name: getattr(arguments, name) for name in FIXED_ON_RESUME}
@@ -271,12 +321,16 @@ def check_arguments(arguments: argparse.Namespace) -> None:
         "lr": (1e-8, 10.0),
         "weight_decay": (0.0, 10.0),
         "validation_share": (0.01, 0.5),
+        "margin": (0.0, 100.0),
+        "embedding_dim": (1, 4096),
         "seed": (0, 2**31 - 1),
     }
     for name, (low, high) in allowed.items():
         value = getattr(arguments, name)
-        if not low <= value <= high:
+        if value is not None and not low <= value <= high:
             raise ValueError(f"--{name.replace('_', '-')} is {value}, allowed: {low} to {high}")
+    if arguments.output.exists() and not arguments.output.is_dir():
+        raise ValueError(f"--output is {str(arguments.output)!r}, which is a file, allowed: a folder, there or to be made")
 
 
 def schedule(progress: float) -> float:

@@ -54,7 +54,8 @@ def probability_same(distance, calibration: Calibration, threshold: float | None
     probability = 1 / (1 + np.exp(-log_odds))
     # Within rounding of the threshold the log-odds may come out as 0 on either side: let the distance decide.
     below_half = np.nextafter(0.5, 0)
-    return np.where(np.asarray(distance) <= threshold, np.maximum(probability, 0.5), np.minimum(probability, below_half))
+    is_within = np.asarray(distance, dtype=np.float64) <= threshold
+    return np.where(is_within, np.maximum(probability, 0.5), np.minimum(probability, below_half))
 
 
 def _log_odds(distance, calibration: Calibration):

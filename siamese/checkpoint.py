@@ -12,8 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.utils import httpx
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -93,33 +91,6 @@ def load_model(folder: str | Path) -> tuple[SiameseNetwork, ModelFolderConfig]:
             raise ValueError(f"model folder {str(folder)!r}: weight {name} holds values that are not finite")
     network.load_state_dict(weights, strict=True, assign=True)
     return network.eval(), config
-
-
-def locate_model(source: str | Path | None, revision: str | None = None) -> tuple[Path, str]:
-    """The local folder of a model and its name in words: a folder, a Hub repository (downloaded) or the bundled weights.
-
-    Raises ValueError where it cannot be had.
-    """
-    if source is None:
-        return BUNDLED_WEIGHTS / DEFAULT_BUNDLED, f"{DEFAULT_BUNDLED} (bundled)"
-    if Path(source).is_dir():
-        return Path(source), Path(source).resolve().name
-    if not isinstance(source, str) or source.count("/") != 1:
-        raise ValueError(f"model {str(source)!r} is neither a folder here nor a Hub repository USER/NAME")
-    try:
-        folder = snapshot_download(source, revision=revision, allow_patterns=[CONFIG_FILE, WEIGHTS_FILE])
-    except (OSError, ValueError, httpx.HTTPError) as error:
-        summary = str(error).strip().splitlines()[0]
-        raise ValueError(f"model {source!r} is no folder here and cannot be had from the Hub: {summary}") from error
-    return Path(folder), f"{source}@{revision}" if revision else source
-
-
-def split_revision(source: str | None) -> tuple[str | None, str | None]:
-    """A source user/name@revision -> (user/name, revision); a folder, or a source without "@", has None for revision."""
-    if source is None or "@" not in source or Path(source).is_dir():
-        return source or None, None
-    name, _, revision = source.partition("@")
-    return name, revision
 
 
 def save_resume_state(folder: Path, state: dict) -> None:

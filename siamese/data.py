@@ -48,6 +48,11 @@ def load_mnist(data_dir: str | Path) -> tuple[LabelledImages, LabelledImages]:
             f"MNIST is not in {str(data_dir)!r} and cannot be downloaded: point --data-dir at a folder that holds "
             "MNIST/raw, or try --dataset mnist-sample, which needs no download"
         ) from error
+    except (ValueError, AssertionError, TypeError) as error:  # what torchvision raises on files that are not what they claim
+        raise DatasetNotAvailable(
+            f"the files in {str(Path(data_dir) / 'MNIST' / 'raw')!r} are damaged: delete them, so that MNIST is downloaded "
+            "again, or try --dataset mnist-sample, which needs no download"
+        ) from error
     training, test = (LabelledImages(part.data.numpy(), part.targets.numpy()) for part in parts)
     return training, test
 

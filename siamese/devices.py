@@ -10,10 +10,15 @@ def choose_device(name: str = "auto") -> torch.device:
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         name = next(candidate for candidate in ("cuda", "mps", "cpu") if available[candidate])
-    if not available.get(name.split(":")[0], False):
+    try:
+        device = torch.device(name)
+        is_there = available[device.type] and (device.index or 0) < max(1, torch.cuda.device_count())
+    except (RuntimeError, KeyError):  # no device of torch, or of none of these kinds
+        is_there = False
+    if not is_there:
         usable = ", ".join(candidate for candidate, there in available.items() if there)
         raise ValueError(f"device {name!r} is not available on this machine, available: auto, {usable}")
-    return torch.device(name)
+    return device
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:

@@ -34,11 +34,11 @@ class PairDistances:
 
     def true_accept_rate(self, threshold: float) -> float:
         """Share of same pairs at distance <= threshold, 0..1."""
-        return float(np.searchsorted(self.same, np.float32(threshold), side="right") / len(self.same))
+        return float(np.searchsorted(self.same, single_at_most(threshold), side="right") / len(self.same))
 
     def false_accept_rate(self, threshold: float) -> float:
         """Share of different pairs at distance <= threshold, 0..1."""
-        return float(np.searchsorted(self.different, np.float32(threshold), side="right") / len(self.different))
+        return float(np.searchsorted(self.different, single_at_most(threshold), side="right") / len(self.different))
 
     def balanced_accuracy(self, threshold: float) -> float:
         """Mean of the share of same pairs accepted and the share of different pairs rejected, 0..1."""
@@ -49,12 +49,12 @@ class PairDistances:
         accepted = np.arange(1, len(self.same) + 1) / len(self.same)  # (S,): if the threshold is just this same distance
         accuracy = (accepted + 1 - np.searchsorted(self.different, self.same, side="right") / len(self.different)) / 2
         best = int(accuracy.argmax())
-        low = self.same[best]
-        above = np.searchsorted(self.different, low, side="right")
-        candidates = [self.different[above]] if above < len(self.different) else [2 * low]
+        low = float(self.same[best])
+        above = np.searchsorted(self.different, self.same[best], side="right")
+        candidates = [float(self.different[above])] if above < len(self.different) else [2 * low]
         if best + 1 < len(self.same):
-            candidates.append(self.same[best + 1])
-        return float(max((low + min(candidates)) / 2, np.finfo(np.float32).tiny)), float(accuracy[best])
+            candidates.append(float(self.same[best + 1]))
+        return max((low + min(candidates)) / 2, float(np.finfo(np.float32).tiny)), float(accuracy[best])
 
     def roc_auc(self) -> float:
         """Chance that a random same pair lies nearer than a random different pair, ties counting half, 0..1."""
@@ -67,22 +67,22 @@ class PairDistances:
 
         Where no threshold makes them equal, the point where the straight line between the two nearest ones does.
         """
-        low, high = 0, len(self.same)  # bisection: the smallest count of accepted same pairs with FAR >= FRR
+        low, high = 0, len(self.same) - 1  # bisection: the nearest same pair that, as the threshold, makes FAR >= FRR
         while low < high:
             middle = (low + high) // 2
-            far, frr = self._rates_accepting(middle)
+            far, frr = self._error_rates(self.same[middle], "right")
             low, high = (low, middle) if far >= frr else (middle + 1, high)
-        far, frr = self._rates_accepting(low)
-        if far == frr or low == 0:
-            return far
-        far_before, frr_before = self._rates_accepting(low - 1)
+        far, frr = self._error_rates(self.same[low], "right")
+        far_before, frr_before = self._error_rates(self.same[low], "left")
+        if far_before >= frr_before:  # reached already by the different pairs nearer than that: FRR stays the same there
+            return frr_before
         share = (frr_before - far_before) / ((frr_before - far_before) + (far - frr))
-        return frr_before + share * (frr - frr_before)
+        return far_before + share * (far - far_before)
 
-    def _rates_accepting(self, count: int) -> tuple[float, float]:
-        """(FAR, FRR) where just the `count` nearest same pairs are accepted."""
-        far = 0.0 if count == 0 else self.false_accept_rate(self.same[count - 1])
-        return far, 1 - count / len(self.same)
+    def _error_rates(self, threshold: np.float32, side: str) -> tuple[float, float]:
+        """(FAR, FRR) with the pairs just at the threshold accepted ("right") or not ("left")."""
+        far, tar = (np.searchsorted(kind, threshold, side) / len(kind) for kind in (self.different, self.same))
+        return float(far), float(1 - tar)
 
     def threshold_at_far(self, far: float) -> float:
         """Largest threshold that accepts at most the share `far` (0..1) of different pairs."""
@@ -166,7 +166,7 @@ def balanced_accuracy_interval(
     false_accepts = torch.zeros(replicates, dtype=torch.float64)
     for start in range(0, count, ROWS):
         rows = slice(start, start + ROWS)
-        accepted = distance_matrix(embeddings[rows], embeddings) <= threshold  # (B, N)
+        accepted = distance_matrix(embeddings[rows], embeddings) <= float(single_at_most(threshold))  # (B, N)
         is_same = labels[rows, None] == labels[None, :]
         false_rejects += (weights[rows] * ((is_same & ~accepted).float() @ weights)).sum(0)
         false_accepts += (weights[rows] * ((~is_same & accepted).float() @ weights)).sum(0)
@@ -190,7 +190,9 @@ def hardest_pairs(embeddings: Tensor, labels: Tensor, is_same: bool, count: int)
         block = distance_matrix(embeddings[start : start + ROWS], embeddings) * sign  # (R, N)
         wanted = (labels[start : start + ROWS, None] == labels[None, :]) == is_same
         later = torch.arange(len(labels))[None, :] > torch.arange(start, start + len(block))[:, None]
-        values, columns = block.masked_fill(~(wanted & later), -torch.inf).topk(min(count, len(labels)), dim=1)  # (R, k)
+        # Of an image's partners at most 2 * count - 2 can be taken by harder pairs.
+        kept = min(2 * count, len(labels))
+        values, columns = block.masked_fill(~(wanted & later), -torch.inf).topk(kept, dim=1)  # (R, k)
         rows = torch.arange(start, start + len(block))[:, None].expand_as(columns)
         candidates += zip(values.flatten().tolist(), rows.flatten().tolist(), columns.flatten().tolist(), strict=True)
     chosen, used = [], set()
@@ -199,6 +201,12 @@ def hardest_pairs(embeddings: Tensor, labels: Tensor, is_same: bool, count: int)
             chosen.append((a, b, sign * value))
             used |= {a, b}
     return chosen
+
+
+def single_at_most(threshold: float) -> np.float32:
+    """The largest single-precision number that is at most `threshold`: the same distances lie within both."""
+    rounded = np.float32(threshold)
+    return np.nextafter(rounded, np.float32(-np.inf)) if float(rounded) > float(threshold) else rounded
 
 
 def _sorted_join(parts: list[np.ndarray]) -> np.ndarray:

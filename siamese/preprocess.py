@@ -67,7 +67,7 @@ def canonical_image(image: Image.Image, config: PreprocessConfig, image_size: in
     Raises BlankImageError where nothing is drawn.
     """
     if image.mode == "L" and image.size == (image_size, image_size):
-        canonical = np.asarray(image)
+        canonical = np.array(image)  # a copy: what PIL hands out is read-only, which torch warns of
         if not _is_canonical(canonical, config.box_fraction):
             canonical = _ink_image(image, config, image_size)
     else:

@@ -11,12 +11,13 @@ import PIL.Image
 import torch
 
 from siamese.calibration import probability_same
-from siamese.checkpoint import load_model, locate_model
+from siamese.checkpoint import load_model
 from siamese.config import ModelFolderConfig
 from siamese.devices import choose_device
 from siamese.distances import paired_distance
 from siamese.model import SiameseNetwork, embed_all
 from siamese.preprocess import canonical_image, load_image, to_tensor
+from siamese.sources import locate_model
 
 Image = str | os.PathLike | PIL.Image.Image | np.ndarray
 

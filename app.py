@@ -1,0 +1,253 @@
+"""The demo: two images in, "same" or "different" out. Widgets and handlers only; the siamese package does the work.
+
+python app.py                         # the bundled weights, no network needed
+SIAMESE_MODEL=user/name python app.py # a model folder or a Hub repository, with @revision if need be
+"""
+
+import argparse
+import logging
+import os
+import sys
+from abc import ABCMeta
+from typing import Any, NamedTuple
+
+import gradio as gr
+from gradio_client.utils import is_file_obj_with_meta
+from PIL import Image
+
+from siamese import Verifier, page
+from siamese.data import load_sample_digits
+from siamese.preprocess import MAX_PIXELS
+from siamese.sources import split_revision
+
+CANVAS = 400  # px, side of the drawing: at least what the page shows, since Gradio scales it down only
+BRUSH_RADIUS = 10  # px of the canvas: a stroke of 5% of its side, about that of a pen in MNIST
+MAX_FILE_SIZE = "20mb"
+MAX_WAITING = 64  # comparisons in the queue before visitors are asked to come back later
+AT_ONCE = 4  # comparisons that run at the same time
+MAX_SKETCHES = 64  # drawings on their way from browsers to a handler, see LatestSketches
+CACHE_CHECK, CACHE_AGE = 600, 3600  # s: how often uploaded files are looked through, and how old they may get
+
+# Pairs of test digits (indices into load_sample_digits()) and what to say of them.
+EXAMPLES = [
+    (636, 766, "Easy"),
+    (374, 143, "Easy"),
+    (232, 339, "Hard"),
+    (824, 969, "Hard"),
+    (216, 556, "Hard"),
+    (393, 554, "Hard"),
+]
+
+
+class _WithoutStub(type(gr.Image)):
+    """Gradio's metaclass, less the .pyi file that it writes beside every module in which a component is defined."""
+
+    def __new__(cls, name: str, bases: tuple, namespace: dict) -> type:
+        return ABCMeta.__new__(cls, name, bases, namespace)
+
+
+class UploadedImage(gr.Image, metaclass=_WithoutStub):
+    """A gr.Image that hands over the file as it came, so that `siamese.preprocess` alone decides what can be read."""
+
+    is_template = True  # for the browser it is a plain gr.Image
+    data_model = gr.FileData  # unlike gr.Image's own model it refuses paths that did not come through an upload
+
+    def preprocess(self, payload: gr.FileData | None) -> str | None:
+        """Path of the uploaded file, or None."""
+        return payload.path if payload else None
+
+
+class Side(NamedTuple):
+    """The widgets of one of the two images."""
+
+    tabs: gr.Tabs
+    draw_tab: gr.Tab
+    upload_tab: gr.Tab
+    active: gr.Textbox  # "draw" or "upload": only the browser knows which tab is open, this carries it to the handlers
+    sketch: gr.ImageEditor
+    upload: UploadedImage
+
+
+class LatestSketches(dict):
+    """Remembers the latest MAX_SKETCHES keys. Gradio never forgets a drawing that no handler came to read."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, value)
+        while len(self) > MAX_SKETCHES:
+            self.pop(next(iter(self)), None)
+
+
+class Demo(gr.Blocks):
+    """gr.Blocks that refuses what it cannot take in with a sentence; Gradio would log a traceback and say nothing."""
+
+    async def preprocess_data(self, *args: Any, **kwargs: Any) -> list:
+        """Gradio's own, which checks every path and URL of a request. Raises gr.Error for whatever it refuses."""
+        try:
+            return await super().preprocess_data(*args, **kwargs)
+        except Exception as error:  # each kind of refusal has its own type, all of them are about what was sent
+            logging.getLogger(__name__).info("request refused: %s", error)
+            raise _error(
+                "an image was not uploaded, cannot be fetched or is no longer here: choose it again, "
+                "or in a program pass gradio_client.handle_file(path or URL)"
+            ) from error
+
+
+def build_demo(verifier: Verifier) -> gr.Blocks:
+    """The page and its one public endpoint, /compare, around `verifier`; start it with `launch`."""
+
+    def compare(image_a: gr.FileData, image_b: gr.FileData) -> dict:
+        """Compare two image files: {is_same, probability_same, confidence, distance, threshold, model}."""
+        paths = []
+        for name, value in (("image_a", image_a), ("image_b", image_b)):
+            # The same test by which Gradio moves uploads into its cache: any other path is one it has not checked.
+            if not is_file_obj_with_meta(value):
+                raise _error(f"{name} is not a file: pass gradio_client.handle_file(path or URL)")
+            try:
+                verifier.canonical(value["path"])
+            except ValueError as error:
+                raise _error(f"{name}: {error}") from error
+            paths.append(value["path"])
+        return {**verifier.verify(*paths).to_dict(), "model": verifier.name}
+
+    def show(tab_a: str, sketch_a, upload_a, tab_b: str, sketch_b, upload_b) -> str:
+        """The verdict on what the open tabs of the two sides hold, as HTML."""
+        images = [_chosen(tab_a, sketch_a, upload_a), _chosen(tab_b, sketch_b, upload_b)]
+        return _verdict_panel(verifier, images)
+
+    def load_example(event: gr.EventData) -> list:
+        """Put an example pair on the two upload tabs."""
+        first, second, _ = EXAMPLES[int(event.pair)]
+        values = []
+        for index in (first, second):
+            values += [gr.Tabs(selected="upload"), "upload", Image.fromarray(digits[index])]
+        return values
+
+    digits, labels = load_sample_digits()
+
+    with Demo(
+        title="Same or different?", analytics_enabled=False, delete_cache=(CACHE_CHECK, CACHE_AGE), fill_width=True
+    ) as demo:
+        gr.HTML(page.header(verifier.name, verifier.config), elem_id="header")
+        with gr.Row(elem_id="stage"):
+            sides = [_input_side(ordinal) for ordinal in page.ORDINALS]
+            with gr.Column(min_width=300, elem_classes="outcome"):
+                with gr.Row(elem_id="actions"):
+                    compare_button = gr.Button("Compare", variant="primary", scale=2, min_width=120)
+                    clear_button = gr.Button("Clear both", scale=1, min_width=120)
+                verdict = gr.HTML(_verdict_panel(verifier, [None, None]), elem_id="verdict")
+        examples = gr.HTML(page.examples(EXAMPLES, digits, labels), elem_id="examples", js_on_load=page.EXAMPLES_JS)
+
+        sketches, uploads = [side.sketch for side in sides], [side.upload for side in sides]
+        private = {"api_visibility": "private", "show_progress": "hidden"}
+        # One at a time and in order, so that a verdict on what was there before never arrives last. Only what a visitor does
+        # starts it: changes that a handler makes would each send a half-changed page; these chain to it instead.
+        shown = {
+            "fn": show, "inputs": [part for side in sides for part in (side.active, side.sketch, side.upload)],
+            "outputs": verdict, "concurrency_id": "show", "concurrency_limit": 1, **private,
+        }  # fmt: skip
+        gr.on([part.input for part in (*sketches, *uploads)], trigger_mode="always_last", **shown)
+        compare_button.click(scroll_to_output=True, **shown)
+        clear_button.click(lambda: [None] * 4, None, [*sketches, *uploads], **private).then(**shown)
+        loaded = [part for side in sides for part in (side.tabs, side.active, side.upload)]
+        examples.click(load_example, None, loaded, **private).then(**shown)
+        for side in sides:
+            for tab, name in ((side.draw_tab, "draw"), (side.upload_tab, "upload")):
+                tab.select(None, None, side.active, js=f"() => '{name}'", api_visibility="private").then(**shown)
+        gr.api(compare, api_name="compare")
+    return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE)
+
+
+def _input_side(ordinal: str) -> Side:
+    with gr.Column(min_width=300, elem_classes="side"):
+        gr.HTML(f"<h2>{ordinal.capitalize()} image</h2>")
+        with gr.Tabs(selected="draw") as tabs:
+            with gr.Tab("Draw", id="draw") as draw_tab:
+                sketch = gr.ImageEditor(
+                    sources=(), image_mode="L", type="pil", canvas_size=(CANVAS, CANVAS), fixed_canvas=True, layers=False,
+                    transforms=(), brush=gr.Brush(default_size=BRUSH_RADIUS, colors=["#000000"], color_mode="fixed"),
+                    buttons=[], show_label=False, placeholder=" ", elem_id=f"sketch-{ordinal}", elem_classes="sketch",
+                )  # fmt: skip
+                sketch.blob_storage = LatestSketches()
+            with gr.Tab("Upload", id="upload") as upload_tab:
+                upload = UploadedImage(
+                    sources=["upload", "clipboard", "webcam"], show_label=False, buttons=[], format="png",
+                    placeholder="Drop an image here\nor click to choose one", elem_id=f"upload-{ordinal}",
+                    elem_classes="upload", alt_text=f"The {ordinal} image",
+                )  # fmt: skip
+        active = gr.Textbox("draw", visible=False)
+    return Side(tabs, draw_tab, upload_tab, active, sketch, upload)
+
+
+def _chosen(tab: str, sketch: dict | None, upload: str | None) -> Image.Image | str | None:
+    """The image of the open tab; None while it is empty, or all that was drawn is undone."""
+    if tab == "upload":
+        return upload
+    drawing = sketch and sketch["composite"]
+    if drawing is None:
+        return None
+    darkest, lightest = drawing.getextrema()
+    return drawing if darkest < lightest else None
+
+
+def _verdict_panel(verifier: Verifier, images: list[Image.Image | str | None]) -> str:
+    """The verdict on two images, or what is wrong with them or missing, as HTML."""
+    threshold, seen, problems = verifier.config.calibration.threshold, [None, None], []
+    for side, (ordinal, image) in enumerate(zip(page.ORDINALS, images, strict=True)):
+        if image is None:
+            continue
+        try:
+            seen[side] = verifier.canonical(image)
+        except ValueError as error:
+            problems.append(f"{ordinal.capitalize()} image: {error}")
+    if problems:
+        return page.panel(threshold, seen, message=" ".join(problems), problem=True)
+    missing = [ordinal for ordinal, image in zip(page.ORDINALS, images, strict=True) if image is None]
+    if missing:
+        text = "Draw or upload two images." if len(missing) == 2 else f"Draw or upload a {missing[0]} image."
+        return page.panel(threshold, seen, message=text)
+    return page.panel(threshold, seen, verifier.verify(*images))
+
+
+def _error(message: str) -> gr.Error:
+    return gr.Error(message, print_exception=False)  # the caller's mistake: no traceback in the server's log
+
+
+def _theme() -> gr.themes.Base:
+    """Neutral, so that colour is left to the verdict; the fonts that the visitor's system has."""
+    return gr.themes.Default(primary_hue="slate", neutral_hue="slate", font=("system-ui", "sans-serif")).set(
+        button_primary_background_fill="*neutral_800", button_primary_background_fill_hover="*neutral_700",
+        button_primary_background_fill_dark="*neutral_100", button_primary_background_fill_hover_dark="*neutral_300",
+        button_primary_text_color="white", button_primary_text_color_dark="*neutral_900",
+    )  # fmt: skip
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Load the model, serve the page until interrupted; the exit code."""
+    parser = argparse.ArgumentParser(
+        description="Open the same-or-different demo in a web page.",
+        epilog="SIAMESE_MODEL (environment): the model to load: a folder, or a Hugging Face repository user/name, with "
+        "@revision for a branch, tag or commit; default: the weights that come with this repository.",
+    )
+    parser.add_argument("--host", help="address to listen on; default: $GRADIO_SERVER_NAME or 127.0.0.1")
+    parser.add_argument("--port", type=int, help="TCP port; default: $GRADIO_SERVER_PORT, or the first free from 7860")
+    parser.add_argument("--share", action="store_true", default=None, help="also open a public link through gradio.live")
+    args = parser.parse_args(argv)
+
+    source = os.environ.get("SIAMESE_MODEL") or None
+    try:
+        verifier = Verifier.from_pretrained(*split_revision(source))
+    except (ValueError, OSError) as error:
+        print(f"app.py: SIAMESE_MODEL={source or ''}: {error}", file=sys.stderr)
+        return 2
+
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # for what Gradio opens before we see it: Pillow refuses twice this number
+    build_demo(verifier).launch(
+        server_name=args.host, server_port=args.port, share=args.share, max_file_size=MAX_FILE_SIZE, ssr_mode=False,
+        enable_monitoring=False, run_history=False, footer_links=["api", "settings"], css=page.CSS, js=page.PAGE_JS,
+        theme=_theme(),
+    )  # fmt: skip
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""Whatever fails between here and the Hugging Face Hub becomes one `HubError` that says what happened."""
+
+import contextlib
+import errno
+import json
+from collections.abc import Iterator
+
+from huggingface_hub import constants, errors, get_token
+from huggingface_hub.utils import httpx
+
+REFUSALS = {  # status -> what it means for {repo}
+    400: "the Hub refuses what was sent for {repo}",
+    401: "the Hub does not accept the token of the login: run `hf auth login`, or set HF_TOKEN to a valid one",
+    402: "the Hub asks for a paid plan, or for more storage, for {repo}",
+    403: "the login has no right to do this with {repo}: use a token that may write, of somebody who may write there",
+    409: "the name {repo} is taken, or the Hub is busy with another change to it",
+    412: "somebody else has changed {repo} at the same moment",
+    413: "the Hub refuses files as large as these for {repo}",
+    429: "the Hub has had too many requests from here",
+}
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+LONGEST_QUOTE = 300  # characters of a message that others wrote
+
+
+class HubError(ValueError):
+    """Pushing or fetching failed; the message says why in a sentence or two."""
+
+
+class HubUnavailableError(HubError):
+    """The Hub cannot be reached, is out of order or asks to come back later: nothing is wrong with what was asked."""
+
+
+@contextlib.contextmanager
+def explained(repo_id: str, revision: str | None = None) -> Iterator[None]:
+    """Whatever is raised within becomes a HubError."""
+    try:
+        yield
+    except HubError:
+        raise
+    except Exception as error:  # the client lets through OSError, ValueError, RuntimeError, those of httpx and hf_xet, ...
+        raise explain(error, repo_id, revision) from error
+
+
+def explain(error: BaseException, repo_id: str, revision: str | None = None) -> HubError:
+    """The HubError for what huggingface_hub raised in work on a repository."""
+    wrappers = (RuntimeError, errors.LocalEntryNotFoundError, errors.RevisionResolutionError)
+    while isinstance(error, wrappers) and error.__cause__:
+        error = error.__cause__
+    hub, detail = constants.ENDPOINT, _quote(str(error)) or type(error).__name__
+    match error:
+        case errors.OfflineModeIsEnabled():
+            return HubUnavailableError(f"HF_HUB_OFFLINE is set, and {repo_id} is not in the cache as a whole")
+        case errors.GatedRepoError():
+            return HubError(f"{repo_id} is gated: ask for access at {hub}/{repo_id}")
+        case errors.RepositoryNotFoundError():
+            hint = "this login may not see it" if get_token() else "it is private: run `hf auth login`, or set HF_TOKEN"
+            return HubError(f"there is no model {repo_id} at {hub}, or {hint}")
+        case errors.RevisionNotFoundError():
+            return HubError(f"{repo_id} has no branch, tag or commit {revision}")
+        case errors.HfHubHTTPError():
+            return _refusal(error, repo_id)
+        case httpx.TimeoutException() | TimeoutError():
+            return HubUnavailableError(f"the Hub at {hub} does not answer")
+        case httpx.TransportError() | ConnectionError():
+            return HubUnavailableError(f"the connection to the Hub at {hub} failed: {detail}")
+        case json.JSONDecodeError() | KeyError():
+            return HubUnavailableError(f"what answers at {hub} is not the Hub, or the Hub is out of order")
+        case OSError(errno=number) if number in DISK_FULL:
+            return HubError(f"the disk is full: {detail}; the cache of the Hub is {constants.HF_HUB_CACHE}")
+        case ValueError() | OSError():
+            return HubError(detail)
+    return HubError(f"{type(error).__name__}: {detail}")
+
+
+def _refusal(error: errors.HfHubHTTPError, repo_id: str) -> HubError:
+    status = error.response.status_code
+    broken = f"the Hub is out of order (status {status})" if status >= 500 else f"the Hub answers with status {status}"
+    text = REFUSALS.get(status, broken).format(repo=repo_id)
+    if error.server_message:
+        text += f'; it says "{_quote(error.server_message)}"'
+    if seconds := error.response.headers.get("Retry-After"):
+        text += f"; it asks to wait {_quote(seconds)} s"
+    return (HubUnavailableError if status == 429 or status >= 500 else HubError)(text)
+
+
+def _quote(text: str) -> str:
+    """On one line, without control characters, and short."""
+    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    return line if len(line) <= LONGEST_QUOTE else line[: LONGEST_QUOTE - 3] + "..."

@@ -1,0 +1,108 @@
+"""What the tests share: real digits, and models trained for a moment by the real train.py.
+
+Nothing here needs a network. SIAMESE_TEST_DATA, where it is set, names a torchvision root that holds the full MNIST.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torchvision
+from hypothesis import settings
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # train.py lies beside the package
+
+import train
+from siamese import Verifier
+from siamese.checkpoint import CONFIG_FILE, WEIGHTS_FILE, save_weights, write_text
+from siamese.config import EncoderConfig, ModelFolderConfig
+from siamese.data import load_sample_digits
+from siamese.losses import LOSSES
+from siamese.model import ENCODERS, SiameseNetwork
+
+ROOT = Path(train.__file__).parent
+
+settings.register_profile("siamese", deadline=None, derandomize=True, max_examples=25)
+settings.load_profile("siamese")
+np.set_printoptions(threshold=20)  # or a failure prints all the digits
+
+SHORT_TRAINING = ("--dataset", "mnist-sample", "--device", "cpu", "--batch-size", "64", "--epochs", "3")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The folder of train.py, from which the commands run."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def short_training() -> list[str]:
+    """The arguments of train.py that made `trained_folder`, --output aside."""
+    return list(SHORT_TRAINING)
+
+
+@pytest.fixture(scope="session")
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    """1,000 test digits of MNIST, uint8 (1000, 28, 28), and their classes, 100 of each."""
+    return load_sample_digits()
+
+
+@pytest.fixture
+def untrained_folder(tmp_path: Path) -> Path:
+    """The least that can be loaded: a config and random weights of the compact encoder, 16 numbers per embedding."""
+    encoder = EncoderConfig("compact", 16)
+    save_weights(SiameseNetwork(encoder), tmp_path / "model" / WEIGHTS_FILE)
+    write_text(tmp_path / "model" / CONFIG_FILE, ModelFolderConfig(encoder=encoder).to_json())
+    return tmp_path / "model"
+
+
+@pytest.fixture(scope="session")
+def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder after a short training with the default encoder and loss: about 93% of pairs right."""
+    folder = tmp_path_factory.mktemp("trained") / "model"
+    assert train.main([*SHORT_TRAINING, "--output", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def verifier(trained_folder: Path) -> Verifier:
+    """The model of `trained_folder`."""
+    return Verifier.from_pretrained(trained_folder)
+
+
+@pytest.fixture(scope="session", params=[f"{encoder}-{loss}" for encoder in ENCODERS for loss in LOSSES])
+def any_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder for each encoder with each loss, after one epoch: barely trained, yet every property must hold."""
+    encoder, loss = request.param.split("-")
+    folder = tmp_path_factory.mktemp("any") / request.param
+    arguments = ["--dataset", "mnist-sample", "--device", "cpu", "--epochs", "1", "--encoder", encoder, "--loss", loss]
+    assert train.main([*arguments, "--output", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def any_verifier(any_folder: Path) -> Verifier:
+    """The models of `any_folder`."""
+    return Verifier.from_pretrained(any_folder)
+
+
+@pytest.fixture(scope="session")
+def bundled_folder() -> Path:
+    """The weights that ship with the package."""
+    return ROOT / "siamese" / "weights" / "digits"
+
+
+@pytest.fixture(scope="session")
+def full_mnist_root() -> Path:
+    """A torchvision root with the full MNIST; tests that need it are skipped where none is named."""
+    if not os.environ.get("SIAMESE_TEST_DATA"):
+        pytest.skip("SIAMESE_TEST_DATA is not set: it names a torchvision root that holds MNIST/raw")
+    return Path(os.environ["SIAMESE_TEST_DATA"])
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Downloads of MNIST go to a port of this machine where nothing listens."""
+    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", ["http://127.0.0.1:1/"])

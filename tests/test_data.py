@@ -1,0 +1,222 @@
+"""The bundled sample, MNIST from disk and never from the network, splits, batches and augmentation."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from make_mnist_sample import draw_sample
+
+from siamese.config import EncoderConfig, PreprocessConfig
+from siamese.data import (
+    DATASETS,
+    SAMPLE_FILE,
+    DatasetNotAvailable,
+    LabelledImages,
+    augment,
+    derived_seed,
+    epoch_batches,
+    load_dataset,
+    load_mnist,
+    load_mnist_sample,
+    split_validation,
+)
+from siamese.preprocess import to_tensor
+
+
+def write_idx(path: Path, values: np.ndarray) -> None:
+    """The file format of MNIST: two zeros, type 8 (uint8), number of dimensions, sizes (big-endian), values."""
+    header = struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape)
+    path.write_bytes(header + values.astype(np.uint8).tobytes())
+
+
+@pytest.fixture
+def tiny_mnist(tmp_path: Path) -> Path:
+    """A torchvision root with 30 training and 20 test digits of the sample."""
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for prefix, part, count in zip(("train", "t10k"), load_mnist_sample(), (30, 20), strict=True):
+        write_idx(raw / f"{prefix}-images-idx3-ubyte", part.images[:count])
+        write_idx(raw / f"{prefix}-labels-idx1-ubyte", part.labels[:count])
+    return tmp_path
+
+
+# ---- Datasets ----
+
+
+def test_sample_is_small_and_has_as_many_of_each_digit():
+    assert SAMPLE_FILE.stat().st_size < 1_000_000
+    for part, per_class in zip(load_mnist_sample(), (200, 100), strict=True):
+        assert part.images.shape == (10 * per_class, 28, 28)
+        assert part.images.dtype == np.uint8
+        assert part.labels.dtype == np.int64
+        assert np.bincount(part.labels).tolist() == [per_class] * 10
+
+
+def test_no_digit_of_the_sample_is_in_both_parts():
+    training, test = ({image.tobytes() for image in part.images} for part in load_mnist_sample())
+    assert len(training) == 2000
+    assert len(test) == 1000
+    assert not training & test
+
+
+def test_digits_that_are_there_are_never_downloaded(tiny_mnist, no_network):
+    files = {path: path.read_bytes() for path in tiny_mnist.rglob("*") if path.is_file()}
+    for loaded, sample, count in zip(load_mnist(tiny_mnist), load_mnist_sample(), (30, 20), strict=True):
+        assert np.array_equal(loaded.images, sample.images[:count])
+        assert np.array_equal(loaded.labels, sample.labels[:count])
+        assert loaded.labels.dtype == np.int64
+    assert files == {path: path.read_bytes() for path in tiny_mnist.rglob("*") if path.is_file()}
+
+
+def test_without_data_and_network_the_error_says_what_to_do(tmp_path, no_network):
+    with pytest.raises(DatasetNotAvailable, match=r"--data-dir .*MNIST/raw.* --dataset mnist-sample") as caught:
+        load_mnist(tmp_path / "nowhere")
+    assert isinstance(caught.value, ValueError)
+    assert str(tmp_path / "nowhere") in str(caught.value)
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 3, 100], ids=["empty", "no header", "cut short"])
+def test_damaged_files_are_a_clear_error_too(tiny_mnist, no_network, kept_bytes):
+    path = tiny_mnist / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:kept_bytes])
+    with pytest.raises(ValueError, match="MNIST") as caught:
+        load_mnist(tiny_mnist)
+    assert str(tiny_mnist) in str(caught.value)
+
+
+def test_full_mnist_and_the_sample_made_from_it(full_mnist_root, no_network):
+    training, test = load_mnist(full_mnist_root)
+    assert (len(training), len(test)) == (60_000, 10_000)
+    remade = draw_sample(full_mnist_root)
+    with np.load(SAMPLE_FILE) as bundled:
+        assert sorted(remade) == sorted(bundled)
+        for name, values in bundled.items():
+            assert values.dtype == remade[name].dtype == np.uint8
+            assert np.array_equal(values, remade[name]), name
+
+
+def test_unknown_dataset_lists_the_choices(tmp_path):
+    with pytest.raises(ValueError, match="unknown dataset 'cats', available: .*" + ", ".join(DATASETS)):
+        load_dataset("cats", tmp_path, PreprocessConfig(), EncoderConfig())
+
+
+def test_datasets_come_in_the_shape_of_the_encoder(tmp_path):
+    training, test = load_dataset("mnist-sample", tmp_path, PreprocessConfig(), EncoderConfig())
+    assert training.images.shape == (2000, 28, 28)
+    assert test.images.shape == (1000, 28, 28)
+    assert np.array_equal(test.labels, load_mnist_sample()[1].labels)
+
+
+# ---- Splits and batches ----
+
+
+@given(share=st.floats(0.01, 0.5), seed=st.integers(0, 2**31 - 1))
+def test_validation_is_cut_from_each_class_and_shares_nothing_with_training(share, seed):
+    everything, _ = load_mnist_sample()
+    numbered = LabelledImages(np.arange(len(everything)), everything.labels)  # each image is its own number
+    training, validation = split_validation(numbered, share, seed)
+    assert sorted([*training.images, *validation.images]) == list(range(len(everything)))
+    for part in (training, validation):
+        assert np.array_equal(part.labels, everything.labels[part.images])
+    assert np.bincount(validation.labels).tolist() == [round(share * 200)] * 10
+    again = split_validation(numbered, share, seed)
+    assert np.array_equal(again[0].images, training.images)
+    assert np.array_equal(again[1].images, validation.images)
+
+
+def test_another_seed_cuts_another_validation_set():
+    everything, _ = load_mnist_sample()
+    first, other = (split_validation(everything, 0.1, seed)[1] for seed in (0, 1))
+    assert not np.array_equal(first.images, other.images)
+
+
+@given(st.integers(1, 300), st.integers(2, 100), st.integers(0, 1000), st.integers(0, 1000))
+def test_an_epoch_is_full_batches_of_different_images(count, batch_size, seed, epoch):
+    batches = list(epoch_batches(count, batch_size, seed, epoch))
+    indices = torch.cat(batches).tolist()
+    assert [len(batch) for batch in batches] == [min(batch_size, count)] * max(count // batch_size, 1)
+    assert len(set(indices)) == len(indices)
+    assert set(indices) <= set(range(count))
+    again = list(epoch_batches(count, batch_size, seed, epoch))
+    assert all(torch.equal(batch, other) for batch, other in zip(batches, again, strict=True))
+
+
+def test_each_epoch_and_seed_has_an_order_of_its_own():
+    orders = {tuple(next(epoch_batches(100, 100, seed, epoch)).tolist()) for seed in range(5) for epoch in range(5)}
+    assert len(orders) == 25
+
+
+@given(st.lists(st.integers(0, 2**31 - 1), min_size=2, max_size=3))
+def test_derived_seeds_fit_a_generator_and_depend_on_the_order_of_the_parts(parts):
+    assert 0 <= derived_seed(*parts) < 2**63
+    assert derived_seed(*parts) == derived_seed(*parts)
+    if parts != parts[::-1]:
+        assert derived_seed(*parts) != derived_seed(*parts[::-1])
+
+
+# ---- Augmentation ----
+
+
+def augmented(images: torch.Tensor, seed: int = 0) -> torch.Tensor:
+    return augment(images, torch.Generator().manual_seed(seed))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 20), st.sampled_from([1, 3]), st.integers(8, 40))
+def test_augmented_images_keep_their_shape_and_range(seed, count, channels, side):
+    images = torch.rand(count, channels, side, side, generator=torch.Generator().manual_seed(seed))
+    before = images.clone()
+    result = augmented(images, seed)
+    assert result.shape == images.shape
+    assert result.dtype == torch.float32
+    assert result.min() >= -1e-6
+    assert result.max() <= 1 + 1e-6
+    assert torch.equal(images, before)
+
+
+def test_augmentation_depends_on_the_generator_alone(digits):
+    images = to_tensor(digits[0][:50])
+    torch.manual_seed(1)
+    first = augmented(images, seed=5)
+    torch.manual_seed(2)
+    assert torch.equal(augmented(images, seed=5), first)
+    assert not torch.equal(augmented(images, seed=6), first)
+
+
+def test_every_image_is_changed_in_its_own_way(digits):
+    copies = to_tensor(digits[0][:1]).expand(20, -1, -1, -1)
+    results = augmented(copies)
+    assert len(results.flatten(1).unique(dim=0)) == 20
+    assert (results != copies).flatten(1).any(dim=1).all()
+
+
+def test_augmentation_never_mirrors(digits):
+    """Digits without symmetry stay nearer to themselves than to their mirror images, as a mirrored one would not."""
+    images, labels = digits
+    asymmetric = to_tensor(images[np.isin(labels, (2, 3, 4, 5, 6, 7, 9))])
+    results = augmented(asymmetric)
+
+    def share_nearer_than(mirrored: torch.Tensor) -> float:
+        to_itself, to_mirror = ((results - other).square().sum(dim=(1, 2, 3)) for other in (asymmetric, mirrored))
+        return (to_itself < to_mirror).float().mean().item()
+
+    assert share_nearer_than(asymmetric.flip(3)) > 0.8
+    assert share_nearer_than(asymmetric.flip(2)) > 0.8
+    assert share_nearer_than(asymmetric.flip(2, 3)) > 0.8
+
+
+def test_augmentation_moves_in_all_directions_alike(digits):
+    images = to_tensor(digits[0])
+    positions = torch.arange(28.0)
+
+    def centres(batch: torch.Tensor) -> torch.Tensor:
+        mass = batch.sum(dim=(1, 2, 3))
+        return torch.stack([batch.sum(dim=(1, 3)) @ positions / mass, batch.sum(dim=(1, 2)) @ positions / mass], dim=1)
+
+    moved = centres(augmented(images)) - centres(images)  # (N, 2) px
+    assert moved.mean(dim=0).abs().max() < 0.3
+    assert moved.std(dim=0).min() > 0.5
+    assert moved.abs().max() < 8

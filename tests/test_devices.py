@@ -1,0 +1,34 @@
+"""Devices: what is chosen works, and what is not there is refused with what is."""
+
+import pytest
+import torch
+
+from siamese.devices import choose_device, describe_device, has_fast_bfloat16
+
+
+def test_auto_takes_a_device_that_computes():
+    device = choose_device("auto")
+    assert (torch.ones(3, device=device) * 2).sum().item() == 6
+    has_gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
+    assert (device.type == "cpu") == (not has_gpu)
+
+
+def test_the_processor_is_always_there():
+    assert choose_device("cpu") == torch.device("cpu")
+    assert "CPU" in describe_device(choose_device("cpu"))
+
+
+@pytest.mark.parametrize("name", ["", "abacus", "meta", "CPU", "cpu:first", "cuda:999"])
+def test_a_device_that_is_not_there_is_refused_with_those_that_are(name):
+    with pytest.raises(ValueError, match=f"device '{name}' is not available on this machine, available: auto, cpu"):
+        choose_device(name)
+
+
+def test_half_precision_is_used_only_where_it_computes():
+    device = choose_device("auto")
+    assert not has_fast_bfloat16(torch.device("meta"))
+    if has_fast_bfloat16(device):
+        with torch.autocast(device.type, torch.bfloat16):
+            product = torch.eye(3, device=device) @ torch.eye(3, device=device)
+        assert product.dtype == torch.bfloat16
+        assert torch.equal(product.float().cpu(), torch.eye(3))
