@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import torch
@@ -30,7 +31,7 @@ from siamese.data import DATASETS, augment, derived_seed, epoch_batches, load_da
 from siamese.devices import choose_device, describe_device, has_fast_bfloat16
 from siamese.hub import HubError, check_login, push_command, push_folder
 from siamese.losses import LOSSES, build_loss
-from siamese.metrics import balanced_accuracy_interval, pair_distances
+from siamese.metrics import bootstrap_intervals, pair_distances
 from siamese.model import ENCODERS, SiameseNetwork, embed_all, encoder_class
 from siamese.preprocess import to_tensor
 
@@ -125,6 +126,7 @@ def train(arguments: argparse.Namespace, given: dict, command: str) -> None:
     preprocess = PreprocessConfig()
     everything, test = load_dataset(arguments.dataset, arguments.data_dir, preprocess, encoder)
     training, validation = split_validation(everything, arguments.validation_share, arguments.seed)
+    class_sizes = Counter(training.labels.tolist())
     images, labels = torch.from_numpy(training.images).to(device), torch.from_numpy(training.labels).to(device)
 
     # Model, loss, optimiser.
@@ -222,7 +224,13 @@ def train(arguments: argparse.Namespace, given: dict, command: str) -> None:
             calibration=calibration,
             loss=loss_config,
             data=DataRecord(
-                arguments.dataset, len(set(everything.labels.tolist())), len(training), len(validation), len(test)
+                dataset=arguments.dataset,
+                classes=len(class_sizes),
+                smallest_class=min(class_sizes.values()),
+                largest_class=max(class_sizes.values()),
+                training_images=len(training),
+                validation_images=len(validation),
+                test_images=len(test),
             ),
             training=TrainingRecord(
                 command=state["command"],
@@ -241,7 +249,7 @@ def train(arguments: argparse.Namespace, given: dict, command: str) -> None:
                 torch_version=torch.__version__,
                 date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%MZ"),
             ),
-            metrics=measure(pairs, calibration, balanced_accuracy_interval(embeddings, test_labels, calibration.threshold)),
+            metrics=measure(pairs, calibration, bootstrap_intervals(embeddings, test_labels, calibration.threshold)),
             history=tuple(EpochRecord(**record) for record in state["history"]),
         )
         write_model_folder(arguments.output, network, config, test.images, test.labels, embeddings, pairs)
@@ -343,11 +351,11 @@ def count_parameters(network: torch.nn.Module) -> int:
 
 
 def current_commit() -> str:
-    """The commit of this code, "" where it is no git checkout."""
-    here = Path(__file__).parent
+    """The commit of this code, with "-dirty" if it has changed since, "" where it is no git checkout."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         return subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True, timeout=10
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10
         ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from siamese.config import Calibration, Metrics
-from siamese.metrics import PairDistances
+from siamese.metrics import Intervals, PairDistances
 
 HISTOGRAM_BINS = 4096  # the slopes are fitted to counts in these bins: millions of pairs at the cost of thousands
 
@@ -63,17 +63,21 @@ def _log_odds(distance, calibration: Calibration):
     return gap * np.where(gap >= 0, calibration.same_slope, calibration.different_slope)
 
 
-def measure(pairs: PairDistances, calibration: Calibration, interval: tuple[float, float]) -> Metrics:
-    """All reported numbers, at the calibrated threshold."""
+def measure(pairs: PairDistances, calibration: Calibration, intervals: Intervals) -> Metrics:
+    """All reported numbers, at the calibrated threshold; `intervals` are those at the same threshold."""
     threshold = calibration.threshold
     return Metrics(
         same_pairs=len(pairs.same),
         different_pairs=len(pairs.different),
         balanced_accuracy=100 * pairs.balanced_accuracy(threshold),
-        balanced_accuracy_low=100 * interval[0],
-        balanced_accuracy_high=100 * interval[1],
+        balanced_accuracy_low=100 * intervals.balanced_accuracy[0],
+        balanced_accuracy_high=100 * intervals.balanced_accuracy[1],
         false_accept_rate=100 * pairs.false_accept_rate(threshold),
+        false_accept_rate_low=100 * intervals.false_accept_rate[0],
+        false_accept_rate_high=100 * intervals.false_accept_rate[1],
         false_reject_rate=100 * (1 - pairs.true_accept_rate(threshold)),
+        false_reject_rate_low=100 * intervals.false_reject_rate[0],
+        false_reject_rate_high=100 * intervals.false_reject_rate[1],
         equal_error_rate=100 * pairs.equal_error_rate(),
         roc_auc=pairs.roc_auc(),
         tar_at_far_1=100 * pairs.tar_at_far(0.01),

@@ -17,6 +17,7 @@ from siamese import plots
 from siamese.calibration import probability_same
 from siamese.checkpoint import CARD_FILE, CONFIG_FILE, METRICS_FILE, RESUME_FILE, WEIGHTS_FILE, save_weights
 from siamese.config import ModelFolderConfig
+from siamese.data import DATASETS
 from siamese.metrics import PairDistances, hardest_pairs
 from siamese.model import SiameseNetwork
 
@@ -29,6 +30,7 @@ PLOTS = {
     "false_rejects.png": "The farthest same pairs",
 }
 HARDEST_SHOWN = 16
+MODEL_PLACEHOLDER = "USER/NAME"  # the card is written before anybody knows where the folder will go
 
 
 def write_model_folder(
@@ -62,27 +64,167 @@ def write_model_folder(
 
 def render_card(config: ModelFolderConfig) -> str:
     """The README.md of a model folder: metadata for the Hub, then the card in Markdown."""
-    metrics, data, training, encoder = config.metrics, config.data, config.training, config.encoder
+    metrics, data, training, encoder, loss = config.metrics, config.data, config.training, config.encoder, config.loss
     name = f"siamese-{encoder.name}-{Path(data.dataset).name}"
+    dataset = DATASETS.get(data.dataset)
+    pictures = "\n\n".join(f"**{caption}**\n\n![{caption}]({file})" for file, caption in PLOTS.items())
+    log = "\n".join(
+        f"| {record.epoch} | {record.loss:.4f} | {record.balanced_accuracy:.2f} | {record.equal_error_rate:.2f} | "
+        f"{record.roc_auc:.5f} | {record.seconds:.0f} |"
+        for record in config.history
+    )
+    augmentation = "random affine distortion, joining strokes, stroke thickness" if training.augment else "none"
+    return f"""---
+{_metadata(config, name, dataset.hub_id if dataset else None).to_yaml()}
+---
+
+# {name}
+
+A siamese network: it maps an image to {encoder.embedding_dim} numbers, and two images are the same where their Euclidean
+distance is at most {config.calibration.threshold:.4f}. Trained on `{data.dataset}` ({data.classes} classes).
+On all {metrics.same_pairs + metrics.different_pairs:,} pairs of its test images it judges
+**{metrics.balanced_accuracy:.2f}%** right, same and different pairs weighing half each.
+
+## Use
+
+Get the code (`train.py`, `app.py`, the package `siamese`). For `{MODEL_PLACEHOLDER}` put the id of this repository on the
+Hub, or the path of this folder:
+
+```python
+from siamese import Verifier
+
+verifier = Verifier.from_pretrained("{MODEL_PLACEHOLDER}")  # on the Hub, revision="..." pins a commit
+verdict = verifier.verify("a.png", "b.png")  # paths, PIL images or uint8 arrays
+print(verdict.is_same, verdict.probability_same, verdict.distance)
+```
+
+On the command line, and as a demo in the browser:
+
+```
+python -m siamese compare a.png b.png --model {MODEL_PLACEHOLDER}
+SIAMESE_MODEL={MODEL_PLACEHOLDER} python app.py
+```
+
+The running demo, here or as a Space, answers programs:
+
+```python
+from gradio_client import Client, handle_file
+
+client = Client("http://127.0.0.1:7860")
+client.predict(image_a=handle_file("a.png"), image_b=handle_file("b.png"), api_name="/compare")
+```
+
+## Results
+
+| on all pairs of the test images | value | 95% interval |
+| --- | --- | --- |
+| balanced pair accuracy | **{metrics.balanced_accuracy:.2f}%** | {metrics.balanced_accuracy_low:.2f} to \
+{metrics.balanced_accuracy_high:.2f}% |
+| different pairs accepted | {metrics.false_accept_rate:.3f}% | {metrics.false_accept_rate_low:.3f} to \
+{metrics.false_accept_rate_high:.3f}% |
+| same pairs rejected | {metrics.false_reject_rate:.3f}% | {metrics.false_reject_rate_low:.3f} to \
+{metrics.false_reject_rate_high:.3f}% |
+| equal error rate | {metrics.equal_error_rate:.3f}% | |
+| ROC-AUC | {metrics.roc_auc:.6f} | |
+| same pairs accepted at 1% false accepts | {metrics.tar_at_far_1:.2f}% | |
+| same pairs accepted at 0.1% false accepts | {metrics.tar_at_far_01:.2f}% | |
+| calibration error (15 equal-mass bins of balanced pairs) | {metrics.calibration_error:.2f}% | |
+
+Measured once and exactly, on {metrics.same_pairs:,} same and {metrics.different_pairs:,} different pairs of images that
+neither the training nor the choice of epoch, threshold and probabilities has seen. Intervals: percentile bootstrap over the
+images, since pairs that share an image are not independent.
+
+{pictures}
+
+## Data
+
+{f"`{data.dataset}`: {dataset.about}." if dataset else f"`{data.dataset}`: images of the trainer's own."}
+
+| part | images | used for |
+| --- | --- | --- |
+| training | {data.training_images:,} | the weights |
+| validation | {data.validation_images:,} | the epoch kept, threshold, probabilities |
+| test | {data.test_images:,} | the results above |
+
+{data.classes} classes, with {data.smallest_class:,} to {data.largest_class:,} training images each. Validation is a random
+share of each class of the training set, drawn by seed {training.seed}; the test set is the dataset's own.
+
+## How it was made
+
+```
+{training.command}
+```
+
+| setting | value |
+| --- | --- |
+| encoder | {encoder.name}, {training.parameters:,} parameters, {encoder.image_size} x {encoder.image_size} px, \
+{encoder.channels} channel{"s" if encoder.channels > 1 else ""}, {encoder.embedding_dim} numbers per embedding |
+| loss | {loss.name}{f" (margin {loss.margin})" if loss.name.startswith("triplet") else ""} |
+| optimiser | AdamW, peak learning rate {training.learning_rate:g}, weight decay {training.weight_decay:g} |
+| batches | {training.batch_size} images, {training.epochs} epochs, epoch {training.best_epoch} kept |
+| augmentation | {augmentation} |
+| preprocessing | {config.preprocess.mode}: the drawing found, scaled into a box of {config.preprocess.box_fraction:.0%} of \
+the image and centred by mass |
+| seed | {training.seed} |
+| hardware | {training.device}, {training.precision} |
+| time | {training.seconds:.0f} s for the epochs, validation included |
+| PyTorch | {training.torch_version} |
+| commit | {training.commit or "unknown"} |
+| date | {training.date} |
+
+Validation after each epoch, over all its pairs:
+
+| epoch | loss | balanced accuracy % | EER % | AUC | seconds |
+| --- | --- | --- | --- | --- | --- |
+{log}
+
+## Intended use and limits
+
+Made for telling whether two pictures show the same class of `{data.dataset}`, for learning about metric learning, and as a
+start for models of other images. The confidence is calibrated for pairs like the test pairs: images like those of
+`{data.dataset}`, half of the pairs same. On other kinds of pictures the model still answers, but its probabilities are not
+to be relied on. Where different pairs are far more frequent than same ones, as in a search, choose a lower threshold. Not
+for decisions about people.
+
+## Citation
+
+```bibtex
+@inproceedings{{bromley1993signature,
+  title = {{Signature Verification using a "Siamese" Time Delay Neural Network}},
+  author = {{Bromley, Jane and Guyon, Isabelle and LeCun, Yann and S{{\\"a}}ckinger, Eduard and Shah, Roopak}},
+  booktitle = {{Advances in Neural Information Processing Systems}},
+  year = {{1993}}
+}}
+```
+"""
+
+
+def _metadata(config: ModelFolderConfig, name: str, hub_dataset: str | None) -> ModelCardData:
+    """What the Hub reads: every metric as an evaluation result."""
+    metrics = config.metrics
     results = {
         "balanced_accuracy": ("Balanced pair accuracy (%)", metrics.balanced_accuracy),
+        "false_accept_rate": ("Different pairs accepted (%)", metrics.false_accept_rate),
+        "false_reject_rate": ("Same pairs rejected (%)", metrics.false_reject_rate),
         "equal_error_rate": ("Equal error rate (%)", metrics.equal_error_rate),
         "roc_auc": ("ROC-AUC", metrics.roc_auc),
         "tar_at_far_1": ("TAR at FAR 1% (%)", metrics.tar_at_far_1),
         "tar_at_far_01": ("TAR at FAR 0.1% (%)", metrics.tar_at_far_01),
         "calibration_error": ("Calibration error (%)", metrics.calibration_error),
     }
-    metadata = ModelCardData(
+    return ModelCardData(
         model_name=name,
         license="mit",
-        tags=["siamese-network", "metric-learning", "image-verification", "same-or-different"],
-        datasets=["ylecun/mnist"] if data.dataset.startswith("mnist") else None,
+        library_name="siamese",
+        pipeline_tag="image-feature-extraction",
+        tags=["siamese-network", "metric-learning", "image-verification", "same-or-different", "safetensors", "pytorch"],
+        datasets=[hub_dataset] if hub_dataset else None,
         eval_results=[
             EvalResult(
                 task_type="image-feature-extraction",
                 task_name="Same or different, all pairs",
-                dataset_type=data.dataset,
-                dataset_name=data.dataset,
+                dataset_type=hub_dataset or "own-images",
+                dataset_name=config.data.dataset,
                 dataset_split="test",
                 metric_type=key,
                 metric_name=title,
@@ -91,82 +233,6 @@ def render_card(config: ModelFolderConfig) -> str:
             for key, (title, value) in results.items()
         ],
     )
-    pictures = "\n".join(f"![{caption}]({file})" for file, caption in PLOTS.items())
-    log = "\n".join(
-        f"| {record.epoch} | {record.loss:.4f} | {record.balanced_accuracy:.2f} | {record.equal_error_rate:.2f} | "
-        f"{record.roc_auc:.5f} | {record.seconds:.0f} |"
-        for record in config.history
-    )
-    return f"""---
-{metadata.to_yaml()}
----
-
-# {name}
-
-A siamese network: it maps an image to {encoder.embedding_dim} numbers, and two images are the same where their Euclidean
-distance is at most {config.calibration.threshold:.4f}. Trained on `{data.dataset}` ({data.classes} classes).
-
-## Results
-
-Measured once, on all {metrics.same_pairs:,} same and {metrics.different_pairs:,} different pairs of {data.test_images:,}
-test images that neither training nor the threshold has seen. Threshold and probabilities were fitted on
-{data.validation_images:,} validation images, cut from the training set.
-
-| | |
-| --- | --- |
-| balanced pair accuracy | **{metrics.balanced_accuracy:.2f}%** (95% interval {metrics.balanced_accuracy_low:.2f} to \
-{metrics.balanced_accuracy_high:.2f}, bootstrap over images) |
-| different pairs accepted | {metrics.false_accept_rate:.3f}% |
-| same pairs rejected | {metrics.false_reject_rate:.3f}% |
-| equal error rate | {metrics.equal_error_rate:.3f}% |
-| ROC-AUC | {metrics.roc_auc:.6f} |
-| same pairs accepted at 1% false accepts | {metrics.tar_at_far_1:.2f}% |
-| same pairs accepted at 0.1% false accepts | {metrics.tar_at_far_01:.2f}% |
-| calibration error (15 equal-mass bins of balanced pairs) | {metrics.calibration_error:.2f}% |
-
-{pictures}
-
-## Use
-
-```python
-from siamese import Verifier
-
-verifier = Verifier.from_pretrained("path/to/this/folder")
-verdict = verifier.verify("a.png", "b.png")
-print(verdict.is_same, verdict.probability_same, verdict.distance)
-```
-
-    python -m siamese compare a.png b.png --model path/to/this/folder
-    SIAMESE_MODEL=path/to/this/folder python app.py
-
-## How it was made
-
-    {training.command}
-
-| | |
-| --- | --- |
-| images | {data.training_images:,} training, {data.validation_images:,} validation, {data.test_images:,} test |
-| encoder | {encoder.name}, {training.parameters:,} parameters, {encoder.image_size} x {encoder.image_size} px, \
-{encoder.channels} channel{"s" if encoder.channels > 1 else ""} |
-| loss | {config.loss.name}{f" (margin {config.loss.margin})" if config.loss.name == "triplet" else ""} |
-| optimiser | AdamW, peak learning rate {training.learning_rate:g}, weight decay {training.weight_decay:g} |
-| batches | {training.batch_size} images, {training.epochs} epochs, epoch {training.best_epoch} kept |
-| augmentation | {"random affine distortion, joining strokes, stroke thickness" if training.augment else "none"} |
-| seed | {training.seed} |
-| device | {training.device}, {training.precision}, {training.seconds:.0f} s |
-| PyTorch | {training.torch_version} |
-| commit | {training.commit or "unknown"} |
-| date | {training.date} |
-
-| epoch | loss | validation balanced accuracy % | EER % | AUC | seconds |
-| --- | --- | --- | --- | --- | --- |
-{log}
-
-## Limits
-
-The confidence is calibrated for pairs like the test pairs: half of them same, of images like those of `{data.dataset}`. On
-other kinds of pictures the model still answers, but its probabilities are not to be relied on.
-"""
 
 
 def _figures(config, images, labels, embeddings, pairs) -> dict:

@@ -1,6 +1,6 @@
 """Datasets, splits, batches and augmentation.
 
-A dataset is one function `(data_dir) -> (training, test)` and one line in DATASETS. Images are canonical (the output of
+A dataset is one function `(data_dir) -> (training, test)` and one entry in DATASETS. Images are canonical (the output of
 siamese.preprocess) and stay in memory as uint8.
 """
 
@@ -66,9 +66,20 @@ def load_mnist_sample(data_dir: str | Path | None = None) -> tuple[LabelledImage
         )
 
 
-DATASETS: dict[str, Callable[[str | Path], tuple[LabelledImages, LabelledImages]]] = {
-    "mnist": load_mnist,
-    "mnist-sample": load_mnist_sample,
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset by name: how to load it, and what a model card says of it."""
+
+    load: Callable[[str | Path], tuple[LabelledImages, LabelledImages]]  # data_dir -> (training, test)
+    about: str  # what it holds, by whom, under which licence
+    hub_id: str  # its repository on the Hugging Face Hub
+
+
+_MNIST_ABOUT = "handwritten digits of 28 x 28 px, the MNIST database by Y. LeCun, C. Cortes and C. Burges (CC BY-SA 3.0)"
+
+DATASETS: dict[str, Dataset] = {
+    "mnist": Dataset(load_mnist, f"70,000 {_MNIST_ABOUT}", "ylecun/mnist"),
+    "mnist-sample": Dataset(load_mnist_sample, f"3,000 {_MNIST_ABOUT}", "ylecun/mnist"),
 }
 
 
@@ -83,7 +94,7 @@ def load_dataset(
         raise ValueError(f"unknown dataset {name!r}, available: {', '.join(DATASETS)}")
     return tuple(
         LabelledImages(canonical_images(part.images, preprocess, encoder.image_size, encoder.channels), part.labels)
-        for part in DATASETS[name](data_dir)
+        for part in DATASETS[name].load(data_dir)
     )
 
 

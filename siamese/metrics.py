@@ -6,6 +6,7 @@ them once makes each metric a matter of counting: nothing is sampled or binned. 
 
 import itertools
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -148,10 +149,18 @@ def pair_distances(embeddings: Tensor, labels: Tensor) -> PairDistances:
     return PairDistances(_sorted_join(same), _sorted_join(different))
 
 
-def balanced_accuracy_interval(
+class Intervals(NamedTuple):
+    """95% confidence intervals (low, high) of rates at one threshold, each 0..1."""
+
+    balanced_accuracy: tuple[float, float] = (0.0, 0.0)
+    false_accept_rate: tuple[float, float] = (0.0, 0.0)
+    false_reject_rate: tuple[float, float] = (0.0, 0.0)
+
+
+def bootstrap_intervals(
     embeddings: Tensor, labels: Tensor, threshold: float, replicates: int = 500, seed: int = 0
-) -> tuple[float, float]:
-    """95% interval of the balanced accuracy (0..1) at `threshold`: percentile bootstrap over the images.
+) -> Intervals:
+    """95% intervals of the rates at `threshold`: percentile bootstrap over the images.
 
     Pairs share images and are not independent, so images are drawn with replacement, and a replicate weighs pair (i, j) by
     how often i and j were drawn. All replicates are evaluated at once as quadratic forms in those counts.
@@ -174,9 +183,9 @@ def balanced_accuracy_interval(
     # An image drawn twice is not a pair with itself: its own square is no same pair.
     same_pairs = per_class.square().sum(0) - weights.double().square().sum(0)
     different_pairs = per_class.sum(0).square() - per_class.square().sum(0)
-    accuracy = 1 - (false_rejects / same_pairs.clamp_min(1) + false_accepts / different_pairs.clamp_min(1)) / 2
-    low, high = np.quantile(accuracy.numpy(), [0.025, 0.975])
-    return float(low), float(high)
+    reject_rate, accept_rate = false_rejects / same_pairs.clamp_min(1), false_accepts / different_pairs.clamp_min(1)
+    rates = (1 - (reject_rate + accept_rate) / 2, accept_rate, reject_rate)
+    return Intervals(*(tuple(np.quantile(rate.numpy(), [0.025, 0.975]).tolist()) for rate in rates))
 
 
 def hardest_pairs(embeddings: Tensor, labels: Tensor, is_same: bool, count: int) -> list[tuple[int, int, float]]:

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from siamese.calibration import fit_calibration, log_odds_same, measure, probability_same
 from siamese.config import Calibration
-from siamese.metrics import PairDistances
+from siamese.metrics import Intervals, PairDistances
 
 positive = st.floats(1e-3, 1e3)
 calibrations = st.builds(Calibration, positive, positive, positive)
@@ -192,7 +192,7 @@ def test_arrays_and_numbers_give_the_same():
 def test_measured_numbers_are_those_of_the_pairs_in_percent():
     pairs = draw_pairs(Calibration(1.0, 4.0, 4.0), 500, seed=2)
     calibration = Calibration(0.9, 3.0, 5.0)
-    measured = measure(pairs, calibration, (0.25, 0.75))
+    measured = measure(pairs, calibration, Intervals((0.25, 0.75), (0.125, 0.5), (0.0625, 0.375)))
     wrongly_accepted = sum(distance <= 0.9 for distance in pairs.different.tolist())
     wrongly_rejected = sum(distance > 0.9 for distance in pairs.same.tolist())
     assert (measured.same_pairs, measured.different_pairs) == (len(pairs.same), len(pairs.different))
@@ -201,6 +201,8 @@ def test_measured_numbers_are_those_of_the_pairs_in_percent():
     errors = (measured.false_accept_rate + measured.false_reject_rate) / 2
     assert measured.balanced_accuracy == pytest.approx(100 - errors)
     assert (measured.balanced_accuracy_low, measured.balanced_accuracy_high) == (25, 75)
+    assert (measured.false_accept_rate_low, measured.false_accept_rate_high) == (12.5, 50)
+    assert (measured.false_reject_rate_low, measured.false_reject_rate_high) == (6.25, 37.5)
     assert measured.equal_error_rate == 100 * pairs.equal_error_rate()
     assert measured.roc_auc == pairs.roc_auc()
     assert (measured.tar_at_far_1, measured.tar_at_far_01) == (100 * pairs.tar_at_far(0.01), 100 * pairs.tar_at_far(0.001))

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_curve
 
 from siamese import plots
 from siamese.calibration import probability_same
-from siamese.card import PLOTS, render_card
+from siamese.card import MODEL_PLACEHOLDER, PLOTS, render_card
 from siamese.checkpoint import load_model
 from siamese.config import Calibration, DataRecord, LossConfig, ModelFolderConfig
 from siamese.metrics import PairDistances, hardest_pairs, pair_distances
@@ -54,7 +54,9 @@ def test_the_card_is_rendered_from_the_config(card, config):
 
 
 def test_every_number_of_the_results_is_that_of_the_config(card, config):
-    cells = {row[0]: re.findall(r"[\d.]*\d", row[1]) for row in table_rows(card) if len(row) == 2}
+    rows = [row for row in table_rows(card) if len(row) == 3]
+    cells = {row[0]: re.findall(r"[\d.]*\d", row[1]) for row in rows}
+    intervals = {row[0]: re.findall(r"[\d.]*\d", row[2]) for row in rows}
     metrics = config.metrics
     expected = {
         "different pairs accepted": metrics.false_accept_rate,
@@ -68,11 +70,17 @@ def test_every_number_of_the_results_is_that_of_the_config(card, config):
         assert rounded_as_shown(cells[label][0], value), label
     (error,) = (shown[0] for label, shown in cells.items() if label.startswith("calibration error"))
     assert rounded_as_shown(error, metrics.calibration_error)
-    accuracy, _, low, high = cells["balanced pair accuracy"]
+    (accuracy,) = cells["balanced pair accuracy"]
     assert rounded_as_shown(accuracy, metrics.balanced_accuracy)
     assert len(accuracy.partition(".")[2]) == 2
-    assert rounded_as_shown(low, metrics.balanced_accuracy_low)
-    assert rounded_as_shown(high, metrics.balanced_accuracy_high)
+    for label, name in {
+        "balanced pair accuracy": "balanced_accuracy",
+        "different pairs accepted": "false_accept_rate",
+        "same pairs rejected": "false_reject_rate",
+    }.items():
+        low, high = intervals[label]
+        assert rounded_as_shown(low, getattr(metrics, f"{name}_low"))
+        assert rounded_as_shown(high, getattr(metrics, f"{name}_high"))
 
 
 def test_the_training_log_of_the_card_is_the_history(card, config):
@@ -85,31 +93,35 @@ def test_the_training_log_of_the_card_is_the_history(card, config):
 
 
 def test_the_card_says_how_to_make_the_model_again(card, config):
-    assert f"\n    {config.training.command}\n" in card
+    assert f"\n```\n{config.training.command}\n```\n" in card
     cells = {row[0]: row[1] for row in table_rows(card) if len(row) == 2}
     assert cells["seed"] == str(config.training.seed)
     assert f"{config.training.parameters:,} parameters" in cells["encoder"]
-    assert f"{config.data.training_images:,} training" in cells["images"]
-    assert f"{config.data.validation_images:,} validation" in cells["images"]
-    assert f"{config.data.test_images:,} test" in cells["images"]
     assert cells["PyTorch"] == torch.__version__
+    images = {row[0]: row[1] for row in table_rows(card) if len(row) == 3}
+    assert images["training"] == f"{config.data.training_images:,}"
+    assert images["validation"] == f"{config.data.validation_images:,}"
+    assert images["test"] == f"{config.data.test_images:,}"
+    assert f"{config.data.smallest_class:,} to {config.data.largest_class:,} training images each" in card
 
 
 def test_the_metadata_is_what_the_hub_reads(card, config):
     data = ModelCard(card).data
     results = {result.metric_type: result.metric_value for result in data.eval_results}
     assert set(results) == {
-        "balanced_accuracy", "equal_error_rate", "roc_auc", "tar_at_far_1", "tar_at_far_01", "calibration_error",
+        "balanced_accuracy", "false_accept_rate", "false_reject_rate", "equal_error_rate", "roc_auc", "tar_at_far_1",
+        "tar_at_far_01", "calibration_error",
     }  # fmt: skip
     for name, value in results.items():
         assert value == pytest.approx(getattr(config.metrics, name), abs=1e-5)
     assert data.datasets == ["ylecun/mnist"]
     assert data.license == "mit"
+    assert data.library_name == "siamese"
     assert "siamese-network" in data.tags
 
 
 def test_only_mnist_is_named_as_a_dataset_of_the_hub(config):
-    own = dataclasses.replace(config, data=DataRecord("/home/me/holiday photos", 3, 100, 10, 20))
+    own = dataclasses.replace(config, data=DataRecord("/home/me/holiday photos", 3, 10, 50, 100, 10, 20))
     text = render_card(own)
     assert ModelCard(text).data.datasets is None
     assert "/home/me/holiday photos" in text
@@ -134,8 +146,8 @@ def test_the_program_on_the_card_runs(card, trained_folder, digits, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     for name, digit in zip(("a.png", "b.png"), digits[0], strict=False):
         Image.fromarray(digit).save(tmp_path / name)
-    (program,) = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
-    exec(program.replace("path/to/this/folder", str(trained_folder)), {})
+    program, _ = re.findall(r"```python\n(.*?)```", card, re.DOTALL)  # the other one needs a running demo
+    exec(program.replace(MODEL_PLACEHOLDER, str(trained_folder)), {})
     assert re.fullmatch(r"(True|False) [\d.e-]+ [\d.]+\n", capsys.readouterr().out)
 
 

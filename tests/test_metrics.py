@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score, roc_curve
 
 from siamese import metrics
-from siamese.metrics import PairDistances, balanced_accuracy_interval, hardest_pairs, pair_distances
+from siamese.metrics import PairDistances, bootstrap_intervals, hardest_pairs, pair_distances
 
 
 def sorted_distances(values) -> np.ndarray:
@@ -174,7 +174,7 @@ def test_interval_is_that_of_a_looped_bootstrap_with_the_same_draws(rows_at_a_ti
     embeddings, labels = random_embeddings(1, count=18, classes=3)
     threshold, replicates, seed = 1.3, 20, 5
     distance = {(i, j): d for kind in looped_pairs(embeddings, labels).values() for d, i, j in kind}
-    accuracies = []
+    rates = []
     for drawn in np.random.default_rng(seed).multinomial(18, np.full(18, 1 / 18), size=replicates):
         # multinomial counts how often each image was drawn; it counts them in the order of the classes.
         by_class = torch.from_numpy(drawn)
@@ -186,18 +186,22 @@ def test_interval_is_that_of_a_looped_bootstrap_with_the_same_draws(rows_at_a_ti
             if i != j:  # an image drawn twice is not a pair with itself
                 is_same = bool(labels[i] == labels[j])
                 right[is_same].append((distance[min(i, j), max(i, j)] <= threshold) == is_same)
-        accuracies.append((np.mean(right[True]) + np.mean(right[False])) / 2)
-    expected = np.quantile(accuracies, [0.025, 0.975])
-    measured = balanced_accuracy_interval(embeddings, labels, threshold, replicates, seed)
+        wrongly_rejected, wrongly_accepted = 1 - np.mean(right[True]), 1 - np.mean(right[False])
+        rates.append([1 - (wrongly_rejected + wrongly_accepted) / 2, wrongly_accepted, wrongly_rejected])
+    expected = np.quantile(rates, [0.025, 0.975], axis=0).T
+    measured = bootstrap_intervals(embeddings, labels, threshold, replicates, seed)
     np.testing.assert_allclose(measured, expected, rtol=1e-6)
 
 
 def test_interval_holds_the_accuracy_and_does_not_change_from_run_to_run():
     embeddings, labels = random_embeddings(2, count=200)
-    accuracy = pair_distances(embeddings, labels).balanced_accuracy(1.3)
-    low, high = balanced_accuracy_interval(embeddings, labels, 1.3)
-    assert low < accuracy < high
-    assert (low, high) == balanced_accuracy_interval(embeddings, labels, 1.3)
+    pairs = pair_distances(embeddings, labels)
+    intervals = bootstrap_intervals(embeddings, labels, 1.3)
+    for name in ("balanced_accuracy", "false_accept_rate"):
+        low, high = getattr(intervals, name)
+        assert low < getattr(pairs, name)(1.3) < high
+    assert intervals.false_reject_rate[0] < 1 - pairs.true_accept_rate(1.3) < intervals.false_reject_rate[1]
+    assert intervals == bootstrap_intervals(embeddings, labels, 1.3)
 
 
 @pytest.mark.parametrize("labels", [[0, 0, 0], [0, 1, 2]], ids=["one class", "no two alike"])

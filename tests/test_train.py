@@ -81,6 +81,7 @@ def test_the_config_records_what_was_done(trained_folder, short_training):
     assert config.training.command == " ".join(["python train.py", *short_training, "--output", str(trained_folder)])
     assert (config.training.epochs, config.training.batch_size, config.training.seed) == (3, 64, 0)
     assert (config.data.dataset, config.data.classes) == ("mnist-sample", 10)
+    assert (config.data.smallest_class, config.data.largest_class) == (180, 180)
     assert (config.data.training_images, config.data.validation_images, config.data.test_images) == (1800, 200, 1000)
     assert config.metrics.same_pairs == 10 * 100 * 99 // 2
     assert config.metrics.same_pairs + config.metrics.different_pairs == 1000 * 999 // 2
@@ -184,7 +185,8 @@ def test_ctrl_c_before_the_first_step_says_that_nothing_was_saved(tmp_path, monk
     def interrupt(data_dir):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(DATASETS, "mnist-sample", interrupt)
+    sample = dataclasses.replace(DATASETS["mnist-sample"], load=interrupt)
+    monkeypatch.setitem(DATASETS, "mnist-sample", sample)
     code, stderr = run([*ONE_EPOCH, "--output", str(tmp_path / "model")], capsys)
     assert code == 130
     assert "Interrupted" in stderr

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from siamese import Verifier
 from siamese.calibration import measure
 from siamese.data import load_dataset
-from siamese.metrics import balanced_accuracy_interval, pair_distances
+from siamese.metrics import bootstrap_intervals, pair_distances
 from siamese.model import embed_all
 from siamese.preprocess import to_tensor
 
@@ -43,8 +43,8 @@ def main(argv: list[str] | None = None) -> int:
 
     embeddings = timed("embeddings", lambda: embed_all(verifier.network, to_tensor(test.images)))
     pairs = timed("all distances, sorted", lambda: pair_distances(embeddings, labels))
-    interval = timed("bootstrap interval", lambda: balanced_accuracy_interval(embeddings, labels, calibration.threshold))
-    metrics = timed("metrics", lambda: measure(pairs, calibration, interval))
+    intervals = timed("bootstrap intervals", lambda: bootstrap_intervals(embeddings, labels, calibration.threshold))
+    metrics = timed("metrics", lambda: measure(pairs, calibration, intervals))
     for name, value in seconds.items():
         print(f"{name:22}  {value:6.2f} s")
     print(f"{'in all':22}  {sum(seconds.values()):6.2f} s for {metrics.same_pairs + metrics.different_pairs:,} pairs")

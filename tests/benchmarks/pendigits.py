@@ -21,7 +21,7 @@ from pendigits import load_pendigits, render
 
 from siamese import Verifier
 from siamese.calibration import measure
-from siamese.metrics import pair_distances
+from siamese.metrics import Intervals, pair_distances
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _report(name: str, embeddings: np.ndarray, labels: torch.Tensor, verifier: Verifier) -> None:
     pairs = pair_distances(torch.from_numpy(embeddings), labels)
-    metrics = measure(pairs, verifier.config.calibration, (0.0, 0.0))
+    metrics = measure(pairs, verifier.config.calibration, Intervals())
     print(
         f"{name}  {len(pairs.same) + len(pairs.different):,} pairs: balanced accuracy {metrics.balanced_accuracy:.2f}%  "
         f"EER {metrics.equal_error_rate:.2f}%  AUC {metrics.roc_auc:.4f}  false accepts {metrics.false_accept_rate:.2f}%  "
