@@ -30,7 +30,7 @@ from siamese.config import (
 from siamese.data import DATASETS, augment, derived_seed, epoch_batches, load_dataset, split_validation
 from siamese.devices import choose_device, describe_device, has_fast_bfloat16
 from siamese.hub import HubError, check_login, push_command, push_folder
-from siamese.losses import LOSSES, build_loss
+from siamese.losses import LOSSES, build_loss, loss_class
 from siamese.metrics import bootstrap_intervals, pair_distances
 from siamese.model import ENCODERS, SiameseNetwork, embed_all, encoder_class
 from siamese.preprocess import to_tensor
@@ -60,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--encoder", default="compact", help=f"network: {', '.join(ENCODERS)} (seed is the reference network)")
     add("--embedding-dim", type=int, help="numbers per embedding, 1..4096; the encoder's own width if not given")
     add("--loss", default="bce", help=f"objective: {', '.join(LOSSES)} (bce is cross-entropy over all pairs of a batch)")
-    add("--margin", type=float, default=LossConfig.margin, help="triplet loss: margin, in units of distance")
+    add("--margin", type=float, help="contrastive and triplet losses: margin, in units of distance; 1 and 0.5 if not given")
     add("--epochs", type=int, default=16, help="passes over the training images")
     add("--batch-size", type=int, default=256, help="images per step; the loss sees all their pairs")
     add("--lr", type=float, default=3e-3, help="peak learning rate of AdamW")
@@ -131,8 +131,9 @@ def train(arguments: argparse.Namespace, given: dict, command: str) -> None:
 
     # Model, loss, optimiser.
     network = SiameseNetwork(encoder).to(device, memory_format=torch.channels_last)
-    loss_config = LossConfig(arguments.loss, arguments.margin)
-    loss_function = build_loss(loss_config, network.unit_length).to(device)
+    margin = loss_class(arguments.loss).default_margin if arguments.margin is None else arguments.margin
+    loss_config = LossConfig(arguments.loss, margin or 0.0)
+    loss_function = build_loss(loss_config, network.unit_length, encoder.embedding_dim, len(class_sizes)).to(device)
     trainable = [*network.parameters(), *loss_function.parameters()]
     optimizer = torch.optim.AdamW(trainable, weight_decay=arguments.weight_decay)
     steps_per_epoch = sum(1 for _ in epoch_batches(len(training), arguments.batch_size, arguments.seed, 0))
@@ -337,6 +338,9 @@ def check_arguments(arguments: argparse.Namespace) -> None:
         value = getattr(arguments, name)
         if value is not None and not low <= value <= high:
             raise ValueError(f"--{name.replace('_', '-')} is {value}, allowed: {low} to {high}")
+    if arguments.margin is not None and loss_class(arguments.loss).default_margin is None:
+        with_margin = ", ".join(name for name, loss in LOSSES.items() if loss.default_margin is not None)
+        raise ValueError(f"--margin is {arguments.margin}, but loss {arguments.loss} has none, allowed with: {with_margin}")
     if arguments.output.exists() and not arguments.output.is_dir():
         raise ValueError(f"--output is {str(arguments.output)!r}, which is a file, allowed: a folder, there or to be made")
 

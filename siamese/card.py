@@ -159,7 +159,7 @@ share of each class of the training set, drawn by seed {training.seed}; the test
 | --- | --- |
 | encoder | {encoder.name}, {training.parameters:,} parameters, {encoder.image_size} x {encoder.image_size} px, \
 {encoder.channels} channel{"s" if encoder.channels > 1 else ""}, {encoder.embedding_dim} numbers per embedding |
-| loss | {loss.name}{f" (margin {loss.margin})" if loss.name.startswith("triplet") else ""} |
+| loss | {loss.name}{f" (margin {loss.margin:g})" if loss.margin else ""} |
 | optimiser | AdamW, peak learning rate {training.learning_rate:g}, weight decay {training.weight_decay:g} |
 | batches | {training.batch_size} images, {training.epochs} epochs, epoch {training.best_epoch} kept |
 | augmentation | {augmentation} |

@@ -75,7 +75,7 @@ def verifier(trained_folder: Path) -> Verifier:
 @pytest.fixture(scope="session", params=[f"{encoder}-{loss}" for encoder in ENCODERS for loss in LOSSES])
 def any_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder for each encoder with each loss, after one epoch: barely trained, yet every property must hold."""
-    encoder, loss = request.param.split("-")
+    encoder, _, loss = request.param.partition("-")
     folder = tmp_path_factory.mktemp("any") / request.param
     arguments = ["--dataset", "mnist-sample", "--device", "cpu", "--epochs", "1", "--encoder", encoder, "--loss", loss]
     assert train.main([*arguments, "--output", str(folder)]) == 0

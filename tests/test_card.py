@@ -130,7 +130,7 @@ def test_only_mnist_is_named_as_a_dataset_of_the_hub(config):
 def test_the_margin_is_stated_where_the_loss_has_one(config):
     triplet = dataclasses.replace(config, loss=LossConfig("triplet", 0.75))
     assert "| loss | triplet (margin 0.75) |" in render_card(triplet)
-    assert "margin" not in render_card(dataclasses.replace(config, loss=LossConfig("bce", 0.75)))
+    assert "margin" not in render_card(dataclasses.replace(config, loss=LossConfig("bce")))
 
 
 def test_every_linked_picture_is_there_and_not_empty(card, trained_folder):

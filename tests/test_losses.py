@@ -9,10 +9,23 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from siamese import losses
 from siamese.config import LossConfig
-from siamese.losses import LOSSES, PairwiseCrossEntropy, TripletLoss, build_loss
+from siamese.losses import (
+    LOSSES,
+    ContrastiveLoss,
+    HardTripletLoss,
+    Loss,
+    PairwiseCrossEntropy,
+    ProxyLoss,
+    SemiHardTripletLoss,
+    SupervisedContrastiveLoss,
+    TripletLoss,
+    build_loss,
+)
 
 every_loss = pytest.mark.parametrize("name", LOSSES)
+every_loss_of_pairs = pytest.mark.parametrize("name", [name for name, loss in LOSSES.items() if not loss.knows_classes])
 both_lengths = pytest.mark.parametrize("unit_length", [True, False])
 
 
@@ -42,6 +55,73 @@ def looped_triplet(embeddings: Tensor, labels: Tensor, margin: float) -> Tensor:
             if near - far + margin > 0:
                 active.append(near - far + margin)
     return sum(active) / len(active)
+
+
+def distance(embeddings: Tensor, i: int, j: int) -> Tensor:
+    return (embeddings[i] - embeddings[j]).norm()
+
+
+def looped_contrastive(embeddings: Tensor, labels: Tensor, margin: float) -> Tensor:
+    """Mean of d^2 / 2 over the same pairs and of max(0, margin - d)^2 / 2 over the different pairs, averaged."""
+    terms = {True: [], False: []}
+    for i, j in itertools.combinations(range(len(labels)), 2):
+        d = distance(embeddings, i, j)
+        is_same = bool(labels[i] == labels[j])
+        terms[is_same].append(d**2 / 2 if is_same else max(margin - d, 0 * d) ** 2 / 2)
+    return (sum(terms[True]) / len(terms[True]) + sum(terms[False]) / len(terms[False])) / 2
+
+
+def looped_hard_triplet(embeddings: Tensor, labels: Tensor, margin: float) -> Tensor:
+    """For each anchor the farthest positive and the nearest negative; the mean of what is above 0."""
+    active = []
+    for anchor in range(len(labels)):
+        others = [other for other in range(len(labels)) if other != anchor]
+        near = [distance(embeddings, anchor, other) for other in others if labels[other] == labels[anchor]]
+        far = [distance(embeddings, anchor, other) for other in others if labels[other] != labels[anchor]]
+        if near and far and max(near) - min(far) + margin > 0:
+            active.append(max(near) - min(far) + margin)
+    return sum(active) / len(active)
+
+
+def looped_semi_hard_triplet(embeddings: Tensor, labels: Tensor, margin: float) -> Tensor:
+    """For each same pair the nearest negative beyond the positive, else the farthest; the mean of what is above 0."""
+    active = []
+    for anchor, positive in itertools.permutations(range(len(labels)), 2):
+        if labels[anchor] == labels[positive]:
+            near = distance(embeddings, anchor, positive)
+            far = [distance(embeddings, anchor, other) for other in range(len(labels)) if labels[other] != labels[anchor]]
+            beyond = [value for value in far if value > near]
+            violation = near - (min(beyond) if beyond else max(far)) + margin
+            if violation > 0:
+                active.append(violation)
+    return sum(active) / len(active)
+
+
+def looped_supervised_contrastive(embeddings: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """The formula of Khosla et al. 2020 (their L_out) with the cosine for the similarity, over anchors with positives."""
+    per_anchor = []
+    for anchor in range(len(labels)):
+        others = [other for other in range(len(labels)) if other != anchor]
+        total = sum(torch.exp(embeddings[anchor] @ embeddings[other] / temperature) for other in others)
+        positives = [other for other in others if labels[other] == labels[anchor]]
+        shares = [torch.exp(embeddings[anchor] @ embeddings[other] / temperature) / total for other in positives]
+        if positives:
+            per_anchor.append(-sum(torch.log(share) for share in shares) / len(positives))
+    return sum(per_anchor) / len(per_anchor)
+
+
+def looped_proxy(embeddings: Tensor, labels: Tensor, centres: Tensor, scale: float) -> Tensor:
+    """-log of the own class's share of exp(-scale * distance^2) to the centres."""
+    terms = []
+    for embedding, label in zip(embeddings, labels.tolist(), strict=True):
+        weights = [torch.exp(-scale * ((embedding - centre) ** 2).sum()) for centre in centres]
+        terms.append(-torch.log(weights[label] / sum(weights)))
+    return sum(terms) / len(terms)
+
+
+def build(name: str, unit_length: bool = True) -> Loss:
+    """The loss with its own margin, for what `random_batch` makes."""
+    return build_loss(LossConfig(name, LOSSES[name].default_margin or 0), unit_length, embedding_dim=5, classes=4)
 
 
 def assert_same_value_and_gradient(loss_function, looped, embeddings: Tensor, labels: Tensor) -> None:
@@ -76,6 +156,56 @@ def test_triplet_is_the_mean_over_all_active_triplets(seed, margin):
     assert_same_value_and_gradient(loss_function, lambda x, y: looped_triplet(x, y, margin), embeddings, labels)
 
 
+@pytest.mark.parametrize("margin", [0.3, 1.0])
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("loss", "looped"),
+    [
+        (ContrastiveLoss, looped_contrastive),
+        (HardTripletLoss, looped_hard_triplet),
+        (SemiHardTripletLoss, looped_semi_hard_triplet),
+    ],
+)
+def test_losses_with_a_margin_are_those_of_the_loops(loss, looped, seed, margin):
+    embeddings, labels = random_batch(seed)
+    assert_same_value_and_gradient(loss(LossConfig("", margin)), lambda x, y: looped(x, y, margin), embeddings, labels)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_supcon_is_that_of_the_paper(seed):
+    embeddings, labels = random_batch(seed)
+    loss_function = SupervisedContrastiveLoss()
+    expected = looped_supervised_contrastive(embeddings.double(), labels, loss_function.temperature)
+    torch.testing.assert_close(loss_function(embeddings, labels).double(), expected, rtol=1e-4, atol=1e-6)
+
+
+@both_lengths
+@pytest.mark.parametrize("seed", range(3))
+def test_proxy_is_the_softmax_over_the_class_centres(seed, unit_length):
+    embeddings, labels = random_batch(seed)
+    loss_function = ProxyLoss(unit_length=unit_length, embedding_dim=5, classes=4)
+    centres = loss_function.centres.detach().double()
+    centres = normalize(centres, dim=1) if unit_length else centres
+    scale = loss_function.log_scale.exp().item()
+    assert_same_value_and_gradient(loss_function, lambda x, y: looped_proxy(x, y, centres, scale), embeddings, labels)
+
+
+@every_loss
+@both_lengths
+@pytest.mark.parametrize("most_elements", [1, 50, 200])
+def test_a_large_batch_in_parts_gives_the_loss_and_gradient_of_the_whole(name, unit_length, most_elements, monkeypatch):
+    embeddings, labels = random_batch(7)
+    loss_function = build(name, unit_length)
+    results = []
+    for most in (losses.MOST_ELEMENTS, most_elements):
+        monkeypatch.setattr(losses, "MOST_ELEMENTS", most)
+        inputs = [embeddings.clone().requires_grad_(), *loss_function.parameters()]
+        loss = loss_function(inputs[0], labels)
+        results.append([loss, *torch.autograd.grad(loss, inputs)])
+    for whole, in_parts in zip(*results, strict=True):
+        torch.testing.assert_close(in_parts, whole, rtol=1e-4, atol=1e-6)
+
+
 def test_triplet_is_zero_where_every_margin_is_kept():
     embeddings = torch.tensor([[0.0], [0.1], [5.0], [5.1]], requires_grad=True)
     loss = TripletLoss(LossConfig("triplet", 1.0))(embeddings, torch.tensor([0, 0, 1, 1]))
@@ -101,7 +231,7 @@ def test_degenerate_batches_give_finite_losses_and_gradients(name, unit_length, 
     embeddings, _ = random_batch(0, count=len(labels))
     embeddings = embeddings[:1].expand(len(labels), -1).clone() if identical else embeddings
     embeddings.requires_grad_()
-    loss_function = build_loss(LossConfig(name), unit_length)
+    loss_function = build(name, unit_length)
     loss = loss_function(embeddings, torch.tensor(labels))
     assert loss.isfinite()
     assert loss >= 0
@@ -117,16 +247,17 @@ def test_order_of_the_batch_and_names_of_the_classes_do_not_matter(name, unit_le
     embeddings, labels = random_batch(seed, count)
     order = torch.tensor(data.draw(st.permutations(range(count))))
     renamed = torch.tensor(data.draw(st.permutations(range(4))))
-    loss_function = build_loss(LossConfig(name), unit_length)
+    loss_function = build(name, unit_length)
     loss = loss_function(embeddings, labels)
     torch.testing.assert_close(loss_function(embeddings[order], labels[order]), loss, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(loss_function(embeddings, renamed[labels]), loss)
+    if not loss_function.knows_classes:
+        torch.testing.assert_close(loss_function(embeddings, renamed[labels]), loss)
 
 
-@every_loss
+@every_loss_of_pairs
 def test_a_step_against_the_gradient_pulls_same_together_and_pushes_different_apart(name):
     embeddings = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], requires_grad=True)  # anchor, positive, negative
-    build_loss(LossConfig(name), unit_length=False)(embeddings, torch.tensor([0, 0, 1])).backward()
+    build(name, unit_length=False)(embeddings, torch.tensor([0, 0, 1])).backward()
     moved = embeddings.detach() - 0.01 * embeddings.grad
     assert (moved[0] - moved[1]).norm() < 1
     assert (moved[0] - moved[2]).norm() > 1
@@ -152,4 +283,4 @@ def test_log_odds_of_bce_fall_with_the_distance(unit_length, bias, log_scale, ne
 
 def test_unknown_loss_lists_the_choices():
     with pytest.raises(ValueError, match="unknown loss 'hinge', available: " + ", ".join(LOSSES)):
-        build_loss(LossConfig("hinge"), True)
+        build_loss(LossConfig("hinge"), True, 5, 4)

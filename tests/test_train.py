@@ -56,7 +56,7 @@ def assert_refused(arguments: list[str], capsys: pytest.CaptureFixture, *expecte
 
 
 def test_every_encoder_with_every_loss_gives_a_complete_folder(any_folder):
-    encoder, loss = any_folder.name.split("-")
+    encoder, _, loss = any_folder.name.partition("-")
     network, config = load_model(any_folder)
     assert (config.encoder.name, config.loss.name) == (encoder, loss)
     assert config.encoder.embedding_dim == ENCODERS[encoder].default_dim
