@@ -5,18 +5,25 @@ SIAMESE_MODEL=user/name python app.py # a model folder or a Hub repository, with
 """
 
 import argparse
+import contextlib
+import ctypes
 import logging
 import os
 import sys
 from abc import ABCMeta
 from typing import Any, NamedTuple
 
+try:
+    import spaces  # there on Spaces only; for ZeroGPU it has to come before torch
+except ImportError:
+    spaces = None
 import gradio as gr
 from gradio_client.utils import is_file_obj_with_meta
 from PIL import Image
 
 from siamese import Verifier, page
 from siamese.data import load_sample_digits
+from siamese.hub_errors import HubError, HubUnavailableError
 from siamese.preprocess import MAX_PIXELS
 from siamese.sources import split_revision
 
@@ -26,6 +33,7 @@ MAX_FILE_SIZE = "20mb"
 MAX_WAITING = 64  # comparisons in the queue before visitors are asked to come back later
 AT_ONCE = 4  # comparisons that run at the same time
 MAX_SKETCHES = 64  # drawings on their way from browsers to a handler, see LatestSketches
+M_ARENA_MAX, ARENAS = -8, 2  # glibc's name for the number of heaps, and how many are enough for AT_ONCE
 CACHE_CHECK, CACHE_AGE = 600, 3600  # s: how often uploaded files are looked through, and how old they may get
 
 # Pairs of test digits (indices into load_sample_digits()) and what to say of them.
@@ -60,7 +68,6 @@ class UploadedImage(gr.Image, metaclass=_WithoutStub):
 class Side(NamedTuple):
     """The widgets of one of the two images."""
 
-    tabs: gr.Tabs
     draw_tab: gr.Tab
     upload_tab: gr.Tab
     active: gr.Textbox  # "draw" or "upload": only the browser knows which tab is open, this carries it to the handlers
@@ -92,8 +99,8 @@ class Demo(gr.Blocks):
             ) from error
 
 
-def build_demo(verifier: Verifier) -> gr.Blocks:
-    """The page and its one public endpoint, /compare, around `verifier`; start it with `launch`."""
+def build_demo(verifier: Verifier, notice: str = "") -> gr.Blocks:
+    """The page and its one public endpoint, /compare, around `verifier`; start it with `launch`. `notice` stands on top."""
 
     def compare(image_a: gr.FileData, image_b: gr.FileData) -> dict:
         """Compare two image files: {is_same, probability_same, confidence, distance, threshold, model}."""
@@ -115,19 +122,20 @@ def build_demo(verifier: Verifier) -> gr.Blocks:
         return _verdict_panel(verifier, images)
 
     def load_example(event: gr.EventData) -> list:
-        """Put an example pair on the two upload tabs."""
-        first, second, _ = EXAMPLES[int(event.pair)]
-        values = []
-        for index in (first, second):
-            values += [gr.Tabs(selected="upload"), "upload", Image.fromarray(digits[index])]
-        return values
+        """An example pair for the two uploads, the tab they are on, and the verdict."""
+        images = [Image.fromarray(digits[index]) for index in EXAMPLES[int(event.pair)][:2]]
+        return [*("upload", images[0]), *("upload", images[1]), _verdict_panel(verifier, images)]
+
+    def clear_uploads() -> list:
+        """No uploads, and no verdict."""
+        return [None, None, _verdict_panel(verifier, [None, None])]
 
     digits, labels = load_sample_digits()
 
     with Demo(
         title="Same or different?", analytics_enabled=False, delete_cache=(CACHE_CHECK, CACHE_AGE), fill_width=True
     ) as demo:
-        gr.HTML(page.header(verifier.name, verifier.config), elem_id="header")
+        gr.HTML(page.header(verifier.name, verifier.config, notice), elem_id="header")
         with gr.Row(elem_id="stage"):
             sides = [_input_side(ordinal) for ordinal in page.ORDINALS]
             with gr.Column(min_width=300, elem_classes="outcome"):
@@ -138,21 +146,25 @@ def build_demo(verifier: Verifier) -> gr.Blocks:
         examples = gr.HTML(page.examples(EXAMPLES, digits, labels), elem_id="examples", js_on_load=page.EXAMPLES_JS)
 
         sketches, uploads = [side.sketch for side in sides], [side.upload for side in sides]
-        private = {"api_visibility": "private", "show_progress": "hidden"}
-        # One at a time and in order, so that a verdict on what was there before never arrives last. Only what a visitor does
-        # starts it: changes that a handler makes would each send a half-changed page; these chain to it instead.
-        shown = {
-            "fn": show, "inputs": [part for side in sides for part in (side.active, side.sketch, side.upload)],
-            "outputs": verdict, "concurrency_id": "show", "concurrency_limit": 1, **private,
-        }  # fmt: skip
-        gr.on([part.input for part in (*sketches, *uploads)], trigger_mode="always_last", **shown)
-        compare_button.click(scroll_to_output=True, **shown)
-        clear_button.click(lambda: [None] * 4, None, [*sketches, *uploads], **private).then(**shown)
-        loaded = [part for side in sides for part in (side.tabs, side.active, side.upload)]
-        examples.click(load_example, None, loaded, **private).then(**shown)
+        refresh = gr.Number(visible=False)  # any new value shows the verdict on what the page holds then
+        private = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
+        # One listener for all, and the latest event counts, so that a verdict on what was there before never stays. Handlers
+        # that change several parts bring their own verdict, and refresh it only when all of them are in place.
+        inputs = [part for side in sides for part in (side.active, side.sketch, side.upload)]
+        refresh.change(show, inputs, verdict, **private)
+        # At every step of every event, Gradio asks for its value each component that ever was an output, and each input of a
+        # listener to an Image; a sketch uploads three images in answer. So sketches are neither, scripts change them.
+        for part in (*sketches, *uploads):
+            part.input(None, None, refresh, js=page.REFRESH_JS, **private)
+        compare_button.click(None, None, refresh, js=page.COMPARE_JS, **private)
+        cleared = clear_button.click(clear_uploads, None, [*uploads, verdict], js=page.CLEAR_SKETCHES_JS, **private)
+        cleared.then(None, None, refresh, js=page.REFRESH_JS, **private)
+        loaded = [part for side in sides for part in (side.active, side.upload)]
+        chosen = examples.click(load_example, None, [*loaded, verdict], **private)
+        chosen.then(None, None, refresh, js=page.OPEN_UPLOADS_JS, **private)
         for side in sides:
             for tab, name in ((side.draw_tab, "draw"), (side.upload_tab, "upload")):
-                tab.select(None, None, side.active, js=f"() => '{name}'", api_visibility="private").then(**shown)
+                tab.select(None, None, [side.active, refresh], js=page.tab_js(name), **private)
         gr.api(compare, api_name="compare")
     return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE)
 
@@ -160,7 +172,7 @@ def build_demo(verifier: Verifier) -> gr.Blocks:
 def _input_side(ordinal: str) -> Side:
     with gr.Column(min_width=300, elem_classes="side"):
         gr.HTML(f"<h2>{ordinal.capitalize()} image</h2>")
-        with gr.Tabs(selected="draw") as tabs:
+        with gr.Tabs(selected="draw"):
             with gr.Tab("Draw", id="draw") as draw_tab:
                 sketch = gr.ImageEditor(
                     sources=(), image_mode="L", type="pil", canvas_size=(CANVAS, CANVAS), fixed_canvas=True, layers=False,
@@ -175,7 +187,7 @@ def _input_side(ordinal: str) -> Side:
                     elem_classes="upload", alt_text=f"The {ordinal} image",
                 )  # fmt: skip
         active = gr.Textbox("draw", visible=False)
-    return Side(tabs, draw_tab, upload_tab, active, sketch, upload)
+    return Side(draw_tab, upload_tab, active, sketch, upload)
 
 
 def _chosen(tab: str, sketch: dict | None, upload: str | None) -> Image.Image | str | None:
@@ -221,6 +233,29 @@ def _theme() -> gr.themes.Base:
     )  # fmt: skip
 
 
+def _limit_heaps() -> None:
+    """Keep memory from growing with each new worker thread: glibc gives it a heap of its own, and never takes that back."""
+    with contextlib.suppress(OSError, AttributeError):  # where there is another C library
+        ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, ARENAS)
+
+
+def _load(source: str | None) -> tuple[Verifier, str]:
+    """The model at `source`, or the bundled one with a notice that says why it is not the one asked for."""
+    try:
+        return Verifier.from_pretrained(*split_revision(source)), ""
+    except HubError as error:
+        # Visitors of a Space can mend nothing, so it stays up whatever is wrong; elsewhere only what may pass is waited out.
+        if not (os.environ.get("SPACE_ID") or isinstance(error, HubUnavailableError)):
+            raise
+        notice = f"The model {source} cannot be had: {error}. This is the bundled one instead."
+        print(f"app.py: {notice}", file=sys.stderr)
+        return Verifier.from_pretrained(), notice
+
+
+def _needs_a_gpu() -> None:
+    """ZeroGPU wants one such function. Never called: the processor answers sooner than a GPU is had, and costs no quota."""
+
+
 def main(argv: list[str] | None = None) -> int:
     """Load the model, serve the page until interrupted; the exit code."""
     parser = argparse.ArgumentParser(
@@ -233,15 +268,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--share", action="store_true", default=None, help="also open a public link through gradio.live")
     args = parser.parse_args(argv)
 
+    _limit_heaps()
     source = os.environ.get("SIAMESE_MODEL") or None
     try:
-        verifier = Verifier.from_pretrained(*split_revision(source))
+        verifier, notice = _load(source)
     except (ValueError, OSError) as error:
         print(f"app.py: SIAMESE_MODEL={source or ''}: {error}", file=sys.stderr)
         return 2
 
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # for what Gradio opens before we see it: Pillow refuses twice this number
-    build_demo(verifier).launch(
+    if spaces is not None:
+        spaces.GPU(_needs_a_gpu)
+    build_demo(verifier, notice).launch(
         server_name=args.host, server_port=args.port, share=args.share, max_file_size=MAX_FILE_SIZE, ssr_mode=False,
         enable_monitoring=False, run_history=False, footer_links=["api", "settings"], css=page.CSS, js=page.PAGE_JS,
         theme=_theme(),

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import datetime
 import math
+import os
 import shlex
 import signal
 import subprocess
@@ -27,9 +28,19 @@ from siamese.config import (
     PreprocessConfig,
     TrainingRecord,
 )
-from siamese.data import DATASETS, augment, derived_seed, epoch_batches, load_dataset, split_validation
+from siamese.data import (
+    DATASETS,
+    LabelledImages,
+    augment,
+    derived_seed,
+    epoch_batches,
+    load_dataset,
+    split_validation,
+)
 from siamese.devices import choose_device, describe_device, has_fast_bfloat16
+from siamese.distributed import World, gather_rows, processes
 from siamese.hub import HubError, check_login, push_command, push_folder
+from siamese.jobs import DEFAULT_TIMEOUT, run_hosted
 from siamese.losses import LOSSES, build_loss, loss_class
 from siamese.metrics import bootstrap_intervals, pair_distances
 from siamese.model import ENCODERS, SiameseNetwork, embed_all, encoder_class
@@ -38,8 +49,9 @@ from siamese.preprocess import to_tensor
 # What decides the result, and so must not change between an interrupted training and its continuation.
 FIXED_ON_RESUME = (
     "dataset", "encoder", "embedding_dim", "loss", "margin", "epochs", "batch_size", "lr", "weight_decay",
-    "validation_share", "augment", "seed",
+    "validation_share", "augment", "precision", "seed",
 )  # fmt: skip
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Interrupted(Exception):
@@ -67,6 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--weight-decay", type=float, default=0.05, help="weight decay of AdamW")
     add("--validation-share", type=float, default=0.1, help="share of each training class held out for validation, 0..0.5")
     add("--augment", action=argparse.BooleanOptionalAction, default=True, help="distort training images at random")
+    add("--precision", default="auto", choices=("auto", *PRECISIONS), help="of the encoder's arithmetic; auto: what is fast")
     add("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="auto takes a GPU where there is one")
     add("--seed", type=int, default=0, help="of the split, the weights, the batches and the augmentation")
     add("--output", help="folder to write, runs/DATASET-ENCODER-LOSS if not given")
@@ -76,6 +89,11 @@ def build_parser() -> argparse.ArgumentParser:
     add("--repo-id", metavar="USER/NAME", help="repository to push to; made if it is not there")
     add("--private", action="store_true", help="make that repository private")
     add("--revision", metavar="BRANCH", help="branch to push to; main if not given")
+    add(
+        "--hosted", metavar="FLAVOR", help="train on hosted hardware, as a Hugging Face Job that pushes: t4-small, l4x1..."
+    )
+    add("--hosted-timeout", default=DEFAULT_TIMEOUT, help="when the job is stopped: a number with m, h or d")
+    add("--dry-run", action="store_true", help="with --hosted: print the job, and send nothing")
     return parser
 
 
@@ -97,10 +115,31 @@ def main(argv: list[str] | None = None) -> int:
     mistake in the input, 3 where it is complete but not pushed, 130 when interrupted.
     """
     arguments, given = parse_arguments(argv)
-    command = shlex.join(["python", "train.py", *(sys.argv[1:] if argv is None else argv)])
+    if {"hosted", "hosted_timeout", "dry_run"} & set(given):
+        return run_as_job(arguments, given)
+    with processes(arguments.device) as (world, arguments.device), world.one_voice():
+        code = run(arguments, given, world, sys.argv[1:] if argv is None else argv)
+        return push(arguments) if arguments.push and code == 0 and world.is_main else code
+
+
+def run_as_job(arguments: argparse.Namespace, given: dict) -> int:
+    """Have hosted hardware do the training; the exit code."""
+    try:
+        if arguments.hosted is None:
+            raise ValueError("--dry-run and --hosted-timeout are about a job: add --hosted FLAVOR, or leave them out")
+        check_arguments(arguments)
+        return run_hosted(arguments.hosted, given, arguments.dry_run, arguments.hosted_timeout, current_commit())
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def run(arguments: argparse.Namespace, given: dict, world: World, argv: list[str]) -> int:
+    """Train, and turn what goes wrong into a sentence and an exit code."""
+    launcher = ["python"] if world.size == 1 else ["torchrun", f"--nproc_per_node={world.size}"]
     try:
         check_push(arguments)
-        train(arguments, given, command)
+        train(arguments, given, world, shlex.join([*launcher, "train.py", *argv]))
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -110,38 +149,42 @@ def main(argv: list[str] | None = None) -> int:
     except (Interrupted, KeyboardInterrupt) as notice:
         print(f"\n{str(notice) or 'Interrupted.'} {how_to_go_on(arguments)}", file=sys.stderr)
         return 130
-    return push(arguments) if arguments.push else 0
+    return 0
 
 
-def train(arguments: argparse.Namespace, given: dict, command: str) -> None:
+def train(arguments: argparse.Namespace, given: dict, world: World, command: str) -> None:
     """Fit, keep the best epoch, calibrate on validation, evaluate once on the test images, write the folder."""
     state = starting_state(arguments, given, command)
     check_arguments(arguments)
     device = choose_device(arguments.device)
-    precision = torch.bfloat16 if has_fast_bfloat16(device) else torch.float32
+    precision = PRECISIONS.get(arguments.precision) or (torch.bfloat16 if has_fast_bfloat16(device) else torch.float32)
     torch.manual_seed(arguments.seed)  # the initial weights; all later randomness has generators of its own
 
     # Data: canonical images, resident on the device as uint8.
     encoder = EncoderConfig(arguments.encoder, arguments.embedding_dim or encoder_class(arguments.encoder).default_dim)
     preprocess = PreprocessConfig()
-    everything, test = load_dataset(arguments.dataset, arguments.data_dir, preprocess, encoder)
+    everything, test = world.main_first(lambda: load_dataset(arguments.dataset, arguments.data_dir, preprocess, encoder))
     training, validation = split_validation(everything, arguments.validation_share, arguments.seed)
     class_sizes = Counter(training.labels.tolist())
+    batch_size = min(arguments.batch_size, len(training))
+    if batch_size % world.size:
+        raise ValueError(f"--batch-size is {batch_size} images, allowed with {world.size} processes: a multiple of that")
     images, labels = torch.from_numpy(training.images).to(device), torch.from_numpy(training.labels).to(device)
 
     # Model, loss, optimiser.
     network = SiameseNetwork(encoder).to(device, memory_format=torch.channels_last)
+    encode = world.wrap(network)
     margin = loss_class(arguments.loss).default_margin if arguments.margin is None else arguments.margin
     loss_config = LossConfig(arguments.loss, margin or 0.0)
     loss_function = build_loss(loss_config, network.unit_length, encoder.embedding_dim, len(class_sizes)).to(device)
     trainable = [*network.parameters(), *loss_function.parameters()]
-    optimizer = torch.optim.AdamW(trainable, weight_decay=arguments.weight_decay)
-    steps_per_epoch = sum(1 for _ in epoch_batches(len(training), arguments.batch_size, arguments.seed, 0))
+    optimizer = torch.optim.AdamW(trainable, weight_decay=arguments.weight_decay, fused=device.type in ("cuda", "cpu"))
+    steps_per_epoch = len(training) // batch_size
     total_steps = steps_per_epoch * arguments.epochs
     print(
         f"{arguments.dataset}: {len(training):,} training, {len(validation):,} validation and {len(test):,} test images\n"
         f"{arguments.encoder} encoder with {count_parameters(network):,} parameters, {arguments.loss} loss, "
-        f"{describe_device(device)}, {str(precision).removeprefix('torch.')}"
+        f"{describe_device(device)}{f', {world.size} processes' if world.size > 1 else ''}, {name_of(precision)}"
     )
     if state["step"]:
         network.load_state_dict(state["network"])
@@ -150,6 +193,8 @@ def train(arguments: argparse.Namespace, given: dict, command: str) -> None:
         print(f"continuing after step {state['step']:,} of {total_steps:,}")
 
     def save_state() -> None:
+        if not world.is_main:
+            return
         state.update(network=network.state_dict(), loss=loss_function.state_dict(), optimizer=optimizer.state_dict())
         save_resume_state(arguments.output, state)
 
@@ -158,23 +203,25 @@ def train(arguments: argparse.Namespace, given: dict, command: str) -> None:
             started = time.perf_counter()
             network.train()
             done = state["step"] - epoch * steps_per_epoch  # steps of this epoch that an interrupted run has made
-            batches = list(epoch_batches(len(training), arguments.batch_size, arguments.seed, epoch))[done:]
+            batches = list(epoch_batches(len(training), batch_size, arguments.seed, epoch))[done:]
+            share = world.share(batch_size)  # of each batch, what this process encodes
             loss_sum = torch.tensor(state["loss_sum"], device=device)  # stays on the device: reading it would wait for it
             for batch in tqdm(batches, f"epoch {epoch + 1}/{arguments.epochs}", steps_per_epoch, False, initial=done):
                 generator = torch.Generator(device).manual_seed(derived_seed(arguments.seed, 1, state["step"]))
-                x = to_tensor(images[batch.to(device)])  # (B, C, H, W)
-                x = augment(x, generator) if arguments.augment else x
+                x = to_tensor(images[batch[share].to(device)])  # (B, C, H, W)
+                x = augment(x, generator, batch_size, share) if arguments.augment else x
                 for group in optimizer.param_groups:
                     group["lr"] = arguments.lr * schedule(state["step"] / total_steps)
                 with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-                    embeddings = network(x.contiguous(memory_format=torch.channels_last))  # (B, D)
-                loss = loss_function(embeddings, labels[batch.to(device)])
+                    embeddings = encode(x.contiguous(memory_format=torch.channels_last))  # (B, D)
+                loss = loss_function(gather_rows(embeddings), labels[batch.to(device)])
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 loss_sum += loss.detach()
                 state["step"] += 1
-                if stop.requested:
+                # Processes have to agree on where they stop, and asking costs time.
+                if (world.size == 1 or state["step"] % 10 == 0) and world.any(stop.requested):
                     break
             state["loss_sum"], state["seconds"] = loss_sum.item(), state["seconds"] + time.perf_counter() - started
             if state["step"] < (epoch + 1) * steps_per_epoch:
@@ -187,31 +234,15 @@ def train(arguments: argparse.Namespace, given: dict, command: str) -> None:
                     f"training diverged in epoch {epoch + 1}: the loss is {state['loss_sum'] / steps_per_epoch}; "
                     f"try again with a lower --lr than {arguments.lr:g}{again}"
                 )
-            pairs = pair_distances(embed_all(network, to_tensor(validation.images)), torch.from_numpy(validation.labels))
-            _, accuracy = pairs.best_threshold()
-            record = EpochRecord(
-                epoch=epoch + 1,
-                loss=state["loss_sum"] / steps_per_epoch,
-                balanced_accuracy=100 * accuracy,
-                equal_error_rate=100 * pairs.equal_error_rate(),
-                roc_auc=pairs.roc_auc(),
-                seconds=state["seconds"],
-            )
-            is_best = all(accuracy * 100 >= earlier["balanced_accuracy"] for earlier in state["history"])
-            state["history"].append(dataclasses.asdict(record))
-            if is_best:
-                state["best_epoch"] = epoch + 1
-                state["best"] = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+            if world.is_main:
+                validate(network, validation, state, steps_per_epoch, arguments.epochs)
             state["loss_sum"] = 0.0
-            print(
-                f"epoch {record.epoch}/{arguments.epochs}  loss {record.loss:.4f}  validation: balanced accuracy "
-                f"{record.balanced_accuracy:.2f}%  EER {record.equal_error_rate:.2f}%  AUC {record.roc_auc:.5f}  "
-                f"({record.seconds:.0f} s{', best so far' if is_best else ''})"
-            )
             save_state()
-            if stop.requested and epoch + 1 < arguments.epochs:
+            if world.any(stop.requested) and epoch + 1 < arguments.epochs:
                 raise Interrupted(f"Stopped after epoch {epoch + 1} of {arguments.epochs}; nothing is lost.")
 
+        if not world.is_main:
+            return
         network.load_state_dict(state["best"])
         print("evaluating on the test images")
         calibration = fit_calibration(
@@ -243,9 +274,9 @@ def train(arguments: argparse.Namespace, given: dict, command: str) -> None:
                 learning_rate=arguments.lr,
                 weight_decay=arguments.weight_decay,
                 augment=arguments.augment,
-                precision=str(precision).removeprefix("torch."),
+                precision=name_of(precision),
                 parameters=count_parameters(network),
-                device=describe_device(device),
+                device=describe_device(device) + (f", {world.size} processes" if world.size > 1 else ""),
                 seconds=round(state["seconds"], 1),
                 torch_version=torch.__version__,
                 date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%MZ"),
@@ -282,7 +313,7 @@ def push(arguments: argparse.Namespace) -> int:
     """Push the folder just trained; the exit code."""
     try:
         print(push_folder(arguments.output, arguments.repo_id, arguments.private, arguments.revision))
-    except (HubError, KeyboardInterrupt) as error:
+    except (ValueError, KeyboardInterrupt) as error:
         again = push_command(arguments.output, arguments.repo_id, arguments.private, arguments.revision)
         why = str(error) or "interrupted"
         print(
@@ -323,7 +354,8 @@ def starting_state(arguments: argparse.Namespace, given: dict, command: str) -> 
 
 
 def check_arguments(arguments: argparse.Namespace) -> None:
-    """Raise ValueError for the first number out of range."""
+    """Raise ValueError for the first number out of range, and for names of nothing."""
+    encoder_class(arguments.encoder), loss_class(arguments.loss)
     allowed = {
         "epochs": (1, 10_000),
         "batch_size": (2, 100_000),
@@ -345,6 +377,33 @@ def check_arguments(arguments: argparse.Namespace) -> None:
         raise ValueError(f"--output is {str(arguments.output)!r}, which is a file, allowed: a folder, there or to be made")
 
 
+def validate(network: SiameseNetwork, validation: LabelledImages, state: dict, steps: int, epochs: int) -> None:
+    """Measure the epoch that `state` has just finished on all validation pairs; record it, and keep the weights if best."""
+    pairs = pair_distances(embed_all(network, to_tensor(validation.images)), torch.from_numpy(validation.labels))
+    record = EpochRecord(
+        epoch=len(state["history"]) + 1,
+        loss=state["loss_sum"] / steps,
+        balanced_accuracy=100 * pairs.best_threshold()[1],
+        equal_error_rate=100 * pairs.equal_error_rate(),
+        roc_auc=pairs.roc_auc(),
+        seconds=state["seconds"],
+    )
+    is_best = all(record.balanced_accuracy >= earlier["balanced_accuracy"] for earlier in state["history"])
+    state["history"].append(dataclasses.asdict(record))
+    if is_best:
+        state["best_epoch"] = record.epoch
+        state["best"] = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    print(
+        f"epoch {record.epoch}/{epochs}  loss {record.loss:.4f}  validation: balanced accuracy "
+        f"{record.balanced_accuracy:.2f}%  EER {record.equal_error_rate:.2f}%  AUC {record.roc_auc:.5f}  "
+        f"({record.seconds:.0f} s{', best so far' if is_best else ''})"
+    )
+
+
+def name_of(precision: torch.dtype) -> str:
+    return str(precision).removeprefix("torch.")
+
+
 def schedule(progress: float) -> float:
     """Share of the peak learning rate at `progress` 0..1: up over the first fifth, then down to 0, both linear."""
     return min(progress / 0.2, (1 - progress) / 0.8)
@@ -356,6 +415,8 @@ def count_parameters(network: torch.nn.Module) -> int:
 
 def current_commit() -> str:
     """The commit of this code, with "-dirty" if it has changed since, "" where it is no git checkout."""
+    if commit := os.environ.get("SIAMESE_COMMIT"):  # a job has no checkout: who started it says which commit this is
+        return commit
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         return subprocess.run(

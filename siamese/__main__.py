@@ -1,4 +1,4 @@
-"""Command line for trained models: compare two images, evaluate on a dataset."""
+"""Command line for trained models: compare two images, evaluate on a dataset, push a model to the Hub, deploy the demo."""
 
 import argparse
 import dataclasses
@@ -8,11 +8,11 @@ import sys
 import torch
 
 from siamese.calibration import measure
-from siamese.checkpoint import split_revision
 from siamese.data import DATASETS, load_dataset
-from siamese.metrics import balanced_accuracy_interval, pair_distances
+from siamese.metrics import bootstrap_intervals, pair_distances
 from siamese.model import embed_all
 from siamese.preprocess import to_tensor
+from siamese.sources import split_revision
 from siamese.verifier import Verifier
 
 
@@ -24,18 +24,35 @@ def build_parser() -> argparse.ArgumentParser:
     def command(name: str, run, text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=text)
         sub.set_defaults(run=run)
+        return sub
+
+    def model_flags(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--model", help="model folder or Hub repository USER/NAME[@REVISION]; default: the bundled digits")
         sub.add_argument("--device", default="cpu", help="cpu, cuda, mps or auto (default: cpu)")
         sub.add_argument("--json", action="store_true", help="print one JSON object instead of words")
-        return sub
 
     sub = command("compare", compare, "Say whether two images show the same.")
     sub.add_argument("image_a", metavar="A", help="an image file")
     sub.add_argument("image_b", metavar="B", help="another one")
     sub.add_argument("--threshold", type=float, help="largest distance called same (default: the model's own)")
+    model_flags(sub)
     sub = command("evaluate", evaluate, "Measure a model on all pairs of a dataset's test images.")
     sub.add_argument("--dataset", required=True, help=f"one of: {', '.join(DATASETS)}")
     sub.add_argument("--data-dir", default="data", help="folder of datasets, as for train.py (default: data)")
+    model_flags(sub)
+    sub = command("push", push, "Upload a model folder to the Hugging Face Hub, in one commit.")
+    sub.add_argument("folder", metavar="FOLDER", help="a model folder, as train.py wrote it")
+    sub.add_argument("--repo-id", metavar="USER/NAME", required=True, help="repository to push to; made if it is not there")
+    sub.add_argument("--private", action="store_true", help="make that repository private (default: as its owner prefers)")
+    sub.add_argument("--revision", metavar="BRANCH", help="branch to push to, made if it is not there (default: main)")
+    sub = command("deploy", deploy, "Make or update a Hugging Face Space that shows the demo, and wait until it runs.")
+    sub.add_argument("--space", metavar="USER/NAME", required=True, help="the Space; made if it is not there")
+    sub.add_argument("--model", help="Hub repository USER/NAME[@REVISION], pinned to a commit; default: the bundled digits")
+    sub.add_argument("--hardware", help="such as cpu-basic or zero-a10g (default: what it has; for a new one: what is free)")
+    sub.add_argument("--private", action="store_true", help="make that Space private (default: as its owner prefers)")
+    sub.add_argument("--no-wait", action="store_true", help="do not wait until the Space runs")
+    sub.add_argument("--timeout", type=float, default=30, help="minutes to wait until the Space runs (default: 30)")
+    sub.add_argument("--dry-run", action="store_true", help="print what the Space would hold, and send nothing")
     return parser
 
 
@@ -59,8 +76,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
     _, test = load_dataset(arguments.dataset, arguments.data_dir, config.preprocess, config.encoder)
     labels = torch.from_numpy(test.labels)
     embeddings = embed_all(verifier.network, to_tensor(test.images), progress="embedding")
-    interval = balanced_accuracy_interval(embeddings, labels, config.calibration.threshold)
-    metrics = measure(pair_distances(embeddings, labels), config.calibration, interval)
+    intervals = bootstrap_intervals(embeddings, labels, config.calibration.threshold)
+    metrics = measure(pair_distances(embeddings, labels), config.calibration, intervals)
     if arguments.json:
         print(json.dumps({"dataset": arguments.dataset, "model": verifier.name, **dataclasses.asdict(metrics)}))
         return
@@ -72,12 +89,59 @@ def evaluate(arguments: argparse.Namespace) -> None:
         f"balanced pair accuracy    {metrics.balanced_accuracy:.2f}%  "
         f"(95% interval {metrics.balanced_accuracy_low:.2f} to {metrics.balanced_accuracy_high:.2f})"
     )
-    print(f"different pairs accepted  {metrics.false_accept_rate:.3f}%")
-    print(f"same pairs rejected       {metrics.false_reject_rate:.3f}%")
+    print(
+        f"different pairs accepted  {metrics.false_accept_rate:.3f}%  "
+        f"({metrics.false_accept_rate_low:.3f} to {metrics.false_accept_rate_high:.3f})"
+    )
+    print(
+        f"same pairs rejected       {metrics.false_reject_rate:.3f}%  "
+        f"({metrics.false_reject_rate_low:.3f} to {metrics.false_reject_rate_high:.3f})"
+    )
     print(f"equal error rate          {metrics.equal_error_rate:.3f}%")
     print(f"ROC-AUC                   {metrics.roc_auc:.6f}")
     print(f"TAR at FAR 1%, 0.1%       {metrics.tar_at_far_1:.2f}%, {metrics.tar_at_far_01:.2f}%")
     print(f"calibration error         {metrics.calibration_error:.2f}%")
+
+
+def push(arguments: argparse.Namespace) -> int:
+    """`push FOLDER`: what is where now, or why it is not and how to try again."""
+    # Here, since it brings huggingface_hub, for which the other commands should not wait.
+    from siamese.hub import HubError, push_command, push_folder
+
+    target = (arguments.folder, arguments.repo_id, arguments.private, arguments.revision)
+    try:
+        print(push_folder(*target))
+    except (HubError, KeyboardInterrupt) as error:
+        why = str(error) or "interrupted"
+        print(
+            f"error: not pushed: {why}. The model folder is complete; try again with: {push_command(*target)}",
+            file=sys.stderr,
+        )
+        return 3
+    return 0
+
+
+def deploy(arguments: argparse.Namespace) -> int:
+    """`deploy`: what the Space holds and where it runs, or why it does not and how to try again."""
+    from siamese import space  # here for the same reason
+    from siamese.hub import HubError
+
+    options = (arguments.hardware, arguments.private)
+    try:
+        deployment = space.prepare(arguments.space, *split_revision(arguments.model), *options)
+        if arguments.dry_run:
+            print(deployment)
+            return 0
+        commit = space.deploy(deployment)
+        if arguments.no_wait:
+            print(f"{deployment.url} is being built")
+        else:
+            print(f"running at {space.wait_until_running(deployment, commit, arguments.timeout)}, page {deployment.url}")
+    except (HubError, KeyboardInterrupt) as error:
+        again = space.deploy_command(arguments.space, arguments.model, *options)
+        print(f"error: {str(error) or 'interrupted'}. Try again with: {again}", file=sys.stderr)
+        return 3
+    return 0
 
 
 def load(arguments: argparse.Namespace) -> Verifier:
@@ -87,16 +151,15 @@ def load(arguments: argparse.Namespace) -> Verifier:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command. Returns the exit code: 0, or 2 for a mistake in the input."""
+    """Run one command. Returns the exit code: 0, 2 for a mistake in the input, 3 where a push or a deployment failed."""
     arguments = build_parser().parse_args(argv)
     try:
-        arguments.run(arguments)
+        return arguments.run(arguments) or 0
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    return 0
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ A folder is data only: nothing in it is executed or unpickled, its size is bound
 that do not match the encoder in every name, shape and type are refused.
 """
 
-import json
 import os
 import struct
 import tempfile
@@ -16,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from siamese.config import ModelFolderConfig
+from siamese.config import ModelFolderConfig, one_line, parse_json
 from siamese.model import SiameseNetwork
 
 WEIGHTS_FILE = "model.safetensors"
@@ -29,7 +28,7 @@ DEFAULT_BUNDLED = "digits"
 
 MAX_CONFIG_BYTES = 1_000_000
 MAX_HEADER_BYTES = 1_000_000  # of the safetensors file: names and shapes only
-MAX_WEIGHTS_BYTES = 1_000_000_000
+MAX_WEIGHTS_BYTES = 400_000_000  # what a folder from anywhere may take of the memory before it is found to be good or bad
 
 
 def write_file(path: Path, write: Callable[[Path], None]) -> None:
@@ -66,11 +65,8 @@ def load_model(folder: str | Path) -> tuple[SiameseNetwork, ModelFolderConfig]:
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{str(folder)!r} is not a model folder: there is no such folder")
-    for name in (CONFIG_FILE, WEIGHTS_FILE):
-        if not (folder / name).is_file():
-            raise ValueError(f"{str(folder)!r} is not a model folder: it has no {name}")
-    _check_size(folder / CONFIG_FILE, MAX_CONFIG_BYTES)
-    _check_size(folder / WEIGHTS_FILE, MAX_WEIGHTS_BYTES)
+    for name, limit in ((CONFIG_FILE, MAX_CONFIG_BYTES), (WEIGHTS_FILE, MAX_WEIGHTS_BYTES)):
+        _check_file(folder / name, limit)
     try:
         text = (folder / CONFIG_FILE).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -82,13 +78,11 @@ def load_model(folder: str | Path) -> tuple[SiameseNetwork, ModelFolderConfig]:
             network = SiameseNetwork(config.encoder)
         _check_shapes(folder / WEIGHTS_FILE, network.state_dict())
         weights = load_file(folder / WEIGHTS_FILE)
+        _check_values(weights)
     except SafetensorError as error:
-        raise ValueError(f"{folder / WEIGHTS_FILE} is not a valid safetensors file: {error}") from error
+        raise ValueError(f"{folder / WEIGHTS_FILE} is not a valid safetensors file: {one_line(str(error))}") from error
     except ValueError as error:
-        raise ValueError(f"model folder {str(folder)!r}: {error}") from error
-    for name, tensor in weights.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise ValueError(f"model folder {str(folder)!r}: weight {name} holds values that are not finite")
+        raise ValueError(f"model folder {str(folder)!r}: {one_line(str(error), 600)}") from error
     network.load_state_dict(weights, strict=True, assign=True)
     return network.eval(), config
 
@@ -110,8 +104,14 @@ def load_resume_state(folder: Path) -> dict:
         raise ValueError(f"{path} cannot be read, so that training cannot continue from it: {reason}") from error
 
 
-def _check_size(path: Path, limit: int) -> None:
-    size = path.stat().st_size
+def _check_file(path: Path, limit: int) -> None:
+    # Not empty either: so say of themselves the files through which Linux shows memory, secrets and logs that never end.
+    try:
+        size = path.stat().st_size if path.is_file() else 0
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+    if not size:
+        raise ValueError(f"{str(path.parent)!r} is not a model folder: it has no {path.name}, or an empty one")
     if size > limit:
         raise ValueError(f"{path} has {size:,} bytes, allowed: at most {limit:,}")
 
@@ -124,9 +124,9 @@ def _check_shapes(path: Path, expected: dict[str, Tensor]) -> None:
         if not 2 <= length <= min(MAX_HEADER_BYTES, path.stat().st_size - 8):
             raise ValueError(f"{path.name} is not a safetensors file: its header would have {length:,} bytes")
         try:
-            header = json.loads(file.read(length))
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path.name} is not a safetensors file: its header is not JSON") from error
+            header = parse_json(file.read(length))
+        except ValueError as error:
+            raise ValueError(f"{path.name} is not a safetensors file: its header is not JSON: {error}") from error
     if not isinstance(header, dict):
         raise ValueError(f"{path.name} is not a safetensors file: its header is no object")
     header.pop("__metadata__", None)
@@ -141,6 +141,15 @@ def _check_shapes(path: Path, expected: dict[str, Tensor]) -> None:
             raise ValueError(f"{path.name}: {name} is {found[0]} {found[1]}, the encoder needs {wanted[0]} {wanted[1]}")
 
 
+def _check_values(weights: dict[str, Tensor]) -> None:
+    for name, tensor in weights.items():
+        lowest, highest = tensor.aminmax()  # is NaN where one value is; takes no memory, unlike isfinite
+        if not (lowest.isfinite() and highest.isfinite()):
+            raise ValueError(f"weight {name} holds values that are not finite")
+        if name.endswith("running_var") and lowest < 0:
+            raise ValueError(f"weight {name} holds a variance below 0")
+
+
 def _few(names: list[str]) -> str:
-    text = ", ".join(name[:80] for name in names[:5]) or "none"
+    text = ", ".join(one_line(name, 80) for name in names[:5]) or "none"
     return f"{text} and {len(names) - 5} more" if len(names) > 5 else text

@@ -7,8 +7,9 @@ settings they were not trained with.
 
 import dataclasses
 import json
-import math
+import sys
 import typing
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,7 +50,7 @@ class LossConfig:
     """The training objective; not needed for prediction, kept so that a folder says how it came about."""
 
     name: str = "bce"  # key of siamese.losses.LOSSES
-    margin: float = 0.5  # triplet only: how much nearer the positive must be than the negative, in distance, 0..100
+    margin: float = 0.0  # in units of distance, 0..100; of the losses that have one, see siamese.losses
 
     def __post_init__(self) -> None:
         _check_range("loss.margin", self.margin, 0.0, 100.0)
@@ -79,6 +80,8 @@ class DataRecord:
 
     dataset: str = ""  # name in siamese.data.DATASETS, or the folder given
     classes: int = 0
+    smallest_class: int = 0  # training images of the class that has fewest
+    largest_class: int = 0  # and of the one that has most
     training_images: int = 0
     validation_images: int = 0
     test_images: int = 0
@@ -127,7 +130,11 @@ class Metrics:
     balanced_accuracy_low: float = 0.0  # percent: lower end of the 95% interval, bootstrap over images
     balanced_accuracy_high: float = 0.0  # percent: upper end
     false_accept_rate: float = 0.0  # percent of different pairs called same
+    false_accept_rate_low: float = 0.0  # percent: ends of its 95% interval
+    false_accept_rate_high: float = 0.0
     false_reject_rate: float = 0.0  # percent of same pairs called different
+    false_reject_rate_low: float = 0.0  # percent: ends of its 95% interval
+    false_reject_rate_high: float = 0.0
     equal_error_rate: float = 0.0  # percent
     roc_auc: float = 0.0  # 0..1
     tar_at_far_1: float = 0.0  # percent of same pairs accepted where 1% of different pairs are
@@ -164,8 +171,8 @@ class ModelFolderConfig:
     def from_json(cls, text: str) -> "ModelFolderConfig":
         """Parse strictly. Raises ValueError naming the key for anything unknown, missing, mistyped or out of range."""
         try:
-            raw = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
+            raw = parse_json(text)
+        except ValueError as error:
             raise ValueError(f"config.json is not valid JSON: {error}") from error
         # A newer format may have keys that this version does not know: say so before complaining about the keys.
         version = raw.get("format_version") if isinstance(raw, dict) else None
@@ -177,6 +184,22 @@ class ModelFolderConfig:
         return from_dict(cls, raw, "config.json")
 
 
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON. Raises ValueError also where a name occurs twice, since readers differ in which of the two counts."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict:
+        names = dict(pairs)
+        if len(names) < len(pairs):
+            twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+            raise ValueError(f"the name {shorten(twice)} occurs twice")
+        return names
+
+    try:
+        return json.loads(text, object_pairs_hook=unique)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
 def from_dict(cls: type, raw: Any, where: str) -> Any:
     """Build dataclass `cls` from parsed JSON, strictly; `where` names the place for error messages."""
     if not isinstance(raw, dict):
@@ -185,7 +208,7 @@ def from_dict(cls: type, raw: Any, where: str) -> Any:
     unknown = sorted(set(raw) - set(known))
     missing = sorted(set(known) - set(raw))
     if unknown:
-        raise ValueError(f"{where} has unknown keys {_shorten(unknown)}, allowed: {', '.join(known)}")
+        raise ValueError(f"{where} has unknown keys {shorten(unknown)}, allowed: {', '.join(known)}")
     if missing:
         raise ValueError(f"{where} lacks the keys {', '.join(missing)}")
     return cls(**{name: _parse(kind, raw[name], f"{where}: {name}") for name, kind in known.items()})
@@ -197,12 +220,12 @@ def _parse(kind: Any, value: Any, where: str) -> Any:
     if typing.get_origin(kind) is tuple and type(value) is list:
         item = typing.get_args(kind)[0]
         return tuple(_parse(item, entry, f"{where}[{index}]") for index, entry in enumerate(value))
-    if kind is float and type(value) in (int, float) and math.isfinite(value):
+    if kind is float and type(value) in (int, float) and abs(value) <= sys.float_info.max:
         return float(value)
     if kind is not float and type(value) is kind:  # type(), since bool is a subclass of int
         return value
     names = {float: "a finite number", int: "a whole number", str: "text", bool: "true or false"}
-    raise ValueError(f"{where} is {_shorten(value)}, allowed: {names.get(kind, 'a list')}")
+    raise ValueError(f"{where} is {shorten(value)}, allowed: {names.get(kind, 'a list')}")
 
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:
@@ -212,9 +235,15 @@ def _check_range(name: str, value: float, low: float, high: float) -> None:
 
 def _check_choice(name: str, value: Any, choices: typing.Iterable[Any]) -> None:
     if value not in choices:
-        raise ValueError(f"{name} is {_shorten(value)}, allowed: {', '.join(str(choice) for choice in choices)}")
+        raise ValueError(f"{name} is {shorten(value)}, allowed: {', '.join(str(choice) for choice in choices)}")
 
 
-def _shorten(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 100 else text[:97] + "..."
+def shorten(value: Any) -> str:
+    """A value as an error message shows it: on one line, at most 100 characters."""
+    return one_line(repr(value), 100)
+
+
+def one_line(text: str, longest: int = 300) -> str:
+    """Text that others wrote, fit for an error message: on one line, without control characters, and short."""
+    line = " ".join("".join(character if character.isprintable() else " " for character in text[: 4 * longest]).split())
+    return line if len(line) <= longest else line[: longest - 3] + "..."

@@ -129,18 +129,36 @@ def derived_seed(*parts: int) -> int:
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
 
 
-def augment(images: Tensor, generator: torch.Generator) -> Tensor:
+@dataclass(frozen=True)
+class Draws:
+    """Random numbers for some images of a batch. What an image gets does not depend on which others are augmented here."""
+
+    generator: torch.Generator
+    batch_size: int  # of the whole batch
+    part: slice  # the images of it that are here
+
+    def uniform(self, low: float, high: float, *shape: int) -> Tensor:
+        """Uniform in low..high: (number of images here, *shape), on the generator's device."""
+        empty = torch.empty((self.batch_size, *shape), device=self.generator.device)
+        return empty.uniform_(low, high, generator=self.generator)[self.part]
+
+
+def augment(images: Tensor, generator: torch.Generator, batch_size: int | None = None, part: slice | None = None) -> Tensor:
     """Randomly join, rotate, scale, shear, shift and thicken or thin drawings: float (B, C, H, W) in 0..1 -> the same.
 
-    Never flips: a mirrored digit is another sign. Drawn from `generator`, on its device.
+    Never flips: a mirrored digit is another sign. Drawn from `generator`, on its device. Where `images` are just a `part` of
+    a batch of `batch_size`, they become what they would in the whole batch.
     """
-    half = len(images) // 2  # batches are in random order, so the first half is a random half
-    images = torch.cat([_join_strokes(images[:half], generator), images[half:]])
     count, _, height, width = images.shape
-    angle = _uniform(generator, -0.26, 0.26, count)  # radians, 15 degrees
-    shear = _uniform(generator, -0.25, 0.25, count)
-    scale_x, scale_y = _uniform(generator, 0.8, 1.2, count), _uniform(generator, 0.8, 1.2, count)
-    shift_x, shift_y = _uniform(generator, -0.14, 0.14, count), _uniform(generator, -0.14, 0.14, count)  # of half the side
+    part = part or slice(0, count)
+    draws = Draws(generator, batch_size or count, part)
+    # Batches are in random order, so the first half is a random half.
+    joined = min(max(draws.batch_size // 2 - part.start, 0), count)
+    images = torch.cat([_join_strokes(images, draws, joined), images[joined:]])
+    angle = draws.uniform(-0.26, 0.26)  # radians, 15 degrees
+    shear = draws.uniform(-0.25, 0.25)
+    scale_x, scale_y = draws.uniform(0.8, 1.2), draws.uniform(0.8, 1.2)
+    shift_x, shift_y = draws.uniform(-0.14, 0.14), draws.uniform(-0.14, 0.14)  # of half the side
     cosine, sine = angle.cos(), angle.sin()
     matrix = torch.stack(
         [
@@ -152,29 +170,28 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
     grid = F.affine_grid(matrix, (count, 1, height, width), align_corners=False)  # (B, H, W, 2)
     images = F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     # Stroke thickness: blend towards the 3x3 maximum (thicker) or minimum (thinner).
-    amount = _uniform(generator, -0.5, 0.7, count, 1, 1, 1)
+    amount = draws.uniform(-0.5, 0.7, 1, 1, 1)
     extreme = F.max_pool2d(images * amount.sign(), 3, stride=1, padding=1) * amount.sign()
     return images.lerp(extreme, amount.abs())
 
 
-def _join_strokes(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Join two random places of each drawing by a bent stroke, as by a pen that is not lifted: (B, C, H, W) -> the same."""
-    count, channels, height, width = images.shape
+def _join_strokes(images: Tensor, draws: Draws, count: int) -> Tensor:
+    """The first `count` drawings, two random places of each joined by a bent stroke, as by a pen that is not lifted."""
+    places, bend, radius = draws.uniform(0, 1, 2), draws.uniform(-0.12, 0.12, 2), draws.uniform(1.3, 2.1, 1)
+    images, places, bend, radius = images[:count], places[:count], bend[:count], radius[:count]
     if not count:
         return images
+    _, channels, height, width = images.shape
     device = images.device
     rows, columns = torch.meshgrid(torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij")
     pixels = torch.stack([rows, columns], dim=-1).reshape(-1, 2).float()  # (H*W, 2)
     ink = (images.amax(dim=1).reshape(count, -1) > 0.5).float() + 1e-6  # (B, H*W)
-    start, end = pixels[torch.multinomial(ink, 2, replacement=True, generator=generator)].unbind(dim=1)  # (B, 2) each
-    bend = _uniform(generator, -0.12, 0.12, count, 2) * height
+    cumulative = ink.cumsum(dim=1)
+    chosen = torch.searchsorted(cumulative, places * cumulative[:, -1:]).clamp_max(height * width - 1)  # (B, 2)
+    start, end = pixels[chosen].unbind(dim=1)  # (B, 2) each
+    bend = bend * height
     t = torch.linspace(0, 1, 16, device=device)[None, :, None]
     curve = start[:, None] * (1 - t) + end[:, None] * t + 4 * t * (1 - t) * bend[:, None]  # (B, 16, 2)
     distance = torch.cdist(pixels.expand(count, -1, -1), curve).amin(dim=2)  # (B, H*W)
-    radius = _uniform(generator, 1.3, 2.1, count, 1) * height / 28
-    stroke = (radius - distance).clamp(0, 1).reshape(count, 1, height, width)
+    stroke = (radius * height / 28 - distance).clamp(0, 1).reshape(count, 1, height, width)
     return torch.maximum(images, stroke.expand(-1, channels, -1, -1))
-
-
-def _uniform(generator: torch.Generator, low: float, high: float, *shape: int) -> Tensor:
-    return torch.empty(shape, device=generator.device).uniform_(low, high, generator=generator)

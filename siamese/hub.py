@@ -15,17 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, HfApi, constants, errors, hf_hub_url, try_to_load_from_cache
-from huggingface_hub.utils import disable_progress_bars, get_session, get_token, validate_repo_id
+from huggingface_hub.utils import disable_progress_bars, get_session, get_token, httpx, validate_repo_id
 
 from siamese import checkpoint
 from siamese.checkpoint import CARD_FILE, CONFIG_FILE, METRICS_FILE, WEIGHTS_FILE, load_model
+from siamese.config import shorten
 from siamese.hub_errors import HubError, HubUnavailableError, explained
 
 # All that is ever downloaded, and the most bytes it may have.
 FETCHED = {CONFIG_FILE: checkpoint.MAX_CONFIG_BYTES, WEIGHTS_FILE: checkpoint.MAX_WEIGHTS_BYTES}
-ANSWER_SECONDS = 100  # for the Hub to answer a request; huggingface_hub itself waits for ever
+CONNECT_SECONDS = 10  # for the Hub to be reached at all; huggingface_hub itself waits for ever
+ANSWER_SECONDS = 100  # for it to answer a request, or to take in some more of it
 ASK_SECONDS = 15  # for the Hub to say which commit a branch or tag is
-ASK_SECONDS_IF_CACHED = 1  # the same where the cache has an answer, perhaps an older one
+ASK_SECONDS_IF_CACHED = 0.5  # the same where the cache has an answer, perhaps an older one: a tenth of the app's start
 
 logger = logging.getLogger(__name__)
 
@@ -52,11 +54,11 @@ def push_command(folder: str | Path, repo_id: str, private: bool = False, revisi
 def check_login(repo_id: str, revision: str | None = None) -> str:
     """The user name of the login. What can be known before a push is checked: the names, the token, its right to write.
 
-    Raises HubError.
+    Raises ValueError for a name that cannot be, HubError for everything else.
     """
+    check_names(repo_id, revision)
     with explained(repo_id, revision):
-        _check_names(repo_id, revision)
-        identity = _api().whoami()
+        identity = connect().whoami()
         user, role = identity["name"], identity.get("auth", {}).get("accessToken", {}).get("role")
         owners = {user, *(organisation["name"] for organisation in identity.get("orgs", []))}
     if role == "read":
@@ -71,14 +73,14 @@ def push_folder(folder: str | Path, repo_id: str, private: bool = False, revisio
     """Upload a complete model folder in one commit, to a repository (and branch `revision`) that is made if need be.
 
     Only the files of a model folder are sent, and of those what the Hub lacks; where nothing changed, no commit is made.
-    Raises ValueError where the folder is no complete model, HubError for everything else.
+    Raises ValueError where the folder is no complete model or a name cannot be, HubError for everything else.
     """
+    check_names(repo_id, revision)
     _, config = load_model(folder)
     files = _files_to_push(Path(folder))
     headline = f"{config.metrics.balanced_accuracy:.2f}% balanced pair accuracy on {Path(config.data.dataset).name}"
     with explained(repo_id, revision), contextlib.nullcontext() if sys.stderr.isatty() else disable_progress_bars():
-        _check_names(repo_id, revision)
-        api = _api()
+        api = connect()
         try:
             is_private = api.model_info(repo_id, expand=["private"]).private
         except errors.RepositoryNotFoundError:
@@ -98,41 +100,65 @@ def fetch_model(repo_id: str, revision: str | None = None) -> tuple[Path, str]:
     """The local folder of a model on the Hub (config and weights only) and its commit.
 
     A commit that the cache holds is taken without asking the Hub. So is, with a warning in the log, what the cache knows of
-    a branch or tag where the Hub does not say within ASK_SECONDS_IF_CACHED which commit it is. Raises HubError.
+    a branch or tag where the Hub does not say within ASK_SECONDS_IF_CACHED which commit it is. Raises ValueError for a name
+    that cannot be, HubError for everything else.
     """
-    with explained(repo_id, revision):
-        _check_names(repo_id, revision)
-        cached = _cached(repo_id, revision or constants.DEFAULT_REVISION)
-        if cached and cached.name == revision:
-            return cached, revision
+    check_names(repo_id, revision)
+    name = revision or constants.DEFAULT_REVISION
+    cached = _cached(repo_id, name)
+    if cached and cached.name == name:
+        return cached, name
     try:
         with explained(repo_id, revision):
             seconds = ASK_SECONDS_IF_CACHED if cached else ASK_SECONDS
-            commit = _within(seconds, lambda: _api(login_needed=False).resolve_revision(repo_id, revision=revision).resolved)
-            return _cached(repo_id, commit) or _download(repo_id, commit), commit
+            api = connect(login_needed=False)
+            commit = _within(seconds, lambda: api.model_info(repo_id, revision=name).sha)
+            folder = _cached(repo_id, commit) or _download(repo_id, commit)
+            if folder != cached and name != commit:
+                # Only now: were it done before the download, one that fails would hide the older copy.
+                with contextlib.suppress(OSError):  # a cache that cannot be written to has served all the same
+                    checkpoint.write_text(folder.parents[1] / "refs" / name, commit)
+            return folder, commit
     except HubUnavailableError as error:
         if not cached:
-            raise
+            raise HubUnavailableError(f"{error}, and the cache does not hold {repo_id} as a whole") from error
         logger.warning("%s; using %s from the cache, commit %s", error, repo_id, cached.name)
         return cached, cached.name
 
 
-def _check_names(repo_id: str, revision: str | None) -> None:
-    validate_repo_id(repo_id)
-    if repo_id.count("/") != 1:
-        raise HubError(f"repository {repo_id!r} is not of the form USER/NAME")
-    if revision is not None and (not re.fullmatch(r"\w[\w./-]*", revision) or ".." in revision):
-        raise HubError(f"revision {revision!r} is no name of a branch, tag or commit")
+def check_names(repo_id: str, revision: str | None) -> None:
+    """Raise ValueError for what cannot be the name of a repository, or of a revision."""
+    try:
+        validate_repo_id(repo_id)
+        valid = repo_id.count("/") == 1
+    except errors.HFValidationError:
+        valid = False
+    if not valid:
+        raise ValueError(
+            f"repository {shorten(repo_id)} is not of the form USER/NAME, each of at most 96 letters, digits, -, _ and ."
+        )
+    if revision is not None and (not re.fullmatch(r"\w[\w./-]{0,199}", revision) or ".." in revision):
+        raise ValueError(f"revision {shorten(revision)} is no name of a branch, tag or commit")
 
 
-def _api(login_needed: bool = True) -> HfApi:
+def connect(login_needed: bool = True) -> HfApi:
+    """The client of the Hub, with the login if there is one. Raises HubError for one that is missing or cannot be."""
     token = get_token()
     if login_needed and not token:
         raise HubError("there is no login to the Hub: run `hf auth login`, or set HF_TOKEN to a token that may write")
     if not re.fullmatch(r"[!-~]*", token or ""):  # the HTTP client would refuse it with a message that holds it
         raise HubError("the token of the login holds a character that no token has: check HF_TOKEN, or run `hf auth login`")
-    get_session().timeout = ANSWER_SECONDS
+    hooks = get_session().event_hooks["request"]
+    if _limit_time not in hooks:
+        hooks.append(_limit_time)
     return HfApi(token=token)
+
+
+def _limit_time(request: httpx.Request) -> None:
+    limits = request.extensions.get("timeout", {})
+    if limits.get("read") is None:  # else the client has set limits of its own, as for downloads
+        limits = dict.fromkeys(("read", "write", "pool"), ANSWER_SECONDS) | {"connect": CONNECT_SECONDS}
+        request.extensions["timeout"] = limits
 
 
 def _files_to_push(folder: Path) -> list[Path]:
@@ -153,7 +179,7 @@ def _cached(repo_id: str, revision: str) -> Path | None:
 
 
 def _download(repo_id: str, commit: str) -> Path:
-    api = _api(login_needed=False)
+    api = connect(login_needed=False)
     for name, limit in FETCHED.items():
         try:
             size = api.get_hf_file_metadata(url=hf_hub_url(repo_id, name, revision=commit)).size

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from huggingface_hub import constants, errors, get_token
 from huggingface_hub.utils import httpx
 
+from siamese.config import one_line
+
 REFUSALS = {  # status -> what it means for {repo}
     400: "the Hub refuses what was sent for {repo}",
     401: "the Hub does not accept the token of the login: run `hf auth login`, or set HF_TOKEN to a valid one",
@@ -19,7 +21,6 @@ REFUSALS = {  # status -> what it means for {repo}
     429: "the Hub has had too many requests from here",
 }
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-LONGEST_QUOTE = 300  # characters of a message that others wrote
 
 
 class HubError(ValueError):
@@ -46,10 +47,10 @@ def explain(error: BaseException, repo_id: str, revision: str | None = None) -> 
     wrappers = (RuntimeError, errors.LocalEntryNotFoundError, errors.RevisionResolutionError)
     while isinstance(error, wrappers) and error.__cause__:
         error = error.__cause__
-    hub, detail = constants.ENDPOINT, _quote(str(error)) or type(error).__name__
+    hub, detail = constants.ENDPOINT, one_line(str(error)).rstrip(".") or type(error).__name__
     match error:
         case errors.OfflineModeIsEnabled():
-            return HubUnavailableError(f"HF_HUB_OFFLINE is set, and {repo_id} is not in the cache as a whole")
+            return HubUnavailableError(f"HF_HUB_OFFLINE is set, so the Hub is not asked for {repo_id}")
         case errors.GatedRepoError():
             return HubError(f"{repo_id} is gated: ask for access at {hub}/{repo_id}")
         case errors.RepositoryNotFoundError():
@@ -77,13 +78,7 @@ def _refusal(error: errors.HfHubHTTPError, repo_id: str) -> HubError:
     broken = f"the Hub is out of order (status {status})" if status >= 500 else f"the Hub answers with status {status}"
     text = REFUSALS.get(status, broken).format(repo=repo_id)
     if error.server_message:
-        text += f'; it says "{_quote(error.server_message)}"'
+        text += f'; it says "{one_line(error.server_message)}"'
     if seconds := error.response.headers.get("Retry-After"):
-        text += f"; it asks to wait {_quote(seconds)} s"
+        text += f"; it asks to wait {one_line(seconds)} s"
     return (HubUnavailableError if status == 429 or status >= 500 else HubError)(text)
-
-
-def _quote(text: str) -> str:
-    """On one line, without control characters, and short."""
-    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
-    return line if len(line) <= LONGEST_QUOTE else line[: LONGEST_QUOTE - 3] + "..."

@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from siamese.config import EncoderConfig
+from siamese.config import EncoderConfig, shorten
+from siamese.distributed import BatchNorm2d
 
 
 class SeedEncoder(nn.Module):
@@ -61,7 +62,7 @@ class CompactEncoder(nn.Module):
 def _block(in_channels: int, out_channels: int) -> list[nn.Module]:
     return [
         nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
-        nn.BatchNorm2d(out_channels),
+        BatchNorm2d(out_channels),
         nn.ReLU(),
     ]
 
@@ -95,7 +96,7 @@ class SiameseNetwork(nn.Module):
 def encoder_class(name: str) -> type[nn.Module]:
     """The class that `name` stands for in ENCODERS. Raises ValueError with the choices."""
     if name not in ENCODERS:
-        raise ValueError(f"unknown encoder {name!r}, available: {', '.join(ENCODERS)}")
+        raise ValueError(f"unknown encoder {shorten(name)}, available: {', '.join(ENCODERS)}")
     return ENCODERS[name]
 
 

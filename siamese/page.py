@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 ORDINALS = ("first", "second")
 
 
-def header(model: str, config: ModelFolderConfig) -> str:
-    """Title, what the page does, and which model with what measured accuracy."""
+def header(model: str, config: ModelFolderConfig, notice: str = "") -> str:
+    """Title, what the page does, which model with what measured accuracy, and a notice about that, if any."""
     metrics = config.metrics
     pairs = metrics.same_pairs + metrics.different_pairs
     measured = "accuracy not measured"
@@ -32,6 +32,7 @@ def header(model: str, config: ModelFolderConfig) -> str:
         "<p>Draw or upload two images. A siamese network turns each into a point; the nearer the points, the more likely "
         "the images show the same thing.</p>"
         f'<p class="model">Model <b>{html.escape(model)}</b> · {measured}</p>'
+        + (f'<p class="notice" role="alert">{html.escape(notice)}</p>' if notice else "")
     )
 
 
@@ -109,11 +110,39 @@ def picture(image: np.ndarray | None, description: str) -> str:
     return f'<img class="picture" alt="{html.escape(description)}" src="data:image/png;base64,{data}">'
 
 
+def tab_js(name: str) -> str:
+    """Script of a tab that was opened: its name, and a new number to refresh the verdict."""
+    return f"() => ['{name}', Math.random()]"
+
+
 EXAMPLES_JS = """
 element.addEventListener("click", (event) => {
   const card = event.target.closest("button[data-pair]");
   if (card) trigger("click", {pair: Number(card.dataset.pair)});
 });
+"""
+
+REFRESH_JS = "() => Math.random()"
+
+COMPARE_JS = """
+() => {
+  document.querySelector("#verdict .details").scrollIntoView({behavior: "smooth", block: "nearest"});
+  return Math.random();
+}
+"""
+
+CLEAR_SKETCHES_JS = """
+() => {
+  for (const bin of document.querySelectorAll('.sketch button[aria-label="Clear canvas"]')) bin.click();
+  return [];
+}
+"""
+
+OPEN_UPLOADS_JS = """
+() => {
+  for (const tab of document.querySelectorAll('.side [role="tab"]')) if (tab.textContent.trim() === "Upload") tab.click();
+  return Math.random();
+}
 """
 
 # Gradio's sketchpad opens, and reopens after each clear, with no tool in hand: pick up the brush. The short wait lets the
@@ -160,6 +189,8 @@ h1 { font-size: 1.75rem !important; }
 h2 { font-size: 1rem !important; }
 h3 { font-size: .875rem !important; }
 #header p { margin: 6px 0 0; max-width: 90ch; color: var(--body-text-color); }
+#header .notice { max-width: none; padding: 8px 12px; border-left: 4px solid var(--problem);
+  background: var(--background-fill-secondary); overflow-wrap: anywhere; }
 #header .model { max-width: none; font-size: .875rem; color: var(--quiet); }
 
 #stage { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 24px; align-items: stretch; }
@@ -269,7 +300,7 @@ h3 { font-size: .875rem !important; }
   .word { font-size: 1.5rem; }
   .details { display: block; }
   .seen { margin-top: 18px; }
-  footer .divider { display: none; }
+  footer .divider { display: none !important; }
   .cards { grid-template-columns: repeat(2, minmax(0, 1fr)); }
 }
 """

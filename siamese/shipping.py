@@ -1,11 +1,14 @@
-"""The files of this project that a hosted training or a Space needs, and the one commit that makes a repository hold them."""
+"""The files of this project that a hosted training or a Space needs, and the commit that puts just them in a repository."""
 
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
+from siamese.hub_errors import HubError
+
 PACKAGE = Path(__file__).parent
 PROJECT = PACKAGE.parent  # where train.py, app.py, README.md and requirements.txt lie
+MADE_BY_THE_HUB = {".gitattributes", "README.md"}
 
 
 def project_files(*names: str) -> dict[str, Path | bytes]:
@@ -13,7 +16,7 @@ def project_files(*names: str) -> dict[str, Path | bytes]:
 
     Raises ValueError where one of `names` is missing.
     """
-    package = sorted([*PACKAGE.glob("*.py"), *PACKAGE.glob("*.npz")])  # never a folder as a whole: caches and notes stay here
+    package = sorted([*PACKAGE.glob("*.py"), *PACKAGE.glob("*.npz")])  # no whole folder: caches and notes stay here
     files = [*(PROJECT / name for name in names), *package]
     for path in files:
         if not path.is_file():
@@ -33,10 +36,14 @@ def commit_exactly(
 ) -> tuple[str, bool]:
     """Make the main branch of a repository hold these files and no others; its commit, and whether that is a new one.
 
-    What the repository has already is not sent again.
+    What the repository has already is not sent again. Raises HubError, rather than delete them, where it holds files of
+    another project.
     """
     before = api.repo_info(repo_id, repo_type=repo_type)
     there = {sibling.rfilename for sibling in before.siblings or []}
+    if there - MADE_BY_THE_HUB and "siamese/__init__.py" not in there:
+        example = min(there - MADE_BY_THE_HUB)
+        raise HubError(f"{repo_id} holds something else, {example} for one: choose another name, or empty it first")
     added = [CommitOperationAdd(name, file) for name, file in files.items()]
     deleted = [CommitOperationDelete(name) for name in sorted(there - set(files) - {".gitattributes"})]
     commit = api.create_commit(repo_id, [*added, *deleted], commit_message=message, repo_type=repo_type).oid

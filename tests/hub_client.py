@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from itertools import count
 from pathlib import Path
@@ -47,14 +48,14 @@ def make_model_folder(folder: Path, seed: int = 0) -> None:
 class HubClient:
     """The process. A call gives {"value": ..., "seconds": s}, or {"error": names of types, "message": ..., "seconds": s}."""
 
-    def __init__(self, endpoint: str, home: Path, **more: str) -> None:
+    def __init__(self, endpoint: str, home: Path, wrapper: Sequence[str] = (), **more: str) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self.home, self.errors_path = home, home / "stderr.txt"
         self.pending: dict[int, Future] = {}
         self.numbers = count()
         with self.errors_path.open("w") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, __file__], cwd=home, env=environment(endpoint, home, **more), text=True,
+                [*wrapper, sys.executable, __file__], cwd=home, env=environment(endpoint, home, **more), text=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
             )  # fmt: skip
         threading.Thread(target=self._listen, daemon=True).start()
@@ -97,14 +98,18 @@ def embed(source: str, revision: str | None, image: str) -> str:
 def serve() -> None:
     from siamese import hub
 
+    writing = threading.Lock()
+
     def answer(number: int, name: str, arguments: list, options: dict) -> None:
         started = time.perf_counter()
         try:
-            result = {"value": (embed if name == "embed" else getattr(hub, name))(*arguments, **options)}
+            ours = {"embed": embed, "set": lambda **constants: vars(hub).update(constants)}
+            result = {"value": (ours.get(name) or getattr(hub, name))(*arguments, **options)}
         except Exception as error:
             result = {"error": [kind.__name__ for kind in type(error).__mro__], "message": str(error)}
         seconds = time.perf_counter() - started
-        print(json.dumps({"number": number, "seconds": seconds, **result}, default=to_plain), flush=True)
+        with writing:  # lines of two threads would mix
+            print(json.dumps({"number": number, "seconds": seconds, **result}, default=to_plain), flush=True)
 
     for line in sys.stdin:
         number, name, arguments, options, token = json.loads(line)

@@ -30,8 +30,9 @@ class Repository:
     messages: list[str] = field(default_factory=list)  # of the commits, the one that made the repository first
     stored: dict[str, bytes] = field(default_factory=dict)  # LFS objects
 
-    def commit(self, branch: str, changes: dict[str, Blob], message: str) -> str:
+    def commit(self, branch: str, changes: dict[str, Blob | None], message: str) -> str:
         tree = {**self.trees.get(self.branches.get(branch), {}), **changes}
+        tree = {path: blob for path, blob in tree.items() if blob}
         sha = hashlib.sha1(f"{len(self.messages)} {message}".encode()).hexdigest()
         self.branches[branch], self.trees[sha] = sha, tree
         self.messages.append(message)
@@ -134,6 +135,8 @@ def commit(request, repository, body, id, revision) -> None:
             header = value
         elif key == "file":
             changes[value["path"]] = make_blob("", b64decode(value["content"]), repository)
+        elif key == "deletedFile":
+            changes[value["path"]] = None
         elif value["oid"] not in repository.stored:
             return request.reply(400, {"error": f"LFS pointer pointed to a file that does not exist: {value['path']}"})
         else:

@@ -13,10 +13,8 @@ from siamese.checkpoint import (
     WEIGHTS_FILE,
     load_model,
     load_resume_state,
-    locate_model,
     save_resume_state,
     save_weights,
-    split_revision,
     write_file,
     write_text,
 )
@@ -146,28 +144,3 @@ def test_what_an_interrupted_training_keeps_comes_back(tmp_path):
 def test_where_no_training_was_interrupted_the_error_says_so(tmp_path):
     with pytest.raises(ValueError, match=f"holds no interrupted training: there is no {RESUME_FILE}"):
         load_resume_state(tmp_path)
-
-
-# ---- Names ----
-
-
-def test_a_folder_is_located_before_the_hub_is_asked(untrained_folder):
-    assert locate_model(str(untrained_folder)) == (untrained_folder, "model")
-    assert locate_model(untrained_folder) == (untrained_folder, "model")
-
-
-@pytest.mark.parametrize("source", ["nowhere", "a/b/c", Path("user/name")])
-def test_what_is_neither_folder_nor_repository_is_refused(source, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match="is neither a folder here nor a Hub repository USER/NAME"):
-        locate_model(source)
-
-
-def test_a_revision_is_split_off_except_where_it_names_a_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "user").mkdir()
-    (tmp_path / "user" / "name@folder").mkdir()
-    assert split_revision("user/name@v1.0") == ("user/name", "v1.0")
-    assert split_revision("user/name") == ("user/name", None)
-    assert split_revision("user/name@folder") == ("user/name@folder", None)
-    assert split_revision(None) == (None, None)

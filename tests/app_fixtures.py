@@ -1,0 +1,83 @@
+"""The demo as its users meet it: app.py in a process of its own, on loopback, and pictures to show it."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+START_SECONDS = 120
+NOWHERE = "http://127.0.0.1:1"  # nothing listens there: as a proxy, it keeps every request from leaving this machine
+
+
+@dataclass(frozen=True)
+class App:
+    """A running app.py."""
+
+    url: str
+    log: Path
+    process: subprocess.Popen
+
+    def get(self, path: str) -> str:
+        """The text that the server answers to GET `path`."""
+        with urllib.request.urlopen(self.url + path, timeout=30) as answer:
+            return answer.read().decode()
+
+
+def app_environment(**changes: str) -> dict[str, str]:
+    """The environment of a user without network: the bundled weights, unless SIAMESE_MODEL is among `changes`."""
+    environment = {name: value for name, value in os.environ.items() if name != "SIAMESE_MODEL"}
+    proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), NOWHERE)
+    local = dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost")
+    return environment | proxies | local | {"HF_HUB_OFFLINE": "1"} | changes
+
+
+@contextlib.contextmanager
+def running_app(folder: Path, **changes: str) -> Iterator[App]:
+    """app.py, answering, until the end of the block. `folder` takes its log and the files that are uploaded to it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, ROOT / "app.py", "--host", "127.0.0.1", "--port", str(port)]
+    environment = app_environment(GRADIO_TEMP_DIR=str(folder / "uploads"), **changes)
+    with (folder / "app.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        app = App(f"http://127.0.0.1:{port}", folder / "app.log", process)
+        try:
+            deadline = time.monotonic() + START_SECONDS
+            while True:
+                with contextlib.suppress(OSError):
+                    app.get("/")
+                    break
+                assert process.poll() is None, app.log.read_text()
+                assert time.monotonic() < deadline, f"no answer after {START_SECONDS} s: {app.log.read_text()}"
+                time.sleep(0.2)
+            yield app
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def write_pictures(folder: Path, images: np.ndarray) -> dict[str, Path]:
+    """Files of real digits as people have them: as in MNIST, a sketch, a photograph of paper, and ink without paper."""
+    plain, sketched, photographed, cut_out = (Image.fromarray(image) for image in images[:4])
+    plain.save(folder / "plain.png")
+    Image.eval(sketched.resize((280, 280), Image.Resampling.BICUBIC), lambda value: 255 - value).save(folder / "sketch.png")
+    ink = np.asarray(photographed.resize((600, 600), Image.Resampling.BICUBIC)) / 255
+    paper = np.full((900, 1200, 3), (215.0, 208.0, 190.0))
+    paper *= np.linspace(1, 0.75, 1200)[None, :, None]  # the light comes from the left
+    paper[150:750, 300:900] *= 1 - 0.75 * ink[..., None]
+    Image.fromarray(paper.astype(np.uint8)).save(folder / "photo.jpg", quality=85)
+    transparent = Image.new("RGBA", (300, 300))
+    transparent.putalpha(cut_out.resize((300, 300), Image.Resampling.BICUBIC))
+    transparent.save(folder / "transparent.png")
+    return {name: folder / name for name in ("plain.png", "sketch.png", "photo.jpg", "transparent.png")}
