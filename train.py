@@ -89,9 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--repo-id", metavar="USER/NAME", help="repository to push to; made if it is not there")
     add("--private", action="store_true", help="make that repository private")
     add("--revision", metavar="BRANCH", help="branch to push to; main if not given")
-    add(
-        "--hosted", metavar="FLAVOR", help="train on hosted hardware, as a Hugging Face Job that pushes: t4-small, l4x1..."
-    )
+    add("--hosted", metavar="FLAVOR", help="train on hosted hardware, as a Hugging Face Job that pushes: t4-small, l4x1...")
     add("--hosted-timeout", default=DEFAULT_TIMEOUT, help="when the job is stopped: a number with m, h or d")
     add("--dry-run", action="store_true", help="with --hosted: print the job, and send nothing")
     return parser
