@@ -126,9 +126,9 @@ def build_demo(verifier: Verifier, notice: str = "") -> gr.Blocks:
         images = [Image.fromarray(digits[index]) for index in EXAMPLES[int(event.pair)][:2]]
         return [*("upload", images[0]), *("upload", images[1]), _verdict_panel(verifier, images)]
 
-    def clear_uploads() -> list:
-        """No uploads, and no verdict."""
-        return [None, None, _verdict_panel(verifier, [None, None])]
+    def clear() -> list:
+        """Nothing drawn, nothing uploaded, no verdict."""
+        return [*[None] * 4, _verdict_panel(verifier, [None, None])]
 
     digits, labels = load_sample_digits()
 
@@ -152,13 +152,12 @@ def build_demo(verifier: Verifier, notice: str = "") -> gr.Blocks:
         # that change several parts bring their own verdict, and refresh it only when all of them are in place.
         inputs = [part for side in sides for part in (side.active, side.sketch, side.upload)]
         refresh.change(show, inputs, verdict, **private)
-        # At every step of every event, Gradio asks for its value each component that ever was an output, and each input of a
-        # listener to an Image; a sketch uploads three images in answer. So sketches are neither, scripts change them.
         for part in (*sketches, *uploads):
             part.input(None, None, refresh, js=page.REFRESH_JS, **private)
         compare_button.click(None, None, refresh, js=page.COMPARE_JS, **private)
-        cleared = clear_button.click(clear_uploads, None, [*uploads, verdict], js=page.CLEAR_SKETCHES_JS, **private)
+        cleared = clear_button.click(clear, None, [*sketches, *uploads, verdict], **private)
         cleared.then(None, None, refresh, js=page.REFRESH_JS, **private)
+        # The tabs are opened by a script: as an output, they would have Gradio fetch the drawings on them time and again.
         loaded = [part for side in sides for part in (side.active, side.upload)]
         chosen = examples.click(load_example, None, [*loaded, verdict], **private)
         chosen.then(None, None, refresh, js=page.OPEN_UPLOADS_JS, **private)

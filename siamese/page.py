@@ -131,13 +131,6 @@ COMPARE_JS = """
 }
 """
 
-CLEAR_SKETCHES_JS = """
-() => {
-  for (const bin of document.querySelectorAll('.sketch button[aria-label="Clear canvas"]')) bin.click();
-  return [];
-}
-"""
-
 OPEN_UPLOADS_JS = """
 () => {
   for (const tab of document.querySelectorAll('.side [role="tab"]')) if (tab.textContent.trim() === "Upload") tab.click();

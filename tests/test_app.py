@@ -2,15 +2,13 @@
 
 import ast
 import json
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import numpy as np
 import pytest
-from app_fixtures import ROOT, App, app_environment, running_app, write_pictures
+from app_fixtures import ROOT, App, running_app, write_pictures
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
@@ -229,19 +227,18 @@ def test_a_model_that_is_not_there_ends_the_start_with_one_sentence(source, tmp_
     assert_one_sentence(printed.err.strip(), f"SIAMESE_MODEL={source}")
 
 
-def test_a_repository_without_network_ends_the_start_with_one_sentence(tmp_path):
-    finished = subprocess.run(
-        [sys.executable, ROOT / "app.py"],
-        env=app_environment(SIAMESE_MODEL="user/name@v1"),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert finished.returncode == 2
-    assert finished.stdout == ""
-    assert finished.stderr.count("\n") == 1
-    assert_one_sentence(finished.stderr.strip(), "SIAMESE_MODEL=user/name@v1")
+def test_without_the_hub_the_bundled_weights_are_shown_and_the_page_says_so(tmp_path, pictures):
+    with running_app(tmp_path, SIAMESE_MODEL="user/name@v1") as app:
+        header = json.loads(app.get("/config"))["components"][0]["props"]["value"]
+        values = compare(
+            Client(app.url, verbose=False), handle_file(pictures["plain.png"]), handle_file(pictures["plain.png"])
+        )
+        log = app.log.read_text()
+    assert values["model"] == "digits (bundled)"
+    for text in (header, log):
+        assert "The model user/name@v1 cannot be had: HF_HUB_OFFLINE is set" in text
+    assert 'class="notice"' in header
+    assert "Traceback" not in log
 
 
 # ---- The file ----
