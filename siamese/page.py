@@ -293,7 +293,7 @@ h3 { font-size: .875rem !important; }
   .word { font-size: 1.5rem; }
   .details { display: block; }
   .seen { margin-top: 18px; }
-  footer .divider { display: none !important; }
+  .gradio-container footer .divider { display: none; }
   .cards { grid-template-columns: repeat(2, minmax(0, 1fr)); }
 }
 """
