@@ -175,6 +175,9 @@ CSS = """
 .gradio-container main.contain { width: 100%; max-width: 1240px; margin: 0 auto !important; padding: 24px 16px;
   box-sizing: border-box; }
 main > .column { gap: 24px; }
+/* On a phone Gradio hides the link before the dot, but not the dot. */
+.gradio-container footer { gap: 16px; }
+.gradio-container footer .divider { display: none; }
 #header .html-container, #verdict .html-container, #examples .html-container,
   .side .html-container { padding: 0 !important; }
 h1, h2, h3 { margin: 0 !important; line-height: 1.2; color: var(--body-text-color); font-weight: 600; }
@@ -293,7 +296,6 @@ h3 { font-size: .875rem !important; }
   .word { font-size: 1.5rem; }
   .details { display: block; }
   .seen { margin-top: 18px; }
-  .gradio-container footer .divider { display: none; }
   .cards { grid-template-columns: repeat(2, minmax(0, 1fr)); }
 }
 """
