@@ -43,13 +43,13 @@ from siamese.hub import HubError, check_login, push_command, push_folder
 from siamese.jobs import DEFAULT_TIMEOUT, run_hosted
 from siamese.losses import LOSSES, build_loss, loss_class
 from siamese.metrics import bootstrap_intervals, pair_distances
-from siamese.model import ENCODERS, SiameseNetwork, embed_all, encoder_class
+from siamese.model import ENCODERS, SiameseNetwork, WeightAverage, embed_all, encoder_class
 from siamese.preprocess import to_tensor
 
 # What decides the result, and so must not change between an interrupted training and its continuation.
 FIXED_ON_RESUME = (
-    "dataset", "encoder", "embedding_dim", "loss", "margin", "epochs", "batch_size", "lr", "weight_decay",
-    "validation_share", "augment", "precision", "seed",
+    "dataset", "encoder", "pretrained", "embedding_dim", "loss", "margin", "epochs", "batch_size", "lr", "weight_decay",
+    "average", "validation_share", "augment", "precision", "seed",
 )  # fmt: skip
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -70,13 +70,15 @@ def build_parser() -> argparse.ArgumentParser:
     add("--dataset", default="mnist", help=f"what to train on: {', '.join(DATASETS)}")
     add("--data-dir", default="data", help="folder of datasets; one that is there (DIR/MNIST/raw/...) is not downloaded")
     add("--encoder", default="compact", help=f"network: {', '.join(ENCODERS)} (seed is the reference network)")
+    add("--pretrained", action="store_true", help="start resnet18 from ImageNet weights, downloaded if need be")
     add("--embedding-dim", type=int, help="numbers per embedding, 1..4096; the encoder's own width if not given")
     add("--loss", default="bce", help=f"objective: {', '.join(LOSSES)} (bce is cross-entropy over all pairs of a batch)")
     add("--margin", type=float, help="contrastive and triplet losses: margin, in units of distance; 1 and 0.5 if not given")
-    add("--epochs", type=int, default=16, help="passes over the training images")
+    add("--epochs", type=int, default=24, help="passes over the training images")
     add("--batch-size", type=int, default=256, help="images per step; the loss sees all their pairs")
     add("--lr", type=float, default=3e-3, help="peak learning rate of AdamW")
     add("--weight-decay", type=float, default=0.05, help="weight decay of AdamW")
+    add("--average", type=float, default=0.5, help="epochs that the running average of weights looks back on; 0: no average")
     add("--validation-share", type=float, default=0.1, help="share of each training class held out for validation, 0..0.5")
     add("--augment", action=argparse.BooleanOptionalAction, default=True, help="distort training images at random")
     add("--precision", default="auto", choices=("auto", *PRECISIONS), help="of the encoder's arithmetic; auto: what is fast")
@@ -170,7 +172,10 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
     images, labels = torch.from_numpy(training.images).to(device), torch.from_numpy(training.labels).to(device)
 
     # Model, loss, optimiser.
-    network = SiameseNetwork(encoder).to(device, memory_format=torch.channels_last)
+    network = SiameseNetwork(encoder)
+    if arguments.pretrained and not state["step"]:
+        world.main_first(network.encoder.load_pretrained)
+    network = network.to(device, memory_format=torch.channels_last)
     encode = world.wrap(network)
     margin = loss_class(arguments.loss).default_margin if arguments.margin is None else arguments.margin
     loss_config = LossConfig(arguments.loss, margin or 0.0)
@@ -179,6 +184,7 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
     optimizer = torch.optim.AdamW(trainable, weight_decay=arguments.weight_decay, fused=device.type in ("cuda", "cpu"))
     steps_per_epoch = len(training) // batch_size
     total_steps = steps_per_epoch * arguments.epochs
+    average = WeightAverage(network, max(1, round(arguments.average * steps_per_epoch)))
     print(
         f"{arguments.dataset}: {len(training):,} training, {len(validation):,} validation and {len(test):,} test images\n"
         f"{arguments.encoder} encoder with {count_parameters(network):,} parameters, {arguments.loss} loss, "
@@ -186,6 +192,7 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
     )
     if state["step"]:
         network.load_state_dict(state["network"])
+        average.network.load_state_dict(state["average"])
         loss_function.load_state_dict(state["loss"])
         optimizer.load_state_dict(state["optimizer"])
         print(f"continuing after step {state['step']:,} of {total_steps:,}")
@@ -193,7 +200,8 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
     def save_state() -> None:
         if not world.is_main:
             return
-        state.update(network=network.state_dict(), loss=loss_function.state_dict(), optimizer=optimizer.state_dict())
+        state.update(network=network.state_dict(), average=average.network.state_dict())
+        state.update(loss=loss_function.state_dict(), optimizer=optimizer.state_dict())
         save_resume_state(arguments.output, state)
 
     with StopRequest() as stop:
@@ -201,23 +209,24 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
             started = time.perf_counter()
             network.train()
             done = state["step"] - epoch * steps_per_epoch  # steps of this epoch that an interrupted run has made
-            batches = list(epoch_batches(len(training), batch_size, arguments.seed, epoch))[done:]
+            batches = epoch_batches(len(training), batch_size, arguments.seed, epoch).to(device)[done:]  # (steps, B)
             share = world.share(batch_size)  # of each batch, what this process encodes
             loss_sum = torch.tensor(state["loss_sum"], device=device)  # stays on the device: reading it would wait for it
             for batch in tqdm(batches, f"epoch {epoch + 1}/{arguments.epochs}", steps_per_epoch, False, initial=done):
                 generator = torch.Generator(device).manual_seed(derived_seed(arguments.seed, 1, state["step"]))
-                x = to_tensor(images[batch[share].to(device)])  # (B, C, H, W)
+                x = to_tensor(images[batch[share]])  # (B, C, H, W)
                 x = augment(x, generator, batch_size, share) if arguments.augment else x
                 for group in optimizer.param_groups:
                     group["lr"] = arguments.lr * schedule(state["step"] / total_steps)
                 with torch.autocast(device.type, precision, enabled=precision != torch.float32):
                     embeddings = encode(x.contiguous(memory_format=torch.channels_last))  # (B, D)
-                loss = loss_function(gather_rows(embeddings), labels[batch.to(device)])
+                loss = loss_function(gather_rows(embeddings), labels[batch])
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 loss_sum += loss.detach()
                 state["step"] += 1
+                average.update(network, state["step"])
                 # Processes have to agree on where they stop, and asking costs time.
                 if (world.size == 1 or state["step"] % 10 == 0) and world.any(stop.requested):
                     break
@@ -233,7 +242,7 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
                     f"try again with a lower --lr than {arguments.lr:g}{again}"
                 )
             if world.is_main:
-                validate(network, validation, state, steps_per_epoch, arguments.epochs)
+                validate(average.network, validation, state, steps_per_epoch, arguments.epochs)
             state["loss_sum"] = 0.0
             save_state()
             if world.any(stop.requested) and epoch + 1 < arguments.epochs:
@@ -359,6 +368,7 @@ def check_arguments(arguments: argparse.Namespace) -> None:
         "batch_size": (2, 100_000),
         "lr": (1e-8, 10.0),
         "weight_decay": (0.0, 10.0),
+        "average": (0.0, 100.0),
         "validation_share": (0.01, 0.5),
         "margin": (0.0, 100.0),
         "embedding_dim": (1, 4096),
@@ -368,6 +378,9 @@ def check_arguments(arguments: argparse.Namespace) -> None:
         value = getattr(arguments, name)
         if value is not None and not low <= value <= high:
             raise ValueError(f"--{name.replace('_', '-')} is {value}, allowed: {low} to {high}")
+    if arguments.pretrained and not hasattr(encoder_class(arguments.encoder), "load_pretrained"):
+        able = ", ".join(name for name, encoder in ENCODERS.items() if hasattr(encoder, "load_pretrained"))
+        raise ValueError(f"--pretrained: encoder {arguments.encoder} has no such weights, allowed with: --encoder {able}")
     if arguments.margin is not None and loss_class(arguments.loss).default_margin is None:
         with_margin = ", ".join(name for name, loss in LOSSES.items() if loss.default_margin is not None)
         raise ValueError(f"--margin is {arguments.margin}, but loss {arguments.loss} has none, allowed with: {with_margin}")

@@ -4,7 +4,7 @@ A dataset is one function `(data_dir) -> (training, test)` and one entry in DATA
 siamese.preprocess) and stay in memory as uint8.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,14 +114,14 @@ def split_validation(data: LabelledImages, share: float, seed: int) -> tuple[Lab
     return data.take(np.flatnonzero(~is_validation)), data.take(np.flatnonzero(is_validation))
 
 
-def epoch_batches(count: int, batch_size: int, seed: int, epoch: int) -> Iterator[Tensor]:
-    """Indices of each batch of one epoch, in an order that depends on `seed` and `epoch` alone; the remainder is left out.
+def epoch_batches(count: int, batch_size: int, seed: int, epoch: int) -> Tensor:
+    """Indices of each batch of one epoch, int64 (steps, B), in an order that depends on `seed` and `epoch` alone.
 
-    Raises nothing: where there are fewer images than `batch_size`, the epoch is one batch of all.
+    The remainder is left out; where there are fewer images than `batch_size`, the epoch is one batch of all.
     """
+    batch_size = min(batch_size, count)
     order = torch.randperm(count, generator=torch.Generator().manual_seed(derived_seed(seed, epoch)))
-    for start in range(0, max(count - batch_size, 0) + 1, batch_size):
-        yield order[start : start + batch_size]
+    return order[: count // batch_size * batch_size].reshape(-1, batch_size)
 
 
 def derived_seed(*parts: int) -> int:
@@ -152,8 +152,8 @@ def augment(images: Tensor, generator: torch.Generator, batch_size: int | None =
     count, _, height, width = images.shape
     part = part or slice(0, count)
     draws = Draws(generator, batch_size or count, part)
-    # Batches are in random order, so the first half is a random half.
-    joined = min(max(draws.batch_size // 2 - part.start, 0), count)
+    # Batches are in random order, so the first quarter is a random quarter.
+    joined = min(max(draws.batch_size // 4 - part.start, 0), count)
     images = torch.cat([_join_strokes(images, draws, joined), images[joined:]])
     angle = draws.uniform(-0.26, 0.26)  # radians, 15 degrees
     shear = draws.uniform(-0.25, 0.25)

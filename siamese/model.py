@@ -1,11 +1,15 @@
 """Encoders, and the siamese network that runs one of them on both sides of a pair."""
 
+import copy
+import pickle
+
 import torch
 import torch.nn.functional as F
+import torchvision
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from siamese.config import EncoderConfig, shorten
+from siamese.config import EncoderConfig, one_line, shorten
 from siamese.distributed import BatchNorm2d
 
 
@@ -39,7 +43,10 @@ class SeedEncoder(nn.Module):
 
 
 class CompactEncoder(nn.Module):
-    """A small convolutional network with batch normalisation; embeddings have length 1, so distances lie in 0..2."""
+    """A small residual network with batch normalisation; embeddings have length 1, so distances lie in 0..2.
+
+    Its first convolution halves the resolution: on a CPU, full-size maps cost more in memory traffic than they teach.
+    """
 
     default_dim = 64
     unit_length = True
@@ -47,27 +54,77 @@ class CompactEncoder(nn.Module):
     def __init__(self, embedding_dim: int, image_size: int, channels: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            *_block(channels, 32), *_block(32, 32), nn.MaxPool2d(2),  # (B, 32, 14, 14) for 28 px
-            *_block(32, 64), *_block(64, 64), nn.MaxPool2d(2),  # (B, 64, 7, 7)
-            *_block(64, 128), *_block(128, 128),
-            nn.AdaptiveMaxPool2d(4),  # (B, 128, 4, 4) whatever the image size
+            _block(channels, 32, 5, stride=2),  # (B, 32, 14, 14) for 28 px
+            _block(32, 64), _Residual(64), nn.MaxPool2d(2),  # (B, 64, 7, 7)
+            _block(64, 160), _Residual(160), _Residual(160),  # (B, 160, 7, 7)
+            nn.AdaptiveMaxPool2d(4),  # (B, 160, 4, 4) whatever the image size
             nn.Flatten(),
-            nn.Linear(128 * 16, embedding_dim),
+            nn.Linear(160 * 16, embedding_dim),
         )  # fmt: skip
 
     def forward(self, images: Tensor) -> Tensor:
         return F.normalize(self.layers(images).float(), dim=1)  # (B, D)
 
 
-def _block(in_channels: int, out_channels: int) -> list[nn.Module]:
-    return [
-        nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
+def _block(in_channels: int, out_channels: int, side: int = 3, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, side, stride, padding=side // 2, bias=False),
         BatchNorm2d(out_channels),
-        nn.ReLU(),
-    ]
+        nn.ReLU(inplace=True),
+    )
 
 
-ENCODERS: dict[str, type[nn.Module]] = {"compact": CompactEncoder, "seed": SeedEncoder}
+class _Residual(nn.Module):
+    """A block whose output is added to its input."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.block = _block(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.block(x)
+
+
+class ResNet18Encoder(nn.Module):
+    """torchvision's ResNet-18 (He et al. 2016), for photographs; embeddings have length 1, so distances lie in 0..2.
+
+    `load_pretrained` starts it from ImageNet. Images below 64 px skip the first pooling, or too few pixels would be left.
+    """
+
+    default_dim = 128
+    unit_length = True
+
+    def __init__(self, embedding_dim: int, image_size: int, channels: int) -> None:
+        super().__init__()
+        self.layers = torchvision.models.resnet18(norm_layer=BatchNorm2d)
+        self.layers.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
+        if image_size < 64:
+            self.layers.maxpool = nn.Identity()
+        self.layers.fc = nn.Linear(512, embedding_dim)
+
+    def forward(self, images: Tensor) -> Tensor:
+        images = (images - 0.45) / 0.225  # mean and standard deviation of ImageNet's channels, their average for all three
+        return F.normalize(self.layers(images).float(), dim=1)  # (B, D)
+
+    def load_pretrained(self) -> None:
+        """Take over the weights that torchvision offers (ImageNet-1k), the last layer aside.
+
+        They are downloaded where torch's cache does not hold them. Raises ValueError where that fails.
+        """
+        try:
+            weights = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True, weights_only=True)
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:  # no network or disk; a damaged file
+            raise ValueError(
+                f"the pretrained weights of resnet18 cannot be had: {one_line(str(error))}. Leave out --pretrained, or put "
+                f"the file into {torch.hub.get_dir()}/checkpoints: {torchvision.models.ResNet18_Weights.IMAGENET1K_V1.url}"
+            ) from error
+        weights = {name: tensor for name, tensor in weights.items() if not name.startswith("fc.")}
+        if self.layers.conv1.in_channels == 1:  # grey is the same value in all three channels
+            weights["conv1.weight"] = weights["conv1.weight"].sum(dim=1, keepdim=True)
+        self.layers.load_state_dict(weights, strict=False)  # not strict for `fc` alone
+
+
+ENCODERS: dict[str, type[nn.Module]] = {"compact": CompactEncoder, "seed": SeedEncoder, "resnet18": ResNet18Encoder}
 
 
 class SiameseNetwork(nn.Module):
@@ -98,6 +155,26 @@ def encoder_class(name: str) -> type[nn.Module]:
     if name not in ENCODERS:
         raise ValueError(f"unknown encoder {shorten(name)}, available: {', '.join(ENCODERS)}")
     return ENCODERS[name]
+
+
+class WeightAverage:
+    """A network whose weights are the running average of those of a network in training (Polyak and Juditsky 1992).
+
+    All steps weigh the same up to `horizon` steps, after that older ones fade exponentially. A horizon of 1 is no average.
+    """
+
+    def __init__(self, network: SiameseNetwork, horizon: int) -> None:
+        self.network = copy.deepcopy(network)
+        self.horizon = horizon
+
+    @torch.no_grad()
+    def update(self, network: SiameseNetwork, step: int) -> None:
+        """Take in the weights after `step` steps, counted from 1."""
+        for average, latest in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
+            if average.is_floating_point():
+                average.lerp_(latest, 1 / min(step, self.horizon))
+            else:
+                average.copy_(latest)
 
 
 def embed_all(network: SiameseNetwork, images: Tensor, batch_size: int = 1000, progress: str | None = None) -> Tensor:

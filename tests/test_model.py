@@ -1,16 +1,19 @@
 """Encoders, and the reference network against a literal version of it with its two outputs and cross-entropy."""
 
+import copy
 import itertools
+from pathlib import Path
 
 import pytest
 import torch
+import torchvision
 from torch import Tensor, nn
 from torch.nn import functional
 
 from siamese.config import EncoderConfig
 from siamese.distances import paired_distance
 from siamese.losses import PairwiseCrossEntropy
-from siamese.model import ENCODERS, SiameseNetwork, embed_all, encoder_class
+from siamese.model import ENCODERS, SiameseNetwork, WeightAverage, embed_all, encoder_class
 from siamese.preprocess import to_tensor
 
 every_encoder = pytest.mark.parametrize("name", ENCODERS)
@@ -207,3 +210,80 @@ def test_unknown_encoder_lists_the_choices():
         encoder_class("vast")
     with pytest.raises(ValueError, match=expected):
         SiameseNetwork(EncoderConfig("vast"))
+
+
+# ---- Weights from ImageNet ----
+
+
+@pytest.fixture
+def torch_cache(tmp_path, monkeypatch) -> Path:
+    """An empty cache of torch, and no way to download into it."""
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    for name in ("http_proxy", "https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    return tmp_path / "checkpoints"
+
+
+def cached_file(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder / Path(torchvision.models.ResNet18_Weights.IMAGENET1K_V1.url).name
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_resnet18_with_the_weights_of_torchvision_computes_what_torchvision_does(channels, torch_cache):
+    torch.manual_seed(1)
+    theirs = torchvision.models.resnet18().eval()
+    torch.save(theirs.state_dict(), cached_file(torch_cache))
+    network = build("resnet18", channels=channels, image_size=64)
+    network.encoder.load_pretrained()
+    images = torch.rand(2, channels, 64, 64)
+    with torch.no_grad():
+        theirs.fc = copy.deepcopy(network.encoder.layers.fc)
+        expected = theirs((images.expand(-1, 3, -1, -1) - 0.45) / 0.225)
+        torch.testing.assert_close(network.embed(images), functional.normalize(expected, dim=1), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"not weights"])
+def test_without_pretrained_weights_one_sentence_says_what_to_do(damage, torch_cache):
+    if damage is not None:
+        cached_file(torch_cache).write_bytes(damage)
+    network = build("resnet18")
+    before = copy.deepcopy(network.state_dict())
+    with pytest.raises(ValueError, match=r"cannot be had: .*Leave out --pretrained") as caught:
+        network.encoder.load_pretrained()
+    assert "\n" not in str(caught.value)
+    assert str(torch_cache) in str(caught.value)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+# ---- The running average ----
+
+
+def test_the_average_is_the_mean_until_its_horizon_and_then_forgets():
+    network = build("compact")
+    average = WeightAverage(network, horizon=4)
+    name = "encoder.layers.0.0.weight"
+    history = []
+    generator = torch.Generator().manual_seed(0)
+    for step in range(1, 41):
+        with torch.no_grad():
+            weight = network.state_dict()[name]
+            weight.copy_(torch.randn(weight.shape, generator=generator))
+        history.append(weight.clone())
+        average.update(network, step)
+        if step <= 4:
+            torch.testing.assert_close(average.network.state_dict()[name], torch.stack(history).mean(dim=0))
+    weights = torch.tensor([0.75 ** (39 - i) / 4 for i in range(40)])  # those of an exponential average
+    expected = (torch.stack(history[4:]) * weights[4:, None, None, None, None]).sum(dim=0)
+    expected += torch.stack(history[:4]).mean(dim=0) * 0.75**36
+    torch.testing.assert_close(average.network.state_dict()[name], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_horizon_of_one_is_the_latest_weights():
+    network = build("compact")
+    average = WeightAverage(network, horizon=1)
+    for step in range(1, 4):
+        torch.manual_seed(step)
+        network.load_state_dict(SiameseNetwork(network.config).state_dict())
+        average.update(network, step)
+        assert all(torch.equal(average.network.state_dict()[name], w) for name, w in network.state_dict().items())
