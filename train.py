@@ -72,7 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--encoder", default="compact", help=f"network: {', '.join(ENCODERS)} (seed is the reference network)")
     add("--pretrained", action="store_true", help="start resnet18 from ImageNet weights, downloaded if need be")
     add("--embedding-dim", type=int, help="numbers per embedding, 1..4096; the encoder's own width if not given")
-    add("--loss", default="bce", help=f"objective: {', '.join(LOSSES)} (bce is cross-entropy over all pairs of a batch)")
+    add("--loss", default="supcon", help=f"objective: {', '.join(LOSSES)} (bce is cross-entropy over all pairs of a batch)")
     add("--margin", type=float, help="contrastive and triplet losses: margin, in units of distance; 1 and 0.5 if not given")
     add("--epochs", type=int, default=24, help="passes over the training images")
     add("--batch-size", type=int, default=256, help="images per step; the loss sees all their pairs")

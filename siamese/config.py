@@ -49,7 +49,7 @@ class PreprocessConfig:
 class LossConfig:
     """The training objective; not needed for prediction, kept so that a folder says how it came about."""
 
-    name: str = "bce"  # key of siamese.losses.LOSSES
+    name: str = "supcon"  # key of siamese.losses.LOSSES
     margin: float = 0.0  # in units of distance, 0..100; of the losses that have one, see siamese.losses
 
     def __post_init__(self) -> None:

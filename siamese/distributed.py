@@ -88,23 +88,32 @@ def gather_rows(rows: Tensor) -> Tensor:
     return _Gather.apply(rows) if _is_shared() else rows
 
 
-class BatchNorm2d(nn.BatchNorm2d):
-    """nn.BatchNorm2d whose training statistics are those of all processes (nn.SyncBatchNorm needs a GPU)."""
+class _SharedStatistics:
+    """Batch normalisation whose training statistics are those of all processes (nn.SyncBatchNorm needs a GPU)."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not (self.training and _is_shared()):
             return super().forward(x)
         values, world_size = x.to(self.weight.dtype), dist.get_world_size()  # not in the half precision of autocast
-        mean = _Sum.apply(values.mean(dim=(0, 2, 3))) / world_size  # (C,)
-        values = values - mean[:, None, None]
-        variance = _Sum.apply(values.square().mean(dim=(0, 2, 3))) / world_size
+        others, per_channel = (0, *range(2, x.dim())), (-1, *[1] * (x.dim() - 2))
+        mean = _Sum.apply(values.mean(dim=others)) / world_size  # (C,)
+        values = values - mean.reshape(per_channel)
+        variance = _Sum.apply(values.square().mean(dim=others)) / world_size
         with torch.no_grad():
             count = x.numel() // x.shape[1] * world_size
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
             self.num_batches_tracked += 1
         scale = self.weight * (variance + self.eps).rsqrt()
-        return (values * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
+        return (values * scale.reshape(per_channel) + self.bias.reshape(per_channel)).to(x.dtype)
+
+
+class BatchNorm1d(_SharedStatistics, nn.BatchNorm1d):
+    """nn.BatchNorm1d over the batch of all processes."""
+
+
+class BatchNorm2d(_SharedStatistics, nn.BatchNorm2d):
+    """nn.BatchNorm2d over the batch of all processes."""
 
 
 def _is_shared() -> bool:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from siamese.config import EncoderConfig, one_line, shorten
-from siamese.distributed import BatchNorm2d
+from siamese.distributed import BatchNorm1d, BatchNorm2d
 
 
 class SeedEncoder(nn.Module):
@@ -45,7 +45,8 @@ class SeedEncoder(nn.Module):
 class CompactEncoder(nn.Module):
     """A small residual network with batch normalisation; embeddings have length 1, so distances lie in 0..2.
 
-    Its first convolution halves the resolution: on a CPU, full-size maps cost more in memory traffic than they teach.
+    Its first convolution halves the resolution: on a CPU, full-size maps cost more in memory traffic than they teach. The
+    last normalisation centres embeddings, which otherwise start out all alike: the first steps would be spent on that.
     """
 
     default_dim = 64
@@ -59,7 +60,7 @@ class CompactEncoder(nn.Module):
             _block(64, 160), _Residual(160), _Residual(160),  # (B, 160, 7, 7)
             nn.AdaptiveMaxPool2d(4),  # (B, 160, 4, 4) whatever the image size
             nn.Flatten(),
-            nn.Linear(160 * 16, embedding_dim),
+            nn.Linear(160 * 16, embedding_dim, bias=False), BatchNorm1d(embedding_dim),
         )  # fmt: skip
 
     def forward(self, images: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,14 +18,20 @@ TRAINING = ["--dataset", "mnist-sample", "--device", "cpu", "--precision", "floa
 TRAINING += ["--batch-size", "100", "--epochs", "2", "--lr", "1e-4"]
 
 
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
 def launch(root: Path, processes: int, arguments: list[str], expected_code: int = 0) -> tuple[str, str]:
     """Run a script in so many processes; what it wrote to stdout and stderr."""
-    launcher = ["-m", "torch.distributed.run", f"--nproc_per_node={processes}", "--standalone"] if processes > 1 else []
-    command = [sys.executable, *launcher, *arguments]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    finished = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=600)
+    command = command_of(processes, arguments)
+    finished = subprocess.run(command, cwd=root, env=ENVIRONMENT, capture_output=True, text=True, timeout=600)
     assert finished.returncode == expected_code, finished.stderr[-2000:]
     return finished.stdout, finished.stderr
+
+
+def command_of(processes: int, arguments: list[str]) -> list[str]:
+    launcher = ["-m", "torch.distributed.run", f"--nproc_per_node={processes}", "--standalone"] if processes > 1 else []
+    return [sys.executable, *launcher, *arguments]
 
 
 def losses(folder: Path) -> list[float]:
@@ -37,22 +45,47 @@ def test_loss_and_gradients_are_those_of_one_process(root):
     assert len(one) == len(two) > 0
     for (name, loss, gradients), (_, shared_loss, shared_gradients) in zip(one, two, strict=True):
         assert shared_loss == pytest.approx(loss, rel=1e-5), name
-        assert shared_gradients == pytest.approx(gradients, rel=1e-4, abs=1e-7), (
-            name
-        )  # float() in the encoders: single precision
+        # Single precision, and each of the 20 normalisations of resnet18 adds to its rounding.
+        tolerance = 5e-3 if name.startswith("resnet18") else 1e-4
+        assert shared_gradients == pytest.approx(gradients, rel=tolerance, abs=1e-7), name
 
 
-def test_two_processes_take_the_steps_of_one(root, tmp_path):
-    for processes in (1, 2):
-        # Not compact: torch's own batch normalisation, in the layout of training, rounds more than is allowed here.
-        settings = ["--encoder", "seed", "--loss", "triplet", "--output", str(tmp_path / str(processes))]
-        launch(root, processes, ["train.py", *TRAINING, *settings])
-    one, two = losses(tmp_path / "1"), losses(tmp_path / "2")
-    assert len(one) == 2
-    assert two == pytest.approx(one, rel=1e-4)
-    _, config = load_model(tmp_path / "2")
+# Not compact: torch's own batch normalisation, in the layout of training, rounds more than is allowed here.
+SEED_TRAINING = [*TRAINING, "--encoder", "seed", "--loss", "triplet"]
+
+
+@pytest.fixture(scope="module")
+def trained_by_one(root, tmp_path_factory) -> Path:
+    """The folder of an uninterrupted training in one process."""
+    folder = tmp_path_factory.mktemp("one") / "model"
+    launch(root, 1, ["train.py", *SEED_TRAINING, "--output", str(folder)])
+    assert len(losses(folder)) == 2
+    return folder
+
+
+def test_two_processes_take_the_steps_of_one(root, trained_by_one, tmp_path):
+    launch(root, 2, ["train.py", *SEED_TRAINING, "--output", str(tmp_path / "two")])
+    assert losses(tmp_path / "two") == pytest.approx(losses(trained_by_one), rel=1e-4)
+    _, config = load_model(tmp_path / "two")
     assert config.training.device.endswith("2 processes")
     assert "torchrun --nproc_per_node=2 train.py" in config.training.command
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
+def test_another_number_of_processes_goes_on_where_the_first_stopped(before, after, root, trained_by_one, tmp_path):
+    folder = tmp_path / "model"
+    command = command_of(before, ["train.py", *SEED_TRAINING, "--output", str(folder)])
+    process = subprocess.Popen(
+        command, cwd=root, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    for line in process.stderr:  # the progress bar: each state is a line here
+        if re.match(r"epoch 1/2: .* [1-9]/10", line):
+            break
+    process.send_signal(signal.SIGINT)  # torchrun hands it on to its processes
+    process.communicate(timeout=300)
+    assert {path.name for path in folder.iterdir()} == {RESUME_FILE}
+    launch(root, after, ["train.py", "--resume", "--output", str(folder)])
+    assert losses(folder) == pytest.approx(losses(trained_by_one), rel=1e-4)
 
 
 def test_a_batch_that_cannot_be_shared_out_is_refused(root, tmp_path):
