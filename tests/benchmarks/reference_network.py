@@ -4,14 +4,11 @@ python tests/benchmarks/reference_network.py --data-dir data
 """
 
 import argparse
-import statistics
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+from over_seeds import summary, trainings
 
-import train
-from siamese.checkpoint import load_model
 from siamese.losses import LOSSES
 
 
@@ -28,21 +25,12 @@ def main(argv: list[str] | None = None) -> int:
 
     lines = []
     for loss in arguments.losses:
-        results = []
-        for seed in range(arguments.seeds):
-            folder = arguments.output / f"{loss}-{arguments.epochs}-{seed}"
-            flags = ["--dataset", arguments.dataset, "--data-dir", arguments.data_dir, "--encoder", "seed", "--loss", loss]
-            flags += ["--epochs", str(arguments.epochs), "--seed", str(seed), "--output", str(folder), "--overwrite"]
-            if code := train.main(flags):
-                return code
-            _, config = load_model(folder)
-            results.append(config.metrics.balanced_accuracy)
-        spread = statistics.stdev(results) if len(results) > 1 else 0.0
-        each = ", ".join(f"{result:.2f}" for result in results)
-        lines.append(f"{loss:12} {statistics.mean(results):.2f}% (standard deviation {spread:.2f}; seeds {each})")
-    print(
-        f"\nreference network, {arguments.epochs} epoch(s) of {arguments.dataset}, balanced pair accuracy on all test pairs"
-    )
+        flags = ["--dataset", arguments.dataset, "--data-dir", arguments.data_dir, "--encoder", "seed", "--loss", loss]
+        flags += ["--epochs", str(arguments.epochs)]
+        results = trainings(flags, arguments.seeds, arguments.output / f"{loss}-{arguments.epochs}")
+        lines.append(f"{loss:18} {summary(results)}")
+        print(lines[-1])
+    print(f"\nreference network, {arguments.epochs} epoch(s) of {arguments.dataset}, all test pairs")
     print("\n".join(lines))
     return 0
 

@@ -1,0 +1,214 @@
+"""Recognition from one look: enrol an example or a few of each class, then ask which class a new image is of.
+
+Nothing is trained: the nearest enrolled example decides, and where none is within the threshold, none does.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from siamese.calibration import probability_same
+from siamese.checkpoint import write_file
+from siamese.config import one_line, parse_json, shorten
+from siamese.distances import paired_distance
+from siamese.model import SiameseNetwork
+from siamese.verifier import Image, Verifier
+
+FORMAT = "siamese-gallery-1"
+MAX_GALLERY_BYTES = 4_000_000_000
+MAX_NAME_LENGTH = 200
+
+
+@dataclass(frozen=True)
+class Match:
+    """A class, by its example nearest to the query."""
+
+    name: str
+    distance: float  # Euclidean, between the embeddings, >= 0
+    probability_same: float  # 0..1, that the query and this example show the same
+
+
+@dataclass(frozen=True)
+class Identification:
+    """The answer for one query."""
+
+    name: str | None  # of the nearest class, None where even that is farther than the threshold
+    matches: tuple[Match, ...]  # the nearest classes, each once, nearest first
+    threshold: float  # the largest distance at which a class is recognised
+
+
+class Gallery:
+    """Named classes with enrolled examples, searched exactly: one matrix product over all embeddings.
+
+    That is milliseconds for 100,000 examples. For many millions, hand `embeddings` to a library for approximate search
+    (faiss, hnswlib): distances are plain Euclidean.
+    """
+
+    def __init__(self, verifier: Verifier) -> None:
+        self.verifier = verifier
+        self._names: list[str] = []
+        self._parts: list[Tensor] = []  # embeddings, joined into one when they are searched
+        self._owners: list[Tensor] = []  # int64: for each embedding, the index of its name
+        self._half_squares: Tensor | None = None  # |e|^2 / 2 of the joined embeddings
+
+    def __len__(self) -> int:
+        """How many examples are enrolled."""
+        return sum(len(part) for part in self._parts)
+
+    @property
+    def names(self) -> list[str]:
+        """The classes, in the order in which they were first enrolled."""
+        return list(self._names)
+
+    @property
+    def embeddings(self) -> Tensor:
+        """All enrolled embeddings, float32 (N, D)."""
+        self._join()
+        return self._parts[0]
+
+    @property
+    def labels(self) -> Tensor:
+        """For each embedding the index of its class in `names`, int64 (N,)."""
+        self._join()
+        return self._owners[0]
+
+    def enrol(self, name: str, images: Sequence[Image]) -> None:
+        """Add examples of a class, a new or a known one. Raises ValueError like `Verifier.embed`, and then adds nothing."""
+        if not len(images):
+            raise ValueError(f"class {shorten(name)} has no images, allowed: at least one")
+        self.enrol_embeddings(name, torch.from_numpy(self.verifier.embed(images)))
+
+    def enrol_embeddings(self, name: str, embeddings: Tensor) -> None:
+        """Add examples by their embeddings, float32 (K, D) from `Verifier.embed`. Raises ValueError for any other shape."""
+        dim = self.verifier.config.encoder.embedding_dim
+        if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME_LENGTH:
+            raise ValueError(f"the name of a class is {shorten(name)}, allowed: text of 1 to {MAX_NAME_LENGTH} characters")
+        if embeddings.ndim != 2 or embeddings.shape[1] != dim or not embeddings.isfinite().all():
+            raise ValueError(f"embeddings have shape {tuple(embeddings.shape)}, allowed: (K, {dim}), of finite numbers")
+        if name not in self._names:
+            self._names.append(name)
+        owner = torch.full((len(embeddings),), self._names.index(name))
+        self._parts.append(embeddings.float())
+        self._owners.append(owner)
+        self._half_squares = None
+
+    def remove(self, name: str) -> None:
+        """Forget a class with all its examples. Raises ValueError where there is no such class."""
+        if name not in self._names:
+            raise ValueError(f"there is no class {shorten(name)}, enrolled: {shorten(self._names)}")
+        index = self._names.index(name)
+        is_kept = self.labels != index
+        embeddings, labels = self.embeddings[is_kept], self.labels[is_kept]
+        self._names.pop(index)
+        self._parts, self._owners, self._half_squares = [embeddings], [labels - (labels > index).long()], None
+
+    def identify(self, image: Image, threshold: float | None = None, top: int = 5) -> Identification:
+        """The `top` nearest classes. `threshold` (above 0) replaces the model's own.
+
+        Raises ValueError for an unusable image, an empty gallery, or numbers out of range.
+        """
+        return self.identify_embedding(torch.from_numpy(self.verifier.embed([image]))[0], threshold, top)
+
+    def identify_embedding(self, query: Tensor, threshold: float | None = None, top: int = 5) -> Identification:
+        """As `identify`, for an embedding (D,)."""
+        calibration = self.verifier.config.calibration
+        threshold = calibration.threshold if threshold is None else float(threshold)
+        if not 0 < threshold < float("inf"):
+            raise ValueError(f"threshold is {threshold}, allowed: a distance above 0")
+        if top < 1:
+            raise ValueError(f"top is {top}, allowed: at least 1")
+        if not len(self):
+            raise ValueError("the gallery is empty: enrol at least one example")
+        examples, distances = self._nearest(query, min(top, len(self._names)))
+        matches = tuple(
+            Match(self._names[owner], distance, float(probability_same(distance, calibration, threshold)))
+            for owner, distance in zip(self.labels[examples].tolist(), distances.tolist(), strict=True)
+        )
+        return Identification(matches[0].name if matches[0].distance <= threshold else None, matches, threshold)
+
+    def _nearest(self, query: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+        """The nearest example of each of the nearest classes: their indices and distances, nearest first."""
+        embeddings, labels = self.embeddings, self.labels
+        if self._half_squares is None:
+            self._half_squares = embeddings.square().sum(dim=1) / 2
+        closeness = torch.addmv(self._half_squares, embeddings, query, beta=-1)  # (N,): a.b - |b|^2 / 2 falls with distance
+        wanted = min(4 * classes, len(embeddings))
+        while True:
+            candidates = closeness.topk(wanted).indices
+            distances, order = paired_distance(embeddings[candidates], query).sort(stable=True)  # the product rounds
+            candidates = candidates[order]
+            owners, firsts = labels[candidates].tolist(), {}
+            for place, owner in enumerate(owners):
+                firsts.setdefault(owner, place)
+            if len(firsts) >= classes or wanted == len(embeddings):
+                places = torch.tensor(list(firsts.values())[:classes])
+                return candidates[places], distances[places]
+            wanted = min(4 * wanted, len(embeddings))
+
+    def save(self, path: str | Path) -> None:
+        """Write the gallery as one safetensors file, by write-then-rename."""
+        tensors = {"embeddings": self.embeddings.contiguous(), "labels": self.labels.contiguous()}
+        about = {
+            "format": FORMAT,
+            "names": json.dumps(self._names),
+            "model": fingerprint(self.verifier.network),
+        }
+        write_file(Path(path), lambda temporary: save_file(tensors, temporary, metadata=about))
+
+    @classmethod
+    def load(cls, path: str | Path, verifier: Verifier) -> "Gallery":
+        """Read what `save` wrote. Raises ValueError for anything else, and for a gallery of another model."""
+        path = Path(path)
+        if not path.is_file() or path.stat().st_size > MAX_GALLERY_BYTES:
+            raise ValueError(f"{str(path)!r} is no gallery: allowed is a file of at most {MAX_GALLERY_BYTES:,} bytes")
+        try:
+            with safe_open(path, framework="pt") as file:
+                about = file.metadata() or {}
+                if about.get("format") != FORMAT or set(file.keys()) != {"embeddings", "labels"}:
+                    raise ValueError("it is a safetensors file of another kind")
+                names, embeddings, labels = (
+                    parse_json(about["names"]),
+                    file.get_tensor("embeddings"),
+                    file.get_tensor("labels"),
+                )
+        except (SafetensorError, OSError, KeyError, ValueError) as error:
+            raise ValueError(f"{str(path)!r} is no gallery: {one_line(str(error))}") from error
+        if about.get("model") != fingerprint(verifier.network):
+            raise ValueError(f"{str(path)!r} was enrolled with another model than {verifier.name}: enrol the images again")
+        fits = (
+            isinstance(names, list)
+            and len(set(map(str, names))) == len(names)
+            and embeddings.dtype == torch.float32
+            and labels.dtype == torch.int64
+            and labels.shape == embeddings.shape[:1]
+            and (not len(labels) or (labels.min() >= 0 and labels.max() < len(names)))
+            and len(labels.unique()) == len(names)
+        )
+        if not fits:
+            raise ValueError(f"{str(path)!r} is a damaged gallery: its names, labels and embeddings do not fit together")
+        gallery = cls(verifier)
+        for index, name in enumerate(names):
+            gallery.enrol_embeddings(name, embeddings[labels == index])
+        return gallery
+
+    def _join(self) -> None:
+        if len(self._parts) != 1:
+            empty = torch.empty(0, self.verifier.config.encoder.embedding_dim)
+            self._parts = [torch.cat([empty, *self._parts])]
+            self._owners = [torch.cat([torch.empty(0, dtype=torch.int64), *self._owners])]
+
+
+def fingerprint(network: SiameseNetwork) -> str:
+    """SHA-256 over all weights: embeddings are comparable only where it is the same."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
