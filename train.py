@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 
 import torch
@@ -20,7 +19,7 @@ from siamese.calibration import fit_calibration, measure
 from siamese.card import write_model_folder
 from siamese.checkpoint import RESUME_FILE, load_resume_state, save_resume_state
 from siamese.config import (
-    DataRecord,
+    PREPROCESS_MODES,
     EncoderConfig,
     EpochRecord,
     LossConfig,
@@ -29,28 +28,37 @@ from siamese.config import (
     TrainingRecord,
 )
 from siamese.data import (
+    AUGMENTATIONS,
     DATASETS,
     LabelledImages,
-    augment,
+    Splits,
+    class_batches,
     derived_seed,
     epoch_batches,
-    load_dataset,
-    split_validation,
+    load_splits,
 )
 from siamese.devices import choose_device, describe_device, has_fast_bfloat16
 from siamese.distributed import World, gather_rows, processes
+from siamese.folders import choose_settings
 from siamese.hub import HubError, check_login, push_command, push_folder
 from siamese.jobs import DEFAULT_TIMEOUT, run_hosted
 from siamese.losses import LOSSES, build_loss, loss_class
-from siamese.metrics import bootstrap_intervals, pair_distances
+from siamese.metrics import bootstrap_intervals, bootstrap_intervals_over_classes, pair_distances
 from siamese.model import ENCODERS, SiameseNetwork, WeightAverage, embed_all, encoder_class
 from siamese.preprocess import to_tensor
 
 # What decides the result, and so must not change between an interrupted training and its continuation.
 FIXED_ON_RESUME = (
-    "dataset", "encoder", "pretrained", "embedding_dim", "loss", "margin", "epochs", "batch_size", "lr", "weight_decay",
+    "dataset", "preprocess", "image_size", "channels", "split", "test_share", "encoder", "pretrained", "embedding_dim",
+    "loss", "margin", "epochs", "batch_size", "lr", "weight_decay",
     "average", "validation_share", "augment", "precision", "seed",
 )  # fmt: skip
+EPOCHS, FOLDER_EPOCHS = 24, 12
+FOR_FOLDERS = ("split", "preprocess", "image_size", "channels")
+FEW_CLASSES = 20  # to test on
+MOST_RESIDENT = 8 << 30  # bytes of training images; more are read batch by batch
+LEAST_STEPS = 50  # of an epoch: small folders are passed over several times
+LEAST_POSITIVES = 4  # images of each class in a batch
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -67,19 +75,26 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--dataset", default="mnist", help=f"what to train on: {', '.join(DATASETS)}")
+    add("--dataset", default="mnist", help=f"what to train on: {', '.join(DATASETS)}; or a folder of class folders")
     add("--data-dir", default="data", help="folder of datasets; one that is there (DIR/MNIST/raw/...) is not downloaded")
+    add("--split", choices=("classes", "images"), help="of a folder: hold out whole classes (if not given), or images")
+    add("--preprocess", choices=PREPROCESS_MODES, help="of a folder: find the ink, or keep pictures whole; or chosen")
+    add("--image-size", type=int, help="of a folder: px a side that the network sees, 8..512; chosen if not given")
+    add("--channels", type=int, help="of a folder: 1 grey, 3 colour; chosen if not given")
     add("--encoder", default="compact", help=f"network: {', '.join(ENCODERS)} (seed is the reference network)")
     add("--pretrained", action="store_true", help="start resnet18 from ImageNet weights, downloaded if need be")
     add("--embedding-dim", type=int, help="numbers per embedding, 1..4096; the encoder's own width if not given")
     add("--loss", default="supcon", help=f"objective: {', '.join(LOSSES)} (bce is cross-entropy over all pairs of a batch)")
     add("--margin", type=float, help="contrastive and triplet losses: margin, in units of distance; 1 and 0.5 if not given")
-    add("--epochs", type=int, default=24, help="passes over the training images")
+    add("--epochs", type=int, help=f"passes over the training images; {EPOCHS} if not given, {FOLDER_EPOCHS} for a folder")
     add("--batch-size", type=int, default=256, help="images per step; the loss sees all their pairs")
     add("--lr", type=float, default=3e-3, help="peak learning rate of AdamW")
     add("--weight-decay", type=float, default=0.05, help="weight decay of AdamW")
     add("--average", type=float, default=0.5, help="epochs that the running average of weights looks back on; 0: no average")
-    add("--validation-share", type=float, default=0.1, help="share of each training class held out for validation, 0..0.5")
+    add(
+        "--validation-share", type=float, help="share held out for validation, 0.01..0.5; 0.1 if not given, 0.2 for a folder"
+    )
+    add("--test-share", type=float, default=0.2, help="of a folder: share of the classes (or images) to test on, 0.01..0.5")
     add("--augment", action=argparse.BooleanOptionalAction, default=True, help="distort training images at random")
     add("--precision", default="auto", choices=("auto", *PRECISIONS), help="of the encoder's arithmetic; auto: what is fast")
     add("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="auto takes a GPU where there is one")
@@ -103,7 +118,10 @@ def parse_arguments(argv: list[str] | None) -> tuple[argparse.Namespace, dict]:
     arguments = parser.parse_args(argv)
     unset = object()
     given = vars(parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(vars(arguments), unset))))
-    default_output = f"runs/{Path(arguments.dataset).name}-{arguments.encoder}-{arguments.loss}"
+    arguments.epochs = (FOLDER_EPOCHS if is_folder(arguments) else EPOCHS) if arguments.epochs is None else arguments.epochs
+    if arguments.validation_share is None:
+        arguments.validation_share = 0.2 if is_folder(arguments) else 0.1
+    default_output = f"runs/{Path(arguments.dataset).resolve().name}-{arguments.encoder}-{arguments.loss}"
     arguments.output = Path(arguments.output or default_output)
     return arguments, {name: value for name, value in given.items() if value is not unset}
 
@@ -160,16 +178,18 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
     precision = PRECISIONS.get(arguments.precision) or (torch.bfloat16 if has_fast_bfloat16(device) else torch.float32)
     torch.manual_seed(arguments.seed)  # the initial weights; all later randomness has generators of its own
 
-    # Data: canonical images, resident on the device as uint8.
-    encoder = EncoderConfig(arguments.encoder, arguments.embedding_dim or encoder_class(arguments.encoder).default_dim)
-    preprocess = PreprocessConfig()
-    everything, test = world.main_first(lambda: load_dataset(arguments.dataset, arguments.data_dir, preprocess, encoder))
-    training, validation = split_validation(everything, arguments.validation_share, arguments.seed)
-    class_sizes = Counter(training.labels.tolist())
+    # Data: canonical images, resident on the device as uint8 unless they are too many.
+    preprocess, encoder = choose_input(arguments)
+    splits = world.main_first(lambda: load_data(arguments, preprocess, encoder))
+    training, validation, test = splits.training, splits.validation, splits.test
+    classes = splits.record.classes
     batch_size = min(arguments.batch_size, len(training))
     if batch_size % world.size:
         raise ValueError(f"--batch-size is {batch_size} images, allowed with {world.size} processes: a multiple of that")
-    images, labels = torch.from_numpy(training.images).to(device), torch.from_numpy(training.labels).to(device)
+    is_resident = training.images.nbytes <= MOST_RESIDENT
+    images, labels = torch.from_numpy(training.images), torch.from_numpy(training.labels).to(device)
+    images = images.to(device) if is_resident else images
+    augment = AUGMENTATIONS[preprocess.mode]
 
     # Model, loss, optimiser.
     network = SiameseNetwork(encoder)
@@ -179,14 +199,15 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
     encode = world.wrap(network)
     margin = loss_class(arguments.loss).default_margin if arguments.margin is None else arguments.margin
     loss_config = LossConfig(arguments.loss, margin or 0.0)
-    loss_function = build_loss(loss_config, network.unit_length, encoder.embedding_dim, len(class_sizes)).to(device)
+    loss_function = build_loss(loss_config, network.unit_length, encoder.embedding_dim, classes).to(device)
     trainable = [*network.parameters(), *loss_function.parameters()]
     optimizer = torch.optim.AdamW(trainable, weight_decay=arguments.weight_decay, fused=device.type in ("cuda", "cpu"))
-    steps_per_epoch = len(training) // batch_size
+    passes = 1 if splits.record.split == "given" else -(-LEAST_STEPS // (len(training) // batch_size))  # in an epoch
+    steps_per_epoch = passes * (len(training) // batch_size)
     total_steps = steps_per_epoch * arguments.epochs
     average = WeightAverage(network, max(1, round(arguments.average * steps_per_epoch)))
     print(
-        f"{arguments.dataset}: {len(training):,} training, {len(validation):,} validation and {len(test):,} test images\n"
+        f"{describe_data(splits, preprocess, encoder)}\n"
         f"{arguments.encoder} encoder with {count_parameters(network):,} parameters, {arguments.loss} loss, "
         f"{describe_device(device)}{f', {world.size} processes' if world.size > 1 else ''}, {name_of(precision)}"
     )
@@ -209,12 +230,17 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
             started = time.perf_counter()
             network.train()
             done = state["step"] - epoch * steps_per_epoch  # steps of this epoch that an interrupted run has made
-            batches = epoch_batches(len(training), batch_size, arguments.seed, epoch).to(device)[done:]  # (steps, B)
+            if classes > batch_size // LEAST_POSITIVES:
+                batches = class_batches(training.labels, batch_size, LEAST_POSITIVES, steps_per_epoch, arguments.seed, epoch)
+            else:
+                rounds = range(passes * epoch, passes * (epoch + 1))
+                batches = torch.cat([epoch_batches(len(training), batch_size, arguments.seed, each) for each in rounds])
+            batches = batches.to(device)[done:]  # (steps, B)
             share = world.share(batch_size)  # of each batch, what this process encodes
             loss_sum = torch.tensor(state["loss_sum"], device=device)  # stays on the device: reading it would wait for it
             for batch in tqdm(batches, f"epoch {epoch + 1}/{arguments.epochs}", steps_per_epoch, False, initial=done):
                 generator = torch.Generator(device).manual_seed(derived_seed(arguments.seed, 1, state["step"]))
-                x = to_tensor(images[batch[share]])  # (B, C, H, W)
+                x = to_tensor(images[batch[share].to(images.device)]).to(device)  # (B, C, H, W)
                 x = augment(x, generator, batch_size, share) if arguments.augment else x
                 for group in optimizer.param_groups:
                     group["lr"] = arguments.lr * schedule(state["step"] / total_steps)
@@ -257,20 +283,13 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
         )
         embeddings, test_labels = embed_all(network, to_tensor(test.images)), torch.from_numpy(test.labels)
         pairs = pair_distances(embeddings, test_labels)
+        intervals = bootstrap_intervals_over_classes if splits.record.split == "classes" else bootstrap_intervals
         config = ModelFolderConfig(
             encoder=encoder,
             preprocess=preprocess,
             calibration=calibration,
             loss=loss_config,
-            data=DataRecord(
-                dataset=arguments.dataset,
-                classes=len(class_sizes),
-                smallest_class=min(class_sizes.values()),
-                largest_class=max(class_sizes.values()),
-                training_images=len(training),
-                validation_images=len(validation),
-                test_images=len(test),
-            ),
+            data=splits.record,
             training=TrainingRecord(
                 command=state["command"],
                 commit=current_commit(),
@@ -288,10 +307,10 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
                 torch_version=torch.__version__,
                 date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%MZ"),
             ),
-            metrics=measure(pairs, calibration, bootstrap_intervals(embeddings, test_labels, calibration.threshold)),
+            metrics=measure(pairs, calibration, intervals(embeddings, test_labels, calibration.threshold)),
             history=tuple(EpochRecord(**record) for record in state["history"]),
         )
-        write_model_folder(arguments.output, network, config, test.images, test.labels, embeddings, pairs)
+        write_model_folder(arguments.output, network, config, test.images, test.labels, embeddings, pairs, splits.left_out)
     metrics = config.metrics
     print(
         f"test, all {metrics.same_pairs + metrics.different_pairs:,} pairs: balanced accuracy "
@@ -299,6 +318,58 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
         f"EER {metrics.equal_error_rate:.2f}%, AUC {metrics.roc_auc:.5f}, "
         f"calibration error {metrics.calibration_error:.2f}%\n"
         f"wrote {arguments.output}; try: python -m siamese compare A.png B.png --model {arguments.output}"
+    )
+
+
+def choose_input(arguments: argparse.Namespace) -> tuple[PreprocessConfig, EncoderConfig]:
+    """How images are prepared and which encoder takes them; for a folder, what fits a sample of it unless flags say."""
+    dim = arguments.embedding_dim or encoder_class(arguments.encoder).default_dim
+    if not is_folder(arguments):
+        arguments.split = "given"
+        return PreprocessConfig(), EncoderConfig(arguments.encoder, dim)
+    arguments.split = arguments.split or "classes"
+    mode, image_size, channels = choose_settings(arguments.dataset)
+    preprocess = PreprocessConfig(arguments.preprocess or mode)
+    return preprocess, EncoderConfig(
+        arguments.encoder, dim, arguments.image_size or image_size, arguments.channels or channels
+    )
+
+
+def load_data(arguments: argparse.Namespace, preprocess: PreprocessConfig, encoder: EncoderConfig) -> Splits:
+    """Training, validation and test images; what is wrong with a folder goes to the terminal."""
+    shares = (arguments.validation_share, arguments.test_share)
+    splits = load_splits(
+        arguments.dataset, arguments.data_dir, preprocess, encoder, arguments.split, *shares, arguments.seed
+    )
+    for file, reason in splits.left_out:
+        print(f"left out {file}: {reason}", file=sys.stderr)
+    for remark in splits.remarks:
+        print(f"note: {remark}", file=sys.stderr)
+    if splits.record.split == "classes" and splits.record.test_classes < FEW_CLASSES:
+        print(
+            f"note: {splits.record.test_classes} test classes are few: the interval of the result is what to look at",
+            file=sys.stderr,
+        )
+    return splits
+
+
+def is_folder(arguments: argparse.Namespace) -> bool:
+    return arguments.dataset not in DATASETS and Path(arguments.dataset).is_dir()
+
+
+def describe_data(splits: Splits, preprocess: PreprocessConfig, encoder: EncoderConfig) -> str:
+    """What is trained on, in a line or two."""
+    record = splits.record
+    text = (
+        f"{record.dataset}: {record.training_images:,} training, {record.validation_images:,} validation and "
+        f"{record.test_images:,} test images"
+    )
+    if record.split == "given":
+        return text
+    held_out = f"; validation on {record.validation_classes:,} and test on {record.test_classes:,} other classes"
+    return (
+        f"{text}\n{record.classes:,} classes to train on{held_out if record.split == 'classes' else ''}; seen as "
+        f"{preprocess.mode}, {encoder.image_size} x {encoder.image_size} px, {'colour' if encoder.channels == 3 else 'grey'}"
     )
 
 
@@ -363,6 +434,9 @@ def starting_state(arguments: argparse.Namespace, given: dict, command: str) -> 
 def check_arguments(arguments: argparse.Namespace) -> None:
     """Raise ValueError for the first number out of range, and for names of nothing."""
     encoder_class(arguments.encoder), loss_class(arguments.loss)
+    given = [name for name in FOR_FOLDERS if getattr(arguments, name) is not None]
+    if given and not is_folder(arguments) and not arguments.resume:
+        raise ValueError(f"--{given[0].replace('_', '-')} is about a folder of images, and --dataset is {arguments.dataset}")
     allowed = {
         "epochs": (1, 10_000),
         "batch_size": (2, 100_000),
@@ -370,6 +444,9 @@ def check_arguments(arguments: argparse.Namespace) -> None:
         "weight_decay": (0.0, 10.0),
         "average": (0.0, 100.0),
         "validation_share": (0.01, 0.5),
+        "test_share": (0.01, 0.5),
+        "image_size": (8, 512),
+        "channels": (1, 3),
         "margin": (0.0, 100.0),
         "embedding_dim": (1, 4096),
         "seed": (0, 2**31 - 1),

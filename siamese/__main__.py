@@ -1,4 +1,4 @@
-"""Command line for trained models: compare images, recognise classes, evaluate, push a model to the Hub, deploy the demo."""
+"""Command line for trained models: compare images, recognise classes, evaluate, check folders, push, deploy."""
 
 import argparse
 import dataclasses
@@ -6,12 +6,14 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
 from siamese.calibration import measure
+from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data import DATASETS, load_dataset
-from siamese.folders import find_classes
+from siamese.folders import choose_settings, find_classes, read_folder
 from siamese.gallery import Gallery
 from siamese.metrics import bootstrap_intervals, pair_distances
 from siamese.model import embed_all
@@ -51,6 +53,9 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--dataset", required=True, help=f"one of: {', '.join(DATASETS)}")
     sub.add_argument("--data-dir", default="data", help="folder of datasets, as for train.py (default: data)")
     model_flags(sub)
+    sub = command("check", check, "Look through a folder of images as train.py would, and say what it would do with it.")
+    sub.add_argument("folder", metavar="FOLDER", help="folder of class folders")
+    sub.add_argument("--json", action="store_true", help="print one JSON object instead of words")
     sub = command("push", push, "Upload a model folder to the Hugging Face Hub, in one commit.")
     sub.add_argument("folder", metavar="FOLDER", help="a model folder, as train.py wrote it")
     sub.add_argument("--repo-id", metavar="USER/NAME", required=True, help="repository to push to; made if it is not there")
@@ -157,6 +162,28 @@ def evaluate(arguments: argparse.Namespace) -> None:
     print(f"ROC-AUC                   {metrics.roc_auc:.6f}")
     print(f"TAR at FAR 1%, 0.1%       {metrics.tar_at_far_1:.2f}%, {metrics.tar_at_far_01:.2f}%")
     print(f"calibration error         {metrics.calibration_error:.2f}%")
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """`check FOLDER`: classes, settings, what would be left out and why."""
+    mode, image_size, channels = choose_settings(arguments.folder)
+    encoder = EncoderConfig(image_size=image_size, channels=channels)
+    found = read_folder(arguments.folder, PreprocessConfig(mode), encoder, progress=True)
+    sizes = {name: int(size) for name, size in zip(found.names, np.bincount(found.labels), strict=True)}
+    if arguments.json:
+        left_out = [{"file": str(file), "reason": reason} for file, reason in found.left_out]
+        settings = {"preprocess": mode, "image_size": image_size, "channels": channels}
+        print(json.dumps({**settings, "classes": sizes, "left_out": left_out, "remarks": found.remarks}))
+        return
+    for file, reason in found.left_out:
+        print(f"left out {file}: {reason}")
+    for remark in found.remarks:
+        print(f"note: {remark}")
+    print(
+        f"{len(found.labels):,} usable images in {len(sizes):,} classes of {min(sizes.values()):,} to "
+        f"{max(sizes.values()):,}, {len(found.left_out):,} left out; train.py would see them as {mode}, "
+        f"{image_size} x {image_size} px, {'colour' if channels == 3 else 'grey'}"
+    )
 
 
 def push(arguments: argparse.Namespace) -> int:

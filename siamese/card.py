@@ -6,6 +6,7 @@ The card is rendered from the same `ModelFolderConfig` that config.json holds, s
 import dataclasses
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import Tensor
 from siamese import plots
 from siamese.calibration import probability_same
 from siamese.checkpoint import CARD_FILE, CONFIG_FILE, METRICS_FILE, RESUME_FILE, WEIGHTS_FILE, save_weights
-from siamese.config import ModelFolderConfig
+from siamese.config import ModelFolderConfig, one_line
 from siamese.data import DATASETS
 from siamese.metrics import PairDistances, hardest_pairs
 from siamese.model import SiameseNetwork
@@ -30,6 +31,24 @@ PLOTS = {
     "false_rejects.png": "The farthest same pairs",
 }
 HARDEST_SHOWN = 16
+LEFT_OUT_SHOWN = 200
+AUGMENTATION_IN_WORDS = {
+    "ink": "random affine distortion, joining strokes, stroke thickness",
+    "photo": "random rotation, scale and shift, light and contrast, covering a part",
+}
+BOOTSTRAP_IN_WORDS = {
+    "given": "images, since pairs that share an image are not independent.",
+    "images": "images, since pairs that share an image are not independent.",
+    "classes": "classes, since the images of a class have in common what makes it easy or hard.",
+}
+SPLIT_IN_WORDS = {
+    "given": "Validation is a random share of each class of the training set, drawn by seed {seed}; the test set is the\n"
+    "dataset's own.",
+    "images": "Validation and test are random shares of the same classes, drawn by seed {seed}: for classes that it\n"
+    "has not seen, this model is worse than the results say.",
+    "classes": "Validation holds {data.validation_classes:,} and the test {data.test_classes:,} other classes, drawn by\n"
+    "seed {seed}: the results are for classes that the training never saw.",
+}
 MODEL_PLACEHOLDER = "USER/NAME"  # the card is written before anybody knows where the folder will go
 
 
@@ -41,10 +60,12 @@ def write_model_folder(
     test_labels: np.ndarray,
     embeddings: Tensor,
     pairs: PairDistances,
+    left_out: Sequence[tuple[Path, str]] = (),
 ) -> None:
     """Write a complete model folder. An earlier model there stays untouched until every new file is written.
 
     `test_images` uint8 (N, H, W[, 3]), `test_labels` (N,), their `embeddings` (N, D) and all their `pairs` feed the plots.
+    `left_out` are the files of a folder of images that were not used, each with the reason.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as staging_name:
@@ -53,7 +74,7 @@ def write_model_folder(
         (staging / CONFIG_FILE).write_text(config.to_json(), encoding="utf-8")
         log = (json.dumps(dataclasses.asdict(record)) + "\n" for record in config.history)
         (staging / METRICS_FILE).write_text("".join(log), encoding="utf-8")
-        (staging / CARD_FILE).write_text(render_card(config), encoding="utf-8")
+        (staging / CARD_FILE).write_text(render_card(config, left_out), encoding="utf-8")
         for name, figure in _figures(config, test_images, test_labels, embeddings, pairs).items():
             figure.savefig(staging / name, dpi=100)
         folder.mkdir(exist_ok=True)
@@ -62,8 +83,8 @@ def write_model_folder(
     (folder / RESUME_FILE).unlink(missing_ok=True)
 
 
-def render_card(config: ModelFolderConfig) -> str:
-    """The README.md of a model folder: metadata for the Hub, then the card in Markdown."""
+def render_card(config: ModelFolderConfig, left_out: Sequence[tuple[Path, str]] = ()) -> str:
+    """The README.md of a model folder: metadata for the Hub, then the card in Markdown; `left_out` as above."""
     metrics, data, training, encoder, loss = config.metrics, config.data, config.training, config.encoder, config.loss
     name = f"siamese-{encoder.name}-{Path(data.dataset).name}"
     dataset = DATASETS.get(data.dataset)
@@ -73,7 +94,12 @@ def render_card(config: ModelFolderConfig) -> str:
         f"{record.roc_auc:.5f} | {record.seconds:.0f} |"
         for record in config.history
     )
-    augmentation = "random affine distortion, joining strokes, stroke thickness" if training.augment else "none"
+    augmentation = AUGMENTATION_IN_WORDS[config.preprocess.mode] if training.augment else "none"
+    name_of_set = f"`{one_line(data.dataset)}`"
+    preprocessing = "photo: the whole picture, its proportions kept, its edges continued to a square"
+    if config.preprocess.mode == "ink":
+        box = f"{config.preprocess.box_fraction:.0%} of the image"
+        preprocessing = f"ink: the drawing found, scaled into a box of {box} and centred by mass"
     return f"""---
 {_metadata(config, name, dataset.hub_id if dataset else None).to_yaml()}
 ---
@@ -81,7 +107,7 @@ def render_card(config: ModelFolderConfig) -> str:
 # {name}
 
 A siamese network: it maps an image to {encoder.embedding_dim} numbers, and two images are the same where their Euclidean
-distance is at most {config.calibration.threshold:.4f}. Trained on `{data.dataset}` ({data.classes} classes).
+distance is at most {config.calibration.threshold:.4f}. Trained on {name_of_set} ({data.classes} classes).
 On all {metrics.same_pairs + metrics.different_pairs:,} pairs of its test images it judges
 **{metrics.balanced_accuracy:.2f}%** right, same and different pairs weighing half each.
 
@@ -132,13 +158,13 @@ client.predict(image_a=handle_file("a.png"), image_b=handle_file("b.png"), api_n
 
 Measured once and exactly, on {metrics.same_pairs:,} same and {metrics.different_pairs:,} different pairs of images that
 neither the training nor the choice of epoch, threshold and probabilities has seen. Intervals: percentile bootstrap over the
-images, since pairs that share an image are not independent.
+{BOOTSTRAP_IN_WORDS[data.split]}
 
 {pictures}
 
 ## Data
 
-{f"`{data.dataset}`: {dataset.about}." if dataset else f"`{data.dataset}`: images of the trainer's own."}
+{name_of_set}: {dataset.about if dataset else "images of the trainer's own"}.
 
 | part | images | used for |
 | --- | --- | --- |
@@ -146,9 +172,9 @@ images, since pairs that share an image are not independent.
 | validation | {data.validation_images:,} | the epoch kept, threshold, probabilities |
 | test | {data.test_images:,} | the results above |
 
-{data.classes} classes, with {data.smallest_class:,} to {data.largest_class:,} training images each. Validation is a random
-share of each class of the training set, drawn by seed {training.seed}; the test set is the dataset's own.
-
+{data.classes} classes to train on, with {data.smallest_class:,} to {data.largest_class:,} images each.
+{SPLIT_IN_WORDS[data.split].format(data=data, seed=training.seed)}
+{_list_of_left_out(data.left_out, left_out)}
 ## How it was made
 
 ```
@@ -163,8 +189,7 @@ share of each class of the training set, drawn by seed {training.seed}; the test
 | optimiser | AdamW, peak learning rate {training.learning_rate:g}, weight decay {training.weight_decay:g} |
 | batches | {training.batch_size} images, {training.epochs} epochs, epoch {training.best_epoch} kept |
 | augmentation | {augmentation} |
-| preprocessing | {config.preprocess.mode}: the drawing found, scaled into a box of {config.preprocess.box_fraction:.0%} of \
-the image and centred by mass |
+| preprocessing | {preprocessing} |
 | seed | {training.seed} |
 | hardware | {training.device}, {training.precision} |
 | time | {training.seconds:.0f} s for the epochs, validation included |
@@ -180,9 +205,9 @@ Validation after each epoch, over all its pairs:
 
 ## Intended use and limits
 
-Made for telling whether two pictures show the same class of `{data.dataset}`, for learning about metric learning, and as a
+Made for telling whether two pictures show the same class of {name_of_set}, for learning about metric learning, and as a
 start for models of other images. The confidence is calibrated for pairs like the test pairs: images like those of
-`{data.dataset}`, half of the pairs same. On other kinds of pictures the model still answers, but its probabilities are not
+{name_of_set}, half of the pairs same. On other kinds of pictures the model still answers, but its probabilities are not
 to be relied on. Where different pairs are far more frequent than same ones, as in a search, choose a lower threshold. Not
 for decisions about people.
 
@@ -197,6 +222,15 @@ for decisions about people.
 }}
 ```
 """
+
+
+def _list_of_left_out(count: int, left_out: Sequence[tuple[Path, str]]) -> str:
+    """The files that were not used, with the reasons, as a block that no file name can break out of."""
+    if not count:
+        return ""
+    shown = [f"    {one_line(file.name, 120)}: {one_line(reason)}" for file, reason in left_out[:LEFT_OUT_SHOWN]]
+    more = [f"    and {count - len(shown):,} more"] if count > len(shown) else []
+    return "\n".join([f"\n{count:,} files of the folder were left out:\n", *shown, *more, ""])
 
 
 def _metadata(config: ModelFolderConfig, name: str, hub_dataset: str | None) -> ModelCardData:

@@ -15,7 +15,8 @@ from typing import Any
 
 FORMAT_VERSION = 1
 
-PREPROCESS_MODES = ("ink",)
+PREPROCESS_MODES = ("ink", "photo")
+SPLITS = ("given", "classes", "images")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class EncoderConfig:
 class PreprocessConfig:
     """How any image becomes the canonical image that the encoder sees (see siamese.preprocess)."""
 
-    mode: str = "ink"  # "ink": find the drawing, scale it into the box, centre it by mass, as MNIST was made
+    # "ink": find the drawing, scale it into the box, centre it by mass, as MNIST was made; "photo": the whole picture
+    mode: str = "ink"
     box_fraction: float = 20 / 28  # longer side of the ink's bounding box as a share of the image side, 0.1..1
 
     def __post_init__(self) -> None:
@@ -85,6 +87,15 @@ class DataRecord:
     training_images: int = 0
     validation_images: int = 0
     test_images: int = 0
+    # What validation and test images are: "given": the dataset's own test set, and a share of each training class;
+    # "classes": of classes that training never saw; "images": shares of each class
+    split: str = "given"
+    validation_classes: int = 0
+    test_classes: int = 0
+    left_out: int = 0  # files of a folder that were no usable image, or copies of another
+
+    def __post_init__(self) -> None:
+        _check_choice("data.split", self.split, SPLITS)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,11 @@ import torch.nn.functional as F
 import torchvision
 from torch import Tensor
 
-from siamese.config import EncoderConfig, PreprocessConfig
+from siamese.config import DataRecord, EncoderConfig, PreprocessConfig
+from siamese.folders import MOST_IN_MEMORY, allocate, read_folder
 from siamese.preprocess import canonical_images
+
+MOST_EVALUATED = 20_000  # images of a folder in validation, and as many in the test: all their pairs are 200 million
 
 SAMPLE_FILE = Path(__file__).with_name("mnist_sample.npz")
 
@@ -35,8 +38,13 @@ class LabelledImages:
         return len(self.labels)
 
     def take(self, indices: np.ndarray) -> "LabelledImages":
-        """The images at these indices, in that order."""
-        return LabelledImages(self.images[indices], self.labels[indices])
+        """The images at these indices, in that order; in a file on disk where they are many."""
+        if self.images[:1].nbytes * len(indices) <= MOST_IN_MEMORY:
+            return LabelledImages(np.asarray(self.images[indices]), self.labels[indices])
+        images = allocate((len(indices), *self.images.shape[1:]))
+        for start in range(0, len(indices), 10_000):
+            images[start : start + 10_000] = self.images[indices[start : start + 10_000]]
+        return LabelledImages(images, self.labels[indices])
 
 
 def load_mnist(data_dir: str | Path) -> tuple[LabelledImages, LabelledImages]:
@@ -114,6 +122,129 @@ def split_validation(data: LabelledImages, share: float, seed: int) -> tuple[Lab
     return data.take(np.flatnonzero(~is_validation)), data.take(np.flatnonzero(is_validation))
 
 
+def split_classes(
+    data: LabelledImages, validation_share: float, test_share: float, seed: int
+) -> tuple[LabelledImages, LabelledImages, LabelledImages]:
+    """Give whole classes to training, validation and test, by a seeded draw; each part counts its classes from 0.
+
+    Shares are of the classes, 0..1; each part has at least two. Raises ValueError where there are too few.
+    """
+    count = int(data.labels.max()) + 1
+    validation, test = (max(2, round(share * count)) for share in (validation_share, test_share))
+    if count - validation - test < 2:
+        raise ValueError(
+            f"{count} classes are too few to keep {validation} for validation and {test} for the test: at least 2 must "
+            "be left to train on. Add classes, or take --split images, which tests on the classes trained on"
+        )
+    order = np.random.default_rng(seed).permutation(count)
+    parts = (order[validation + test :], order[:validation], order[validation : validation + test])
+    return tuple(_of_classes(data, np.sort(classes)) for classes in parts)
+
+
+def _of_classes(data: LabelledImages, classes: np.ndarray) -> LabelledImages:
+    numbers = np.full(int(data.labels.max()) + 1, -1)
+    numbers[classes] = np.arange(len(classes))
+    part = data.take(np.flatnonzero(numbers[data.labels] >= 0))
+    return LabelledImages(part.images, numbers[part.labels])
+
+
+def split_images(
+    data: LabelledImages, validation_share: float, test_share: float, seed: int
+) -> tuple[LabelledImages, LabelledImages, LabelledImages]:
+    """Give a share of each class to validation and to the test. Raises ValueError where that leaves a part without pairs."""
+    rest, test = split_validation(data, test_share, seed)
+    training, validation = split_validation(rest, validation_share / (1 - test_share), derived_seed(seed, 2))
+    for name, part in (("validation", validation), ("test", test)):
+        sizes = np.bincount(part.labels)
+        if (sizes >= 2).sum() < 1 or (sizes > 0).sum() < 2:
+            raise ValueError(
+                f"{name} would hold {len(part)} images, too few for same and for different pairs: add images, or enlarge "
+                f"--{name}-share"
+            )
+    return training, validation, test
+
+
+@dataclass(frozen=True)
+class Splits:
+    """What a model is fitted on, chosen by, and measured on."""
+
+    training: LabelledImages
+    validation: LabelledImages
+    test: LabelledImages
+    record: DataRecord
+    left_out: tuple[tuple[Path, str], ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def load_splits(
+    dataset: str,
+    data_dir: str | Path,
+    preprocess: PreprocessConfig,
+    encoder: EncoderConfig,
+    split: str,
+    validation_share: float,
+    test_share: float,
+    seed: int,
+) -> Splits:
+    """A dataset by name or a folder of images, split as `split` says (see siamese.config.DataRecord).
+
+    Raises ValueError where there is no such dataset, or too little in it.
+    """
+    left_out, remarks = (), ()
+    if split == "given":
+        everything, test = load_dataset(dataset, data_dir, preprocess, encoder)
+        training, validation = split_validation(everything, validation_share, seed)
+    else:
+        folder = read_folder(dataset, preprocess, encoder, progress=True)
+        everything, left_out, remarks = LabelledImages(folder.images, folder.labels), folder.left_out, folder.remarks
+        cut = split_classes if split == "classes" else split_images
+        training, validation, test = cut(everything, validation_share, test_share, seed)
+        validation, test = (_at_most(part, MOST_EVALUATED, seed) for part in (validation, test))
+    sizes = np.bincount(training.labels)
+    record = DataRecord(
+        dataset=dataset if split == "given" else Path(dataset).resolve().name,  # the rest of the path is nobody's business
+        classes=len(sizes),
+        smallest_class=int(sizes.min()),
+        largest_class=int(sizes.max()),
+        training_images=len(training),
+        validation_images=len(validation),
+        test_images=len(test),
+        split=split,
+        validation_classes=len(np.unique(validation.labels)),
+        test_classes=len(np.unique(test.labels)),
+        left_out=len(left_out),
+    )
+    return Splits(training, validation, test, record, left_out, remarks)
+
+
+def _at_most(data: LabelledImages, count: int, seed: int) -> LabelledImages:
+    if len(data) <= count:
+        return data
+    return data.take(np.sort(np.random.default_rng(seed).permutation(len(data))[:count]))
+
+
+def class_batches(labels: np.ndarray, batch_size: int, per_class: int, steps: int, seed: int, epoch: int) -> Tensor:
+    """Indices of batches that hold `per_class` images of each of batch_size / per_class classes: int64 (steps, B).
+
+    With many classes a random batch holds hardly a same pair (Schroff et al. 2015). Classes with fewer images give some
+    twice. The order depends on `seed` and `epoch` alone.
+    """
+    generator = np.random.default_rng(derived_seed(seed, 3, epoch))
+    by_class = np.argsort(labels, kind="stable")
+    starts = np.searchsorted(labels[by_class], np.arange(labels.max() + 2))
+    sizes = np.diff(starts)
+    batches = []
+    for _ in range(steps):
+        classes = generator.choice(len(sizes), min(batch_size // per_class, len(sizes)), replace=False)
+        places = [
+            generator.permutation(np.resize(generator.permutation(size), max(size, per_class)))[:per_class]
+            for size in sizes[classes]
+        ]
+        batches.append(by_class[(starts[classes][:, None] + np.stack(places)).ravel()])
+        generator.shuffle(batches[-1])
+    return torch.from_numpy(np.stack(batches))
+
+
 def epoch_batches(count: int, batch_size: int, seed: int, epoch: int) -> Tensor:
     """Indices of each batch of one epoch, int64 (steps, B), in an order that depends on `seed` and `epoch` alone.
 
@@ -141,6 +272,33 @@ class Draws:
         """Uniform in low..high: (number of images here, *shape), on the generator's device."""
         empty = torch.empty((self.batch_size, *shape), device=self.generator.device)
         return empty.uniform_(low, high, generator=self.generator)[self.part]
+
+
+def augment_photos(
+    images: Tensor, generator: torch.Generator, batch_size: int | None = None, part: slice | None = None
+) -> Tensor:
+    """Randomly rotate, scale, shift, relight and partly cover photographs: float (B, C, H, W) in 0..1 -> the same.
+
+    Arguments as of `augment`. Never flips: for a signature or a glyph, the mirror image is another.
+    """
+    count, _, height, width = images.shape
+    part = part or slice(0, count)
+    draws = Draws(generator, batch_size or count, part)
+    angle, scale = draws.uniform(-0.2, 0.2), draws.uniform(0.85, 1.15)
+    shift_x, shift_y = draws.uniform(-0.15, 0.15), draws.uniform(-0.15, 0.15)  # of half the side
+    cosine, sine = angle.cos() * scale, angle.sin() * scale
+    matrix = torch.stack([torch.stack([cosine, -sine, shift_x], dim=1), torch.stack([sine, cosine, shift_y], dim=1)], dim=1)
+    grid = F.affine_grid(matrix, (count, 1, height, width), align_corners=False)
+    images = F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    contrast, light, gamma = (draws.uniform(low, high, 1, 1, 1) for low, high in ((0.7, 1.3), (-0.15, 0.15), (0.7, 1.4)))
+    images = ((images - 0.5) * contrast + 0.5 + light).clamp(0, 1).pow(gamma)
+    # Cover a rectangle of up to a third of each side with grey (DeVries and Taylor 2017).
+    rows, columns = torch.arange(height, device=images.device), torch.arange(width, device=images.device)
+    top, left, tall, wide = (draws.uniform(0, 1, 1, 1, 1) for _ in range(4))
+    is_covered = ((rows[:, None] - top * height).abs() < tall * height / 6) & (
+        (columns - left * width).abs() < wide * width / 6
+    )
+    return images.masked_fill(is_covered, 0.5)
 
 
 def augment(images: Tensor, generator: torch.Generator, batch_size: int | None = None, part: slice | None = None) -> Tensor:
@@ -173,6 +331,9 @@ def augment(images: Tensor, generator: torch.Generator, batch_size: int | None =
     amount = draws.uniform(-0.5, 0.7, 1, 1, 1)
     extreme = F.max_pool2d(images * amount.sign(), 3, stride=1, padding=1) * amount.sign()
     return images.lerp(extreme, amount.abs())
+
+
+AUGMENTATIONS = {"ink": augment, "photo": augment_photos}  # by preprocessing mode
 
 
 def _join_strokes(images: Tensor, draws: Draws, count: int) -> Tensor:

@@ -1,9 +1,41 @@
-"""Folders of images: a class is a folder that directly holds images, at any depth."""
+"""Folders of images: a class is a folder that directly holds images, at any depth.
 
+Whatever is wrong with a file, the rest is used, and the file is named with the reason.
+"""
+
+import functools
+import hashlib
 import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
+from tqdm import tqdm
+
+from siamese.config import EncoderConfig, PreprocessConfig
+from siamese.preprocess import canonical_image, load_image
+
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm")
+LEAST_SIDE = 8  # px: smaller pictures show nothing
+MOST_IN_MEMORY = 1 << 30  # bytes of images; more go into a file on disk
+MANY_FILES = 2000  # from here on, reading in several processes pays
+
+
+@dataclass(frozen=True)
+class FolderImages:
+    """The usable images of a folder, canonical, and what became of the others."""
+
+    images: np.ndarray  # uint8 (N, H, W) or (N, H, W, 3); backed by a file on disk where there is much
+    labels: np.ndarray  # int64 (N,), indices of `names`
+    names: tuple[str, ...]  # of the classes
+    files: tuple[Path, ...]  # (N,)
+    left_out: tuple[tuple[Path, str], ...]  # file and reason
+    remarks: tuple[str, ...]  # what a user should know, but nothing was done about
 
 
 def find_classes(folder: str | Path) -> dict[str, list[Path]]:
@@ -25,3 +57,117 @@ def find_classes(folder: str | Path) -> dict[str, list[Path]]:
     if not classes:
         raise ValueError(f"there is no image in {str(folder)!r}; looked for {', '.join(SUFFIXES)}, at any depth")
     return dict(sorted(classes.items()))
+
+
+def choose_settings(folder: str | Path, looked_at: int = 60) -> tuple[str, int, int]:
+    """Preprocessing mode ("ink" or "photo"), image size in px and channels (1 or 3) that fit a sample of a folder.
+
+    Drawings are mostly paper: more than 60% of their pixels are of nearly one tone. Raises ValueError where no file of the
+    sample can be read.
+    """
+    files = [file for images in find_classes(folder).values() for file in images]
+    paper, colour, sides = [], [], []
+    for file in files[:: max(1, len(files) // looked_at)]:
+        try:
+            image = load_image(file)
+        except (ValueError, MemoryError):
+            continue
+        sides.append(max(image.size))
+        small = image.convert("RGB")
+        small.thumbnail((128, 128))
+        pixels = np.asarray(small, dtype=np.int16)
+        counts = np.bincount(pixels.mean(axis=2).astype(int).ravel(), minlength=256)
+        paper.append(np.convolve(counts, np.ones(33), "same").max() / counts.sum())
+        colour.append(np.ptp(pixels, axis=2).mean())
+    if not sides:
+        raise ValueError(f"of {len(files):,} images in {str(folder)!r} none of those tried can be read")
+    if np.median(paper) > 0.6:
+        return "ink", 28 if np.median(sides) <= 40 else 40, 1
+    return "photo", 40 if np.median(sides) < 64 else 64, 3 if np.median(colour) > 6 else 1
+
+
+def read_folder(
+    folder: str | Path, preprocess: PreprocessConfig, encoder: EncoderConfig, progress: bool = False
+) -> FolderImages:
+    """All usable images of a folder, made canonical.
+
+    Left out, with the reason: what cannot be read or shows nothing, tiny images, exact copies of an image that is in, and
+    classes of which fewer than two images remain. Raises ValueError where no class remains.
+    """
+    classes = find_classes(folder)
+    files = [(file, name) for name, images in classes.items() for file in images]
+    shape = (encoder.image_size, encoder.image_size) + ((3,) if encoder.channels == 3 else ())
+    images = allocate((len(files), *shape))
+    kept, left_out, seen, small = [], [], {}, 0
+    read = functools.partial(_read, preprocess=preprocess, image_size=encoder.image_size, channels=encoder.channels)
+    results = _map(read, [file for file, _ in files])
+    for (file, name), (canonical, digest, reason, side) in zip(
+        tqdm(files, "reading images", disable=not progress, leave=False), results, strict=True
+    ):
+        if canonical is not None and digest in seen:
+            first, owner = seen[digest]
+            canonical, reason = None, f"the same image as {first}" + (f", of another class than {owner}" * (owner != name))
+        if canonical is None:
+            left_out.append((file, reason))
+            continue
+        seen[digest] = (file, name)
+        small += side < encoder.image_size
+        images[len(kept)] = canonical
+        kept.append((file, name))
+
+    counts = Counter(name for _, name in kept)
+    is_in = np.array([counts[name] >= 2 for _, name in kept], dtype=bool)
+    left_out += [
+        (file, "the only usable image of its class") for (file, _), inside in zip(kept, is_in, strict=True) if not inside
+    ]
+    names = tuple(name for name in classes if counts[name] >= 2)
+    if not names:
+        raise ValueError(
+            f"{str(folder)!r} has no class with two usable images"
+            + (f"; {left_out[0][0]}: {left_out[0][1]}" if left_out else "")
+        )
+    numbers = {name: number for number, name in enumerate(names)}
+    kept = [entry for entry, inside in zip(kept, is_in, strict=True) if inside]
+    places = np.flatnonzero(is_in)
+    for start in range(0, len(places), MANY_FILES):  # in place and bit by bit: the array may be larger than the memory
+        part = places[start : start + MANY_FILES]
+        images[start : start + len(part)] = images[part]
+    images = images[: len(places)]
+    sizes = [counts[name] for name in names]
+    remarks = []
+    if max(sizes) > 10 * min(sizes):
+        remarks.append(f"classes are uneven, with {min(sizes):,} to {max(sizes):,} images: large ones weigh more")
+    if small:
+        remarks.append(f"{small:,} images are smaller than the {encoder.image_size} px of the network, and are enlarged")
+    labels = np.array([numbers[name] for _, name in kept], dtype=np.int64)
+    return FolderImages(images, labels, names, tuple(file for file, _ in kept), tuple(left_out), tuple(remarks))
+
+
+def _read(
+    file: Path, preprocess: PreprocessConfig, image_size: int, channels: int
+) -> tuple[np.ndarray | None, bytes, str, int]:
+    """Canonical image, digest, "", longer side in px; or None, the reason why there is none."""
+    try:
+        image = load_image(file)
+        if min(image.size) < LEAST_SIDE:
+            return None, b"", f"it has {image.width}x{image.height} px, allowed: at least {LEAST_SIDE} a side", 0
+        canonical = canonical_image(image, preprocess, image_size, channels)
+    except (ValueError, OSError, MemoryError) as error:
+        return None, b"", str(error) or type(error).__name__, 0
+    return canonical, hashlib.blake2b(canonical.tobytes(), digest_size=16).digest(), "", max(image.size)
+
+
+def _map(read, files: list[Path]) -> Iterator:
+    if len(files) < MANY_FILES:
+        yield from map(read, files)
+        return
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+        for start in range(0, len(files), 8 * MANY_FILES):  # a bounded number at a time: results wait in memory
+            yield from pool.map(read, files[start : start + 8 * MANY_FILES], chunksize=64)
+
+
+def allocate(shape: tuple[int, ...]) -> np.ndarray:
+    """An empty uint8 array, in memory or, where it is large, in a temporary file that is gone with the process."""
+    if np.prod(shape) <= MOST_IN_MEMORY:
+        return np.empty(shape, np.uint8)
+    return np.memmap(tempfile.TemporaryFile(), np.uint8, "w+", shape=shape)

@@ -188,6 +188,40 @@ def bootstrap_intervals(
     return Intervals(*(tuple(np.quantile(rate.numpy(), [0.025, 0.975]).tolist()) for rate in rates))
 
 
+def bootstrap_intervals_over_classes(
+    embeddings: Tensor, labels: Tensor, threshold: float, replicates: int = 500, seed: int = 0
+) -> Intervals:
+    """95% intervals of the rates at `threshold`: percentile bootstrap over the classes, for classes new to the model.
+
+    Images of a class share what makes the class easy or hard, so classes are drawn with replacement. A class drawn m times
+    counts as m classes that happen to look alike: its same pairs weigh m, and copies are not paired with each other.
+    """
+    labels = labels.cpu().unique(return_inverse=True)[1]
+    embeddings, count = embeddings.cpu(), int(labels.max()) + 1
+    membership = F.one_hot(labels).float()  # (N, K)
+    accepted_pairs = torch.zeros(count, count, dtype=torch.float64)  # ordered pairs, by the classes of both
+    for start in range(0, len(labels), ROWS):
+        rows = slice(start, start + ROWS)
+        accepted = (distance_matrix(embeddings[rows], embeddings) <= float(single_at_most(threshold))).float()
+        accepted_pairs += (membership[rows].T @ (accepted @ membership)).double()
+    sizes = membership.sum(0).double()
+    accepted_pairs -= torch.diag(sizes)  # of each image with itself
+    all_pairs = torch.outer(sizes, sizes) - torch.diag(sizes)
+    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=replicates)
+    weights = torch.from_numpy(draws).double()  # (R, K)
+
+    def same_and_different(pairs: Tensor) -> tuple[Tensor, Tensor]:
+        within = weights @ pairs.diagonal()
+        return within, ((weights @ (pairs - torch.diag(pairs.diagonal()))) * weights).sum(1)
+
+    (same_accepted, different_accepted), (same, different) = map(same_and_different, (accepted_pairs, all_pairs))
+    reject_rate = 1 - same_accepted / same.clamp_min(1)
+    accept_rate = different_accepted / different.clamp_min(1)
+    is_usable = (same > 0) & (different > 0)  # not where one class alone was drawn
+    rates = (1 - (reject_rate + accept_rate) / 2, accept_rate, reject_rate)
+    return Intervals(*(tuple(np.quantile(rate[is_usable].numpy(), [0.025, 0.975]).tolist()) for rate in rates))
+
+
 def hardest_pairs(embeddings: Tensor, labels: Tensor, is_same: bool, count: int) -> list[tuple[int, int, float]]:
     """The `count` same pairs farthest apart, or different pairs nearest together: (index, index, distance), hardest first.
 

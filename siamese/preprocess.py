@@ -2,7 +2,7 @@
 
 "ink" preprocessing follows how MNIST itself was made (LeCun et al. 1998): find the drawing, scale it into a 20 px box with
 its proportions kept, put its centre of mass in the middle of 28 px, light on black. An image that is made like that already
-passes unchanged, so canonical images stay what they are.
+passes unchanged, so canonical images stay what they are. "photo" preprocessing keeps the whole picture.
 """
 
 import os
@@ -24,6 +24,8 @@ MAX_SIDE = 12_000  # px
 MAX_PIXELS = 50_000_000  # what phones of 2026 make; decoded as RGBA this is 200 MB
 MAX_FILE_BYTES = 100_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+
+LEAST_CONTRAST = 8  # of 255, between the lightest and the darkest pixel of a photograph
 
 STROKE_WIDTHS = (2.2, 3.6)  # px of 28: MNIST's middle 80%; thinner and thicker strokes are brought to the nearer end
 DRAWING_SIDE = 112  # px: longer side of the cropped drawing while its strokes are changed
@@ -64,8 +66,10 @@ def load_image(source: str | os.PathLike | Image.Image | np.ndarray) -> Image.Im
 def canonical_image(image: Image.Image, config: PreprocessConfig, image_size: int, channels: int) -> np.ndarray:
     """What the encoder sees of an image from `load_image`: uint8 (image_size, image_size), or (..., 3) for 3 channels.
 
-    Raises BlankImageError where nothing is drawn.
+    Raises BlankImageError where nothing is drawn, or a photograph is of one tone.
     """
+    if config.mode == "photo":
+        return _photo_image(image, image_size, channels)
     if image.mode == "L" and image.size == (image_size, image_size):
         canonical = np.array(image)  # a copy: what PIL hands out is read-only, which torch warns of
         if not _is_canonical(canonical, config.box_fraction):
@@ -147,6 +151,21 @@ def _is_canonical(image: np.ndarray, box_fraction: float) -> bool:
     positions = np.arange(side)
     middle = (side - 1) / 2
     return all(abs(positions @ mass / total - middle) <= 1.5 for mass in (columns, rows))
+
+
+def _photo_image(image: Image.Image, image_size: int, channels: int) -> np.ndarray:
+    """The whole picture with its proportions kept; beside its shorter side, the pixels of its edges go on."""
+    if image.mode in ("LA", "RGBA"):
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    image = image.convert("L" if channels == 1 else "RGB")
+    scale = image_size / max(image.size)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    pixels = np.asarray(image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0))
+    if int(pixels.max()) - int(pixels.min()) < LEAST_CONTRAST:
+        raise BlankImageError("the image is blank: it has one tone all over")
+    top, left = (image_size - height) // 2, (image_size - width) // 2
+    margins = [(top, image_size - height - top), (left, image_size - width - left)]
+    return np.pad(pixels, margins + [(0, 0)] * (pixels.ndim - 2), mode="edge")
 
 
 def _ink_image(image: Image.Image, config: PreprocessConfig, image_size: int) -> np.ndarray:

@@ -102,7 +102,7 @@ def test_the_card_says_how_to_make_the_model_again(card, config):
     assert images["training"] == f"{config.data.training_images:,}"
     assert images["validation"] == f"{config.data.validation_images:,}"
     assert images["test"] == f"{config.data.test_images:,}"
-    assert f"{config.data.smallest_class:,} to {config.data.largest_class:,} training images each" in card
+    assert f"{config.data.smallest_class:,} to {config.data.largest_class:,} images each" in card
 
 
 def test_the_metadata_is_what_the_hub_reads(card, config):

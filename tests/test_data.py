@@ -17,11 +17,15 @@ from siamese.data import (
     DatasetNotAvailable,
     LabelledImages,
     augment,
+    augment_photos,
+    class_batches,
     derived_seed,
     epoch_batches,
     load_dataset,
     load_mnist,
     load_mnist_sample,
+    split_classes,
+    split_images,
     split_validation,
 )
 from siamese.preprocess import to_tensor
@@ -132,6 +136,81 @@ def test_another_seed_cuts_another_validation_set():
     everything, _ = load_mnist_sample()
     first, other = (split_validation(everything, 0.1, seed)[1] for seed in (0, 1))
     assert not np.array_equal(first.images, other.images)
+
+
+def numbered(labels: list[int]) -> LabelledImages:
+    """Images that are their own number."""
+    images = np.arange(len(labels), dtype=np.uint32).view(np.uint8).reshape(len(labels), 2, 2)
+    return LabelledImages(images, np.array(labels))
+
+
+def numbers(part: LabelledImages) -> list[int]:
+    return np.ascontiguousarray(part.images).reshape(len(part), 4).view(np.uint32).ravel().tolist()
+
+
+@given(
+    st.lists(st.integers(1, 6), min_size=1, max_size=30),
+    st.floats(0.01, 0.5),
+    st.floats(0.01, 0.5),
+    st.integers(0, 1000),
+)
+def test_whole_classes_go_to_one_part_each(sizes, validation_share, test_share, seed):
+    labels = [label for label, size in enumerate(sizes) for _ in range(size)]
+    data = numbered(labels)
+    held_out = [max(2, round(share * len(sizes))) for share in (validation_share, test_share)]
+    if len(sizes) - sum(held_out) < 2:
+        with pytest.raises(ValueError, match=f"{len(sizes)} classes are too few"):
+            split_classes(data, validation_share, test_share, seed)
+        return
+    parts = split_classes(data, validation_share, test_share, seed)
+    assert sorted(number for part in parts for number in numbers(part)) == list(range(len(data)))
+    owners = [{labels[number] for number in numbers(part)} for part in parts]
+    assert [len(owner) for owner in owners] == [len(sizes) - sum(held_out), *held_out]
+    for part in parts:
+        originals = [labels[number] for number in numbers(part)]
+        assert part.labels.tolist() == [sorted(set(originals)).index(label) for label in originals]
+    again = split_classes(data, validation_share, test_share, seed)
+    assert [numbers(part) for part in again] == [numbers(part) for part in parts]
+
+
+def test_a_split_within_classes_gives_each_part_its_share_of_each_class():
+    data = numbered([label for label in range(5) for _ in range(40)])
+    parts = split_images(data, 0.1, 0.2, 0)
+    assert sorted(number for part in parts for number in numbers(part)) == list(range(200))
+    assert [np.bincount(part.labels).tolist() for part in parts] == [[28] * 5, [4] * 5, [8] * 5]
+    with pytest.raises(ValueError, match="too few for same and for different pairs"):
+        split_images(numbered([0, 0, 1, 1, 2, 2]), 0.1, 0.2, 0)
+
+
+@given(st.lists(st.integers(1, 9), min_size=2, max_size=40), st.integers(2, 5), st.integers(8, 64), st.integers(0, 99))
+def test_a_class_balanced_batch_holds_so_many_of_each_of_its_classes(sizes, per_class, batch_size, seed):
+    labels = np.random.default_rng(seed).permutation([label for label, size in enumerate(sizes) for _ in range(size)])
+    batches = class_batches(labels, batch_size, per_class, 3, seed, 1)
+    classes = min(batch_size // per_class, len(sizes))
+    assert batches.shape == (3, classes * per_class)
+    for batch in batches.numpy():
+        found, counts = np.unique(labels[batch], return_counts=True)
+        assert len(found) == classes
+        assert set(counts) == {per_class}
+        for label in found:  # none twice before each was there once
+            members = batch[labels[batch] == label]
+            assert len(set(members)) == min(per_class, sizes[label])
+    assert torch.equal(batches, class_batches(labels, batch_size, per_class, 3, seed, 1))
+    assert not torch.equal(batches, class_batches(labels, batch_size, per_class, 3, seed, 2)) or len(labels) < 6
+
+
+def test_photographs_stay_photographs():
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(40, 3, 20, 30, generator=generator)
+    result = augment_photos(images, torch.Generator().manual_seed(1))
+    assert result.shape == images.shape
+    assert result.min() >= 0
+    assert result.max() <= 1
+    assert (result != images).flatten(1).any(dim=1).all()
+    halves = [
+        augment_photos(images[part], torch.Generator().manual_seed(1), 40, part) for part in (slice(0, 15), slice(15, 40))
+    ]
+    torch.testing.assert_close(torch.cat(halves), result)
 
 
 @given(st.integers(1, 300), st.integers(2, 100), st.integers(0, 1000), st.integers(0, 1000))

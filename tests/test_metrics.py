@@ -12,7 +12,13 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score, roc_curve
 
 from siamese import metrics
-from siamese.metrics import PairDistances, bootstrap_intervals, hardest_pairs, pair_distances
+from siamese.metrics import (
+    PairDistances,
+    bootstrap_intervals,
+    bootstrap_intervals_over_classes,
+    hardest_pairs,
+    pair_distances,
+)
 
 
 def sorted_distances(values) -> np.ndarray:
@@ -202,6 +208,34 @@ def test_interval_holds_the_accuracy_and_does_not_change_from_run_to_run():
         assert low < getattr(pairs, name)(1.3) < high
     assert intervals.false_reject_rate[0] < 1 - pairs.true_accept_rate(1.3) < intervals.false_reject_rate[1]
     assert intervals == bootstrap_intervals(embeddings, labels, 1.3)
+
+
+@pytest.mark.parametrize("rows_at_a_time", [5, 1000])
+def test_interval_over_classes_is_that_of_a_looped_bootstrap_with_the_same_draws(rows_at_a_time, monkeypatch):
+    monkeypatch.setattr(metrics, "ROWS", rows_at_a_time)
+    embeddings, labels = random_embeddings(3, count=24, classes=5)
+    labels = 2 * labels + 1  # what the classes are called does not matter
+    classes = sorted(set(labels.tolist()))
+    threshold, replicates, seed = 1.3, 40, 5
+    accepted = {(i, j): math.dist(embeddings[i], embeddings[j]) <= threshold for i in range(24) for j in range(24)}
+    members = [[i for i in range(24) if labels[i] == label] for label in classes]
+    rates = []
+    for drawn in np.random.default_rng(seed).multinomial(len(classes), np.full(len(classes), 1 / len(classes)), replicates):
+        copies = [number for number, times in enumerate(drawn) for _ in range(times)]
+        same = [accepted[i, j] for number in copies for i, j in itertools.combinations(members[number], 2)]
+        different = [
+            accepted[i, j]
+            for first, second in itertools.combinations(copies, 2)
+            if first != second
+            for i in members[first]
+            for j in members[second]
+        ]
+        if same and different:
+            rejected, wrongly = 1 - np.mean(same), np.mean(different)
+            rates.append([1 - (rejected + wrongly) / 2, wrongly, rejected])
+    expected = np.quantile(rates, [0.025, 0.975], axis=0).T
+    measured = bootstrap_intervals_over_classes(embeddings, labels, threshold, replicates, seed)
+    np.testing.assert_allclose(measured, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("labels", [[0, 0, 0], [0, 1, 2]], ids=["one class", "no two alike"])
