@@ -326,7 +326,8 @@ def choose_input(arguments: argparse.Namespace) -> tuple[PreprocessConfig, Encod
     dim = arguments.embedding_dim or encoder_class(arguments.encoder).default_dim
     if not is_folder(arguments):
         arguments.split = "given"
-        return PreprocessConfig(), EncoderConfig(arguments.encoder, dim)
+        dataset = DATASETS.get(arguments.dataset)  # load_splits says which there are
+        return PreprocessConfig(dataset.preprocess if dataset else "ink"), EncoderConfig(arguments.encoder, dim)
     arguments.split = arguments.split or "classes"
     mode, image_size, channels = choose_settings(arguments.dataset)
     preprocess = PreprocessConfig(arguments.preprocess or mode)

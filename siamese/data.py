@@ -4,6 +4,7 @@ A dataset is one function `(data_dir) -> (training, test)` and one entry in DATA
 siamese.preprocess) and stay in memory as uint8.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from siamese.config import DataRecord, EncoderConfig, PreprocessConfig
 from siamese.folders import MOST_IN_MEMORY, allocate, read_folder
 from siamese.preprocess import canonical_images
 
-MOST_EVALUATED = 20_000  # images of a folder in validation, and as many in the test: all their pairs are 200 million
+MOST_EVALUATED = 20_000  # images in validation, and as many in the test: all their pairs are 200 million
 
 SAMPLE_FILE = Path(__file__).with_name("mnist_sample.npz")
 
@@ -47,22 +48,47 @@ class LabelledImages:
         return LabelledImages(images, self.labels[indices])
 
 
-def load_mnist(data_dir: str | Path) -> tuple[LabelledImages, LabelledImages]:
-    """MNIST's 60,000 training and 10,000 test digits under `data_dir`, downloaded only where they are not there yet."""
+def load_from_torchvision(
+    data_dir: str | Path, name: str, training: dict | None = None, test: dict | None = None
+) -> tuple[LabelledImages, LabelledImages]:
+    """Training and test images of `torchvision.datasets.NAME` under `data_dir`, downloaded only where they are missing.
+
+    `training` and `test` are its arguments, if not just `train`. Raises DatasetNotAvailable with what to do.
+    """
+    make = getattr(torchvision.datasets, name)
+    folder = {"USPS": "usps.bz2"}.get(name, f"{name}/raw")
     try:
-        parts = [torchvision.datasets.MNIST(data_dir, train=train, download=True) for train in (True, False)]
+        arguments = (training or {"train": True}, test or {"train": False})
+        parts = [make(data_dir, download=True, **each) for each in arguments]
     except (RuntimeError, OSError) as error:
         raise DatasetNotAvailable(
-            f"MNIST is not in {str(data_dir)!r} and cannot be downloaded: point --data-dir at a folder that holds "
-            "MNIST/raw, or try --dataset mnist-sample, which needs no download"
+            f"{name} is not in {str(data_dir)!r} and cannot be downloaded: point --data-dir at a folder that holds "
+            f"{folder}, or try --dataset mnist-sample, which needs no download"
         ) from error
     except (ValueError, AssertionError, TypeError) as error:  # what torchvision raises on files that are not what they claim
         raise DatasetNotAvailable(
-            f"the files in {str(Path(data_dir) / 'MNIST' / 'raw')!r} are damaged: delete them, so that MNIST is downloaded "
+            f"the files in {str(Path(data_dir) / folder)!r} are damaged: delete them, so that {name} is downloaded "
             "again, or try --dataset mnist-sample, which needs no download"
         ) from error
-    training, test = (LabelledImages(part.data.numpy(), part.targets.numpy()) for part in parts)
-    return training, test
+    return tuple(LabelledImages(np.asarray(part.data), np.asarray(part.targets, dtype=np.int64)) for part in parts)
+
+
+def load_mnist(data_dir: str | Path) -> tuple[LabelledImages, LabelledImages]:
+    """MNIST's 60,000 training and 10,000 test digits."""
+    return load_from_torchvision(data_dir, "MNIST")
+
+
+def load_qmnist(data_dir: str | Path) -> tuple[LabelledImages, LabelledImages]:
+    """MNIST's digits, and those 10,000 of QMNIST's 60,000 test digits that are MNIST's."""
+    parts = load_from_torchvision(data_dir, "QMNIST", {"what": "train"}, {"what": "test10k"})
+    return tuple(LabelledImages(part.images, part.labels[:, 0]) for part in parts)  # the rest is who wrote it, and where
+
+
+def load_emnist(data_dir: str | Path, split: str) -> tuple[LabelledImages, LabelledImages]:
+    """A split of EMNIST, upright (its files hold transposed images), with labels from 0."""
+    parts = load_from_torchvision(data_dir, "EMNIST", *({"split": split, "train": train} for train in (True, False)))
+    first = 1 if split == "letters" else 0
+    return tuple(LabelledImages(part.images.transpose(0, 2, 1), part.labels - first) for part in parts)
 
 
 def load_mnist_sample(data_dir: str | Path | None = None) -> tuple[LabelledImages, LabelledImages]:
@@ -80,29 +106,53 @@ class Dataset:
 
     load: Callable[[str | Path], tuple[LabelledImages, LabelledImages]]  # data_dir -> (training, test)
     about: str  # what it holds, by whom, under which licence
-    hub_id: str  # its repository on the Hugging Face Hub
+    hub_id: str  # its repository on the Hugging Face Hub, "" where it has none
+    preprocess: str = "ink"  # key of siamese.preprocess
 
 
 _MNIST_ABOUT = "handwritten digits of 28 x 28 px, the MNIST database by Y. LeCun, C. Cortes and C. Burges (CC BY-SA 3.0)"
+_EMNIST_BY = "28 x 28 px, EMNIST by G. Cohen, S. Afshar, J. Tapson and A. van Schaik (2017), from NIST Special Database 19"
 
 DATASETS: dict[str, Dataset] = {
     "mnist": Dataset(load_mnist, f"70,000 {_MNIST_ABOUT}", "ylecun/mnist"),
     "mnist-sample": Dataset(load_mnist_sample, f"3,000 {_MNIST_ABOUT}", "ylecun/mnist"),
+    "fashion-mnist": Dataset(
+        functools.partial(load_from_torchvision, name="FashionMNIST"),
+        "70,000 pictures of clothes of 28 x 28 px, Fashion-MNIST by H. Xiao, K. Rasul and R. Vollgraf (2017, MIT)",
+        "zalando-datasets/fashion_mnist",
+        preprocess="photo",
+    ),
+    "kmnist": Dataset(
+        functools.partial(load_from_torchvision, name="KMNIST"),
+        "70,000 cursive Japanese characters of 28 x 28 px, KMNIST by T. Clanuwat et al. (2018, CC BY-SA 4.0)",
+        "",
+    ),
+    "qmnist": Dataset(load_qmnist, "70,000 digits, QMNIST by C. Yadav and L. Bottou (2019, BSD), a rebuilt MNIST", ""),
+    "emnist-letters": Dataset(functools.partial(load_emnist, split="letters"), f"145,600 letters of {_EMNIST_BY}", ""),
+    "emnist-balanced": Dataset(
+        functools.partial(load_emnist, split="balanced"), f"131,600 letters and digits of {_EMNIST_BY}", ""
+    ),
+    "usps": Dataset(
+        functools.partial(load_from_torchvision, name="USPS"),
+        "9,298 digits of 16 x 16 px from envelopes, the USPS database by J. Hull (1994)",
+        "",
+    ),
 }
 
 
 def load_dataset(
     name: str, data_dir: str | Path, preprocess: PreprocessConfig, encoder: EncoderConfig
 ) -> tuple[LabelledImages, LabelledImages]:
-    """Training and test images of the dataset `name`, made canonical.
+    """Training and test images of the dataset `name`, made canonical; of the test, at most MOST_EVALUATED.
 
     Raises ValueError with the choices, or DatasetNotAvailable with what to do.
     """
     if name not in DATASETS:
         raise ValueError(f"unknown dataset {name!r}, available: {', '.join(DATASETS)}")
+    training, test = DATASETS[name].load(data_dir)
     return tuple(
         LabelledImages(canonical_images(part.images, preprocess, encoder.image_size, encoder.channels), part.labels)
-        for part in DATASETS[name].load(data_dir)
+        for part in (training, _at_most(test, MOST_EVALUATED, seed=0))
     )
 
 
@@ -194,6 +244,7 @@ def load_splits(
     if split == "given":
         everything, test = load_dataset(dataset, data_dir, preprocess, encoder)
         training, validation = split_validation(everything, validation_share, seed)
+        validation = _at_most(validation, MOST_EVALUATED, seed)
     else:
         folder = read_folder(dataset, preprocess, encoder, progress=True)
         everything, left_out, remarks = LabelledImages(folder.images, folder.labels), folder.left_out, folder.remarks

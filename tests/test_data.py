@@ -1,5 +1,6 @@
 """The bundled sample, MNIST from disk and never from the network, splits, batches and augmentation."""
 
+import bz2
 import struct
 from pathlib import Path
 
@@ -101,6 +102,81 @@ def test_full_mnist_and_the_sample_made_from_it(full_mnist_root, no_network):
         for name, values in bundled.items():
             assert values.dtype == remade[name].dtype == np.uint8
             assert np.array_equal(values, remade[name]), name
+
+
+def put_idx(folder: Path, names: tuple[str, str], images: np.ndarray, labels: np.ndarray) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_idx(folder / names[0], images)
+    write_idx(folder / names[1], labels)
+
+
+def put_emnist(root: Path, split: str, first: int) -> None:
+    for part, data in zip(("train", "test"), load_mnist_sample(), strict=True):
+        names = tuple(f"emnist-{split}-{part}-{what}" for what in ("images-idx3-ubyte", "labels-idx1-ubyte"))
+        put_idx(root / "EMNIST" / "raw", names, data.images[:40].transpose(0, 2, 1), data.labels[:40] + first)
+
+
+def put_like_mnist(root: Path, name: str) -> None:
+    for part, data in zip(("train", "t10k"), load_mnist_sample(), strict=True):
+        names = (f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte")
+        put_idx(root / name / "raw", names, data.images[:40], data.labels[:40])
+
+
+def put_qmnist(root: Path) -> None:
+    """Labels of eight numbers each, as big-endian int32 (type 12); MNIST's own test digits come first."""
+    folder = root / "QMNIST" / "raw"
+    folder.mkdir(parents=True)
+    for part, data in zip(("train", "test"), load_mnist_sample(), strict=True):
+        write_idx(folder / f"qmnist-{part}-images-idx3-ubyte", data.images[:40])
+        labels = np.zeros((40, 8), ">i4")
+        labels[:, 0] = data.labels[:40]
+        (folder / f"qmnist-{part}-labels-idx2-int").write_bytes(
+            struct.pack(">BBBB2I", 0, 0, 12, 2, 40, 8) + labels.tobytes()
+        )
+
+
+def put_usps(root: Path) -> None:
+    """libsvm's text: label from 1, then 256 numbers in -1..1."""
+    for name, data in zip(("usps.bz2", "usps.t.bz2"), load_mnist_sample(), strict=True):
+        lines = []
+        for image, label in zip(data.images[:40, 6:22, 6:22], data.labels[:40], strict=True):
+            values = image.ravel() / 127.5 - 1
+            lines.append(f"{label + 1} " + " ".join(f"{i + 1}:{v:.6f}" for i, v in enumerate(values)))
+        (root / name).write_bytes(bz2.compress(("\n".join(lines) + "\n").encode()))
+
+
+BUILT_IN = {
+    "fashion-mnist": lambda root: put_like_mnist(root, "FashionMNIST"),
+    "kmnist": lambda root: put_like_mnist(root, "KMNIST"),
+    "qmnist": put_qmnist,
+    "emnist-letters": lambda root: put_emnist(root, "letters", 1),
+    "emnist-balanced": lambda root: put_emnist(root, "balanced", 0),
+    "usps": put_usps,
+}
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_built_in_datasets_are_read_from_their_files_upright_with_labels_from_0(name, tmp_path, monkeypatch):
+    for variable in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:1")
+    BUILT_IN[name](tmp_path)
+    for part, sample in zip(DATASETS[name].load(tmp_path), load_mnist_sample(), strict=True):
+        expected = sample.images[:40, 6:22, 6:22] if name == "usps" else sample.images[:40]
+        assert np.abs(part.images.astype(int) - expected).max() <= (1 if name == "usps" else 0)
+        assert part.labels.dtype == np.int64
+        shift = sample.labels[:40].min() if name == "emnist-balanced" else 0
+        assert np.array_equal(part.labels, sample.labels[:40] - shift)
+    preprocess = PreprocessConfig(DATASETS[name].preprocess)
+    training, _ = load_dataset(name, tmp_path, preprocess, EncoderConfig())
+    assert training.images.shape == (40, 28, 28)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_built_in_datasets_that_are_not_there_say_where_they_would_be(name, tmp_path, monkeypatch):
+    for variable in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:1")
+    with pytest.raises(DatasetNotAvailable, match=r"cannot be downloaded: point --data-dir at a folder that holds"):
+        DATASETS[name].load(tmp_path)
 
 
 def test_unknown_dataset_lists_the_choices(tmp_path):
