@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from siamese.calibration import measure
 from siamese.config import EncoderConfig, PreprocessConfig
-from siamese.data import DATASETS, load_dataset
+from siamese.data import DATASETS, load_dataset, load_folder
 from siamese.folders import choose_settings, find_classes, read_folder
 from siamese.gallery import Gallery
-from siamese.metrics import bootstrap_intervals, pair_distances
+from siamese.metrics import bootstrap_intervals, bootstrap_intervals_over_classes, pair_distances
 from siamese.model import embed_all
 from siamese.preprocess import to_tensor
 from siamese.sources import split_revision
@@ -49,8 +49,10 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--threshold", type=float, help="largest distance that is recognised (default: the model's own)")
     sub.add_argument("--top", type=int, default=5, help="how many classes --json lists for each image (default: 5)")
     model_flags(sub)
-    sub = command("evaluate", evaluate, "Measure a model on all pairs of a dataset's test images.")
-    sub.add_argument("--dataset", required=True, help=f"one of: {', '.join(DATASETS)}")
+    sub = command(
+        "evaluate", evaluate, "Measure a model on all pairs of a dataset's test images, or of the images of a folder."
+    )
+    sub.add_argument("--dataset", required=True, help=f"{', '.join(DATASETS)}; or a folder of class folders")
     sub.add_argument("--data-dir", default="data", help="folder of datasets, as for train.py (default: data)")
     model_flags(sub)
     sub = command("check", check, "Look through a folder of images as train.py would, and say what it would do with it.")
@@ -134,10 +136,17 @@ def evaluate(arguments: argparse.Namespace) -> None:
     """`evaluate`: every metric over all pairs of the test images, at the model's threshold."""
     verifier = load(arguments)
     config = verifier.config
-    _, test = load_dataset(arguments.dataset, arguments.data_dir, config.preprocess, config.encoder)
+    if arguments.dataset not in DATASETS and Path(arguments.dataset).is_dir():
+        test, left_out = load_folder(arguments.dataset, config.preprocess, config.encoder)
+        for file, reason in left_out:
+            print(f"left out {file}: {reason}", file=sys.stderr)
+        bootstrap = bootstrap_intervals_over_classes
+    else:
+        _, test = load_dataset(arguments.dataset, arguments.data_dir, config.preprocess, config.encoder)
+        bootstrap = bootstrap_intervals
     labels = torch.from_numpy(test.labels)
     embeddings = embed_all(verifier.network, to_tensor(test.images), progress="embedding")
-    intervals = bootstrap_intervals(embeddings, labels, config.calibration.threshold)
+    intervals = bootstrap(embeddings, labels, config.calibration.threshold)
     metrics = measure(pair_distances(embeddings, labels), config.calibration, intervals)
     if arguments.json:
         print(json.dumps({"dataset": arguments.dataset, "model": verifier.name, **dataclasses.asdict(metrics)}))

@@ -156,6 +156,14 @@ def load_dataset(
     )
 
 
+def load_folder(
+    folder: str | Path, preprocess: PreprocessConfig, encoder: EncoderConfig
+) -> tuple[LabelledImages, tuple[tuple[Path, str], ...]]:
+    """The images of a folder to measure a model on, at most MOST_EVALUATED, and the files left out with the reasons."""
+    found = read_folder(folder, preprocess, encoder, progress=True)
+    return _at_most(LabelledImages(found.images, found.labels), MOST_EVALUATED, seed=0), found.left_out
+
+
 def load_sample_digits() -> tuple[np.ndarray, np.ndarray]:
     """The 1,000 test digits of the bundled sample: uint8 (1000, 28, 28), light on black, and int64 (1000,)."""
     _, test = load_mnist_sample()

@@ -253,6 +253,21 @@ def test_mnist_without_data_and_network_is_refused_in_one_sentence(trained_folde
     assert_refused(result, "--data-dir", "mnist-sample")
 
 
+def test_a_folder_is_evaluated_over_all_pairs_of_its_images(support_and_query, trained_folder, verifier, capsys):
+    _, query = support_and_query
+    code, stdout, stderr = run(["evaluate", "--dataset", query, "--model", trained_folder, "--json"], capsys)
+    assert code == 0
+    assert "broken.png" in stderr
+    answer = json.loads(stdout)
+    files = sorted(query.rglob("[0-9].png"))
+    distances, names = pdist(verifier.embed(files).astype(np.float64)), [file.parent.name for file in files]
+    same = np.array([a == b for i, a in enumerate(names) for b in names[i + 1 :]])
+    assert answer["same_pairs"] == same.sum()
+    accuracy = balanced_accuracy_score(same, distances <= verifier.config.calibration.threshold)
+    assert answer["balanced_accuracy"] == pytest.approx(100 * accuracy, abs=0.3)
+    assert answer["balanced_accuracy_low"] <= answer["balanced_accuracy"] <= answer["balanced_accuracy_high"]
+
+
 # ---- Both ----
 
 
