@@ -15,7 +15,7 @@ from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data import DATASETS, load_dataset, load_folder
 from siamese.folders import choose_settings, find_classes, read_folder
 from siamese.gallery import Gallery
-from siamese.metrics import bootstrap_intervals, bootstrap_intervals_over_classes, pair_distances
+from siamese.metrics import bootstrap_intervals, bootstrap_intervals_over_classes, one_shot_error, pair_distances
 from siamese.model import embed_all
 from siamese.preprocess import to_tensor
 from siamese.sources import split_revision
@@ -54,6 +54,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--dataset", required=True, help=f"{', '.join(DATASETS)}; or a folder of class folders")
     sub.add_argument("--data-dir", default="data", help="folder of datasets, as for train.py (default: data)")
+    sub.add_argument(
+        "--ways", type=int, help="of a folder: also the error of telling so many classes apart"
+    )
     model_flags(sub)
     sub = command("check", check, "Look through a folder of images as train.py would, and say what it would do with it.")
     sub.add_argument("folder", metavar="FOLDER", help="folder of class folders")
@@ -136,8 +139,11 @@ def evaluate(arguments: argparse.Namespace) -> None:
     """`evaluate`: every metric over all pairs of the test images, at the model's threshold."""
     verifier = load(arguments)
     config = verifier.config
-    if arguments.dataset not in DATASETS and Path(arguments.dataset).is_dir():
-        test, left_out = load_folder(arguments.dataset, config.preprocess, config.encoder)
+    is_folder = arguments.dataset not in DATASETS and Path(arguments.dataset).is_dir()
+    if arguments.ways is not None and (arguments.ways < 2 or not is_folder):
+        raise ValueError(f"--ways is {arguments.ways}, allowed: at least 2, and only where --dataset is a folder")
+    if is_folder:
+        test, names, left_out = load_folder(arguments.dataset, config.preprocess, config.encoder)
         for file, reason in left_out:
             print(f"left out {file}: {reason}", file=sys.stderr)
         bootstrap = bootstrap_intervals_over_classes
@@ -148,8 +154,15 @@ def evaluate(arguments: argparse.Namespace) -> None:
     embeddings = embed_all(verifier.network, to_tensor(test.images), progress="embedding")
     intervals = bootstrap(embeddings, labels, config.calibration.threshold)
     metrics = measure(pair_distances(embeddings, labels), config.calibration, intervals)
+    errors = {}
+    if arguments.ways:
+        group_names = sorted({name.rpartition("/")[0] for name in names})  # "alphabet" of "alphabet/character"
+        groups = torch.tensor([group_names.index(names[label].rpartition("/")[0]) for label in test.labels])
+        found = one_shot_error(embeddings, labels, groups, arguments.ways)
+        errors = {group_names[group]: error for group, error in found.items()}
     if arguments.json:
-        print(json.dumps({"dataset": arguments.dataset, "model": verifier.name, **dataclasses.asdict(metrics)}))
+        answer = {"dataset": arguments.dataset, "model": verifier.name, **dataclasses.asdict(metrics)}
+        print(json.dumps({**answer, "one_shot_error": errors} if arguments.ways else answer))
         return
     print(
         f"{verifier.name} on {arguments.dataset}, {metrics.same_pairs:,} same, {metrics.different_pairs:,} different pairs"
@@ -171,6 +184,10 @@ def evaluate(arguments: argparse.Namespace) -> None:
     print(f"ROC-AUC                   {metrics.roc_auc:.6f}")
     print(f"TAR at FAR 1%, 0.1%       {metrics.tar_at_far_1:.2f}%, {metrics.tar_at_far_01:.2f}%")
     print(f"calibration error         {metrics.calibration_error:.2f}%")
+    for group, error in errors.items():
+        print(f"{error:6.2f}% wrong  {arguments.ways}-way one-shot in {group or arguments.dataset}")
+    if errors:
+        print(f"{sum(errors.values()) / len(errors):6.2f}% wrong  mean of {len(errors)} groups")
 
 
 def check(arguments: argparse.Namespace) -> None:

@@ -158,10 +158,10 @@ def load_dataset(
 
 def load_folder(
     folder: str | Path, preprocess: PreprocessConfig, encoder: EncoderConfig
-) -> tuple[LabelledImages, tuple[tuple[Path, str], ...]]:
-    """The images of a folder to measure a model on, at most MOST_EVALUATED, and the files left out with the reasons."""
+) -> tuple[LabelledImages, tuple[str, ...], tuple[tuple[Path, str], ...]]:
+    """Images of a folder to measure a model on, at most MOST_EVALUATED; names of classes; files left out, with reasons."""
     found = read_folder(folder, preprocess, encoder, progress=True)
-    return _at_most(LabelledImages(found.images, found.labels), MOST_EVALUATED, seed=0), found.left_out
+    return _at_most(LabelledImages(found.images, found.labels), MOST_EVALUATED, seed=0), found.names, found.left_out
 
 
 def load_sample_digits() -> tuple[np.ndarray, np.ndarray]:

@@ -268,6 +268,19 @@ def test_a_folder_is_evaluated_over_all_pairs_of_its_images(support_and_query, t
     assert answer["balanced_accuracy_low"] <= answer["balanced_accuracy"] <= answer["balanced_accuracy_high"]
 
 
+def test_ways_add_the_one_shot_error_of_each_group(support_and_query, trained_folder, capsys):
+    _, query = support_and_query
+    arguments = ["evaluate", "--dataset", query.parent, "--model", trained_folder, "--ways", "3"]
+    code, stdout, _ = run([*arguments, "--json"], capsys)
+    assert code == 0
+    errors = json.loads(stdout)["one_shot_error"]
+    assert errors.keys() == {"query", "support"}
+    assert all(0 <= error < 60 for error in errors.values())
+    code, stdout, _ = run(arguments, capsys)
+    assert stdout.count("3-way one-shot in ") == 2
+    assert_refused(run([*arguments[:-1], "1"], capsys), "--ways is 1")
+
+
 # ---- Both ----
 
 

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -17,6 +18,7 @@ from siamese.metrics import (
     bootstrap_intervals,
     bootstrap_intervals_over_classes,
     hardest_pairs,
+    one_shot_error,
     pair_distances,
 )
 
@@ -273,3 +275,32 @@ def test_hardest_pairs_go_on_where_the_nearest_images_are_taken():
     embeddings = torch.tensor([[0.0], [1.0], [1.1], [3.0]])  # 1 and 2 pair first, and both are nearer to 0 than 3 is
     found = hardest_pairs(embeddings, torch.arange(4), is_same=False, count=2)
     assert [(a, b) for a, b, _ in found] == [(1, 2), (0, 3)]
+
+
+# ---- One-shot ----
+
+
+def test_one_shot_is_free_of_errors_where_classes_are_apart_and_chance_where_they_are_not():
+    labels = torch.arange(40).repeat_interleave(6)
+    groups = labels // 20
+    apart = F.one_hot(labels).float()
+    assert one_shot_error(apart, labels, groups, ways=20) == {0: 0, 1: 0}
+    noise = torch.randn(len(labels), 8, generator=torch.Generator().manual_seed(0))
+    errors = one_shot_error(noise, labels, groups, ways=20, runs=200)
+    assert errors.keys() == {0, 1}
+    assert all(error == pytest.approx(95, abs=4) for error in errors.values())
+
+
+def test_one_shot_compares_within_a_group_alone():
+    """Two alphabets with the same embeddings: across them every query would be as near to a wrong class."""
+    labels = torch.arange(20).repeat_interleave(4)
+    embeddings = F.one_hot(labels % 10).float()
+    assert one_shot_error(embeddings, labels, labels // 10, ways=10) == {0: 0, 1: 0}
+    assert one_shot_error(embeddings, labels, torch.zeros_like(labels), ways=20)[0] > 20
+
+
+def test_one_shot_leaves_out_what_cannot_be_tested():
+    labels = torch.tensor([0, 0, 1, 1, 2, 3, 3, 4, 5])
+    groups = torch.tensor([0, 0, 0, 0, 1, 1, 1, 2, 2])
+    embeddings = F.one_hot(labels).float()
+    assert one_shot_error(embeddings, labels, groups) == {0: 0}
