@@ -369,8 +369,8 @@ def augment(images: Tensor, generator: torch.Generator, batch_size: int | None =
     count, _, height, width = images.shape
     part = part or slice(0, count)
     draws = Draws(generator, batch_size or count, part)
-    # Batches are in random order, so the first quarter is a random quarter.
-    joined = min(max(draws.batch_size // 4 - part.start, 0), count)
+    # Batches are in random order, so the first half is a random half.
+    joined = min(max(draws.batch_size // 2 - part.start, 0), count)
     images = torch.cat([_join_strokes(images, draws, joined), images[joined:]])
     angle = draws.uniform(-0.26, 0.26)  # radians, 15 degrees
     shear = draws.uniform(-0.25, 0.25)
