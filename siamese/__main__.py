@@ -54,9 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--dataset", required=True, help=f"{', '.join(DATASETS)}; or a folder of class folders")
     sub.add_argument("--data-dir", default="data", help="folder of datasets, as for train.py (default: data)")
-    sub.add_argument(
-        "--ways", type=int, help="of a folder: also the error of telling so many classes apart"
-    )
+    sub.add_argument("--ways", type=int, help="of a folder: also the error of telling so many classes apart")
     model_flags(sub)
     sub = command("check", check, "Look through a folder of images as train.py would, and say what it would do with it.")
     sub.add_argument("folder", metavar="FOLDER", help="folder of class folders")
