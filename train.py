@@ -49,8 +49,8 @@ from siamese.preprocess import to_tensor
 
 # What decides the result, and so must not change between an interrupted training and its continuation.
 FIXED_ON_RESUME = (
-    "dataset", "preprocess", "image_size", "channels", "split", "test_share", "encoder", "pretrained", "embedding_dim",
-    "loss", "margin", "epochs", "batch_size", "lr", "weight_decay",
+    "dataset", "preprocess", "image_size", "channels", "split", "test_share", "rotations", "encoder", "pretrained",
+    "embedding_dim", "loss", "margin", "epochs", "batch_size", "lr", "weight_decay",
     "average", "validation_share", "augment", "precision", "seed",
 )  # fmt: skip
 EPOCHS, FOLDER_EPOCHS = 24, 12
@@ -81,6 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--preprocess", choices=PREPROCESS_MODES, help="of a folder: find the ink, or keep pictures whole; or chosen")
     add("--image-size", type=int, help="of a folder: px a side that the network sees, 8..512; chosen if not given")
     add("--channels", type=int, help="of a folder: 1 grey, 3 colour; chosen if not given")
+    add("--rotations", action="store_true", help="count each class turned by 90, 180 and 270 degrees as three more")
     add("--encoder", default="compact", help=f"network: {', '.join(ENCODERS)} (seed is the reference network)")
     add("--pretrained", action="store_true", help="start resnet18 from ImageNet weights, downloaded if need be")
     add("--embedding-dim", type=int, help="numbers per embedding, 1..4096; the encoder's own width if not given")
@@ -340,7 +341,14 @@ def load_data(arguments: argparse.Namespace, preprocess: PreprocessConfig, encod
     """Training, validation and test images; what is wrong with a folder goes to the terminal."""
     shares = (arguments.validation_share, arguments.test_share)
     splits = load_splits(
-        arguments.dataset, arguments.data_dir, preprocess, encoder, arguments.split, *shares, arguments.seed
+        arguments.dataset,
+        arguments.data_dir,
+        preprocess,
+        encoder,
+        arguments.split,
+        *shares,
+        arguments.rotations,
+        arguments.seed,
     )
     for file, reason in splits.left_out:
         print(f"left out {file}: {reason}", file=sys.stderr)

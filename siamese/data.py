@@ -222,6 +222,15 @@ def split_images(
     return training, validation, test
 
 
+def with_rotations(data: LabelledImages) -> LabelledImages:
+    """Each class also turned by 90, 180 and 270 degrees, as three classes more (Santoro et al. 2016, for Omniglot)."""
+    count = int(data.labels.max()) + 1
+    images = allocate((4 * len(data), *data.images.shape[1:]))
+    for turns in range(4):
+        images[turns * len(data) : (turns + 1) * len(data)] = np.rot90(data.images, turns, axes=(1, 2))
+    return LabelledImages(images, np.concatenate([data.labels + turns * count for turns in range(4)]))
+
+
 @dataclass(frozen=True)
 class Splits:
     """What a model is fitted on, chosen by, and measured on."""
@@ -242,9 +251,12 @@ def load_splits(
     split: str,
     validation_share: float,
     test_share: float,
+    rotations: bool,
     seed: int,
 ) -> Splits:
     """A dataset by name or a folder of images, split as `split` says (see siamese.config.DataRecord).
+
+    With `rotations`, training goes over each class turned by quarters too.
 
     Raises ValueError where there is no such dataset, or too little in it.
     """
@@ -259,6 +271,7 @@ def load_splits(
         cut = split_classes if split == "classes" else split_images
         training, validation, test = cut(everything, validation_share, test_share, seed)
         validation, test = (_at_most(part, MOST_EVALUATED, seed) for part in (validation, test))
+    training = with_rotations(training) if rotations else training
     sizes = np.bincount(training.labels)
     record = DataRecord(
         dataset=dataset if split == "given" else Path(dataset).resolve().name,  # the rest of the path is nobody's business

@@ -28,6 +28,7 @@ from siamese.data import (
     split_classes,
     split_images,
     split_validation,
+    with_rotations,
 )
 from siamese.preprocess import to_tensor
 
@@ -272,6 +273,15 @@ def test_a_class_balanced_batch_holds_so_many_of_each_of_its_classes(sizes, per_
             assert len(set(members)) == min(per_class, sizes[label])
     assert torch.equal(batches, class_batches(labels, batch_size, per_class, 3, seed, 1))
     assert not torch.equal(batches, class_batches(labels, batch_size, per_class, 3, seed, 2)) or len(labels) < 6
+
+
+def test_rotated_classes_are_classes_of_their_own():
+    data = numbered([0, 0, 1, 1, 1])
+    turned = with_rotations(data)
+    assert turned.labels.tolist() == [0, 0, 1, 1, 1, 2, 2, 3, 3, 3, 4, 4, 5, 5, 5, 6, 6, 7, 7, 7]
+    for turns in range(4):
+        for image, original in zip(turned.images[5 * turns : 5 * turns + 5], data.images, strict=True):
+            assert np.array_equal(image, np.rot90(original, turns))
 
 
 def test_photographs_stay_photographs():
