@@ -63,10 +63,10 @@ class PairwiseCrossEntropy(Loss):
         self, config: LossConfig | None = None, unit_length: bool = True, embedding_dim: int = 0, classes: int = 0
     ) -> None:
         super().__init__(config, unit_length)
-        # Unrelated embeddings of unit length have distance^2 around 2, and start with log-odds of -6: a steeper start makes
-        # the first steps a matter of the same pairs alone, and learns more slowly.
-        self.bias = nn.Parameter(torch.tensor(6.0 if unit_length else 1.0))
-        self.log_scale = nn.Parameter(torch.tensor(6.0).log()) if unit_length else None
+        # A steep start, with the threshold at distance^2 0.5, asks no more than that same pairs lie clearly nearer than
+        # different ones. A flat one pushes every class onto one point, which judges unfamiliar handwriting worse.
+        self.bias = nn.Parameter(torch.tensor(12.0 if unit_length else 1.0))
+        self.log_scale = nn.Parameter(torch.tensor(24.0).log()) if unit_length else None
 
     def sums(self, embeddings: Tensor, labels: Tensor, anchors: slice) -> Tensor:
         squared = squared_distance_matrix(embeddings[anchors], embeddings)  # (A, B)
