@@ -43,10 +43,32 @@ class SeedEncoder(nn.Module):
 
 
 class CompactEncoder(nn.Module):
-    """A small residual network with batch normalisation; embeddings have length 1, so distances lie in 0..2.
+    """A small convolutional network with batch normalisation; embeddings have length 1, so distances lie in 0..2."""
 
-    Its first convolution halves the resolution: on a CPU, full-size maps cost more in memory traffic than they teach. The
-    last normalisation centres embeddings, which otherwise start out all alike: the first steps would be spent on that.
+    default_dim = 64
+    unit_length = True
+
+    def __init__(self, embedding_dim: int, image_size: int, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            *_block(channels, 32), *_block(32, 32), nn.MaxPool2d(2),  # (B, 32, 14, 14) for 28 px
+            *_block(32, 64), *_block(64, 64), nn.MaxPool2d(2),  # (B, 64, 7, 7)
+            *_block(64, 128), *_block(128, 128),
+            nn.AdaptiveMaxPool2d(4),  # (B, 128, 4, 4) whatever the image size
+            nn.Flatten(),
+            nn.Linear(128 * 16, embedding_dim),
+        )  # fmt: skip
+
+    def forward(self, images: Tensor) -> Tensor:
+        return F.normalize(self.layers(images).float(), dim=1)  # (B, D)
+
+
+class ResidualEncoder(nn.Module):
+    """A wider residual network at half the resolution; embeddings have length 1, so distances lie in 0..2.
+
+    More accurate than compact on MNIST's own digits and faster on a CPU, but less so on digits of another style. Its first
+    convolution halves the resolution: on a CPU, full-size maps cost more in memory traffic than they teach. The last
+    normalisation centres embeddings, which otherwise start out all alike: the first steps would be spent on that.
     """
 
     default_dim = 64
@@ -125,7 +147,12 @@ class ResNet18Encoder(nn.Module):
         self.layers.load_state_dict(weights, strict=False)  # not strict for `fc` alone
 
 
-ENCODERS: dict[str, type[nn.Module]] = {"compact": CompactEncoder, "seed": SeedEncoder, "resnet18": ResNet18Encoder}
+ENCODERS: dict[str, type[nn.Module]] = {
+    "compact": CompactEncoder,
+    "residual": ResidualEncoder,
+    "seed": SeedEncoder,
+    "resnet18": ResNet18Encoder,
+}
 
 
 class SiameseNetwork(nn.Module):

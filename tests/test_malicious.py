@@ -204,7 +204,7 @@ KINDS = {
     "offsets swapped": entry(data_offsets=[1152, 0]),
     "offsets negative": entry(data_offsets=[-1152, 0]),
     "offsets beyond counting": entry(data_offsets=[0, 2**70]),
-    "offsets overlap": header(lambda entries, first: entries["encoder.layers.1.0.weight"].update(data_offsets=[0, 73728])),
+    "offsets overlap": header(lambda entries, first: entries["encoder.layers.3.weight"].update(data_offsets=[0, 36864])),
     "entry is null": header(lambda entries, first: entries.update({first: None})),
     "metadata is no text": header(lambda entries, first: entries.update(__metadata__={"format": [1, 2]})),
     # Weights that do not fit

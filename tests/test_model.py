@@ -136,8 +136,9 @@ def test_unit_length_is_what_the_encoder_says(name, is_half_precision, images):
     assert network.unit_length == torch.allclose(lengths, torch.ones(len(images)), atol=1e-5)
 
 
-def test_compact_is_compact_and_of_unit_length():
-    network = build("compact")
+@pytest.mark.parametrize("name", ["compact", "residual"])
+def test_compact_is_compact_and_of_unit_length(name):
+    network = build(name)
     assert sum(parameter.numel() for parameter in network.parameters()) <= 1_000_000
     assert network.unit_length
 
@@ -262,7 +263,7 @@ def test_without_pretrained_weights_one_sentence_says_what_to_do(damage, torch_c
 def test_the_average_is_the_mean_until_its_horizon_and_then_forgets():
     network = build("compact")
     average = WeightAverage(network, horizon=4)
-    name = "encoder.layers.0.0.weight"
+    name = "encoder.layers.0.weight"
     history = []
     generator = torch.Generator().manual_seed(0)
     for step in range(1, 41):
