@@ -374,7 +374,7 @@ def augment_photos(
 
 
 def augment(images: Tensor, generator: torch.Generator, batch_size: int | None = None, part: slice | None = None) -> Tensor:
-    """Randomly join, rotate, scale, shear, shift, bend and thicken or thin drawings: float (B, C, H, W) in 0..1 -> the same.
+    """Randomly join, rotate, scale, shear, shift and thicken or thin drawings: float (B, C, H, W) in 0..1 -> the same.
 
     Never flips: a mirrored digit is another sign. Drawn from `generator`, on its device. Where `images` are just a `part` of
     a batch of `batch_size`, they become what they would in the whole batch.
@@ -398,10 +398,6 @@ def augment(images: Tensor, generator: torch.Generator, batch_size: int | None =
         dim=1,
     )  # (B, 2, 3)
     grid = F.affine_grid(matrix, (count, 1, height, width), align_corners=False)  # (B, H, W, 2)
-    # Elastic distortion (Simard et al. 2003), by a smooth field through 5 x 5 random displacements.
-    field = draws.uniform(-0.107, 0.107, 2, 5, 5)  # of half the side: 1.5 px of 28
-    field = F.interpolate(field, (height, width), mode="bicubic", align_corners=True)
-    grid = grid + field.permute(0, 2, 3, 1)
     images = F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     # Stroke thickness: blend towards the 3x3 maximum (thicker) or minimum (thinner).
     amount = draws.uniform(-0.5, 0.7, 1, 1, 1)
