@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -141,7 +142,7 @@ class Gallery:
         closeness = torch.addmv(self._half_squares, embeddings, query, beta=-1)  # (N,): a.b - |b|^2 / 2 falls with distance
         wanted = min(4 * classes, len(embeddings))
         while True:
-            candidates = closeness.topk(wanted).indices
+            candidates = _indices_of_largest(closeness, wanted)
             distances, order = paired_distance(embeddings[candidates], query).sort(stable=True)  # the product rounds
             candidates = candidates[order]
             owners, firsts = labels[candidates].tolist(), {}
@@ -203,6 +204,16 @@ class Gallery:
             empty = torch.empty(0, self.verifier.config.encoder.embedding_dim)
             self._parts = [torch.cat([empty, *self._parts])]
             self._owners = [torch.cat([torch.empty(0, dtype=torch.int64), *self._owners])]
+
+
+def _indices_of_largest(values: Tensor, count: int, width: int = 128) -> Tensor:
+    """As `values.topk(count).indices`, but faster: the largest values lie in the blocks with the largest maxima."""
+    if len(values) <= count * width:
+        return values.topk(count).indices
+    blocks = F.pad(values, (0, -len(values) % width), value=-torch.inf).reshape(-1, width)
+    best = blocks.amax(dim=1).topk(count).indices
+    inside = blocks[best].flatten().topk(count).indices
+    return best[inside // width] * width + inside % width
 
 
 def fingerprint(network: SiameseNetwork) -> str:

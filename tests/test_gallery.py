@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from scipy.spatial.distance import cdist
 
 from siamese import Verifier
-from siamese.gallery import Gallery, fingerprint
+from siamese.gallery import Gallery, _indices_of_largest, fingerprint
 
 
 @pytest.fixture
@@ -90,6 +90,14 @@ def test_any_number_of_classes_and_examples_is_ranked_right(verifier, seed, clas
     expected = literal_ranking(query.numpy(), gallery.embeddings.numpy(), gallery.labels.numpy())[:top]
     assert [match.distance for match in found.matches] == pytest.approx([d for _, d in expected], rel=1e-4)
     assert len({match.name for match in found.matches}) == len(found.matches) == min(top, classes)
+
+
+@given(st.integers(0, 1000), st.integers(1, 3000), st.integers(1, 20))
+def test_the_largest_values_are_found_as_by_topk(seed, count, wanted):
+    values = torch.randn(count, generator=torch.Generator().manual_seed(seed))
+    wanted = min(wanted, count)
+    for width in (2, 16, 128):
+        assert torch.equal(_indices_of_largest(values, wanted, width), values.topk(wanted).indices)
 
 
 def test_a_removed_class_is_gone_and_the_others_are_as_before(gallery, digits):
