@@ -185,8 +185,12 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
     training, validation, test = splits.training, splits.validation, splits.test
     classes = splits.record.classes
     batch_size = min(arguments.batch_size, len(training))
+    by_class = classes > batch_size // LEAST_POSITIVES  # too many for a random batch to hold same pairs of each
     if batch_size % world.size:
         raise ValueError(f"--batch-size is {batch_size} images, allowed with {world.size} processes: a multiple of that")
+    if by_class:  # whole classes, and as many for each process
+        unit = LEAST_POSITIVES * world.size
+        batch_size = max(unit, 2 * LEAST_POSITIVES, batch_size // unit * unit)
     is_resident = training.images.nbytes <= MOST_RESIDENT
     images, labels = torch.from_numpy(training.images), torch.from_numpy(training.labels).to(device)
     images = images.to(device) if is_resident else images
@@ -203,8 +207,9 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
     loss_function = build_loss(loss_config, network.unit_length, encoder.embedding_dim, classes).to(device)
     trainable = [*network.parameters(), *loss_function.parameters()]
     optimizer = torch.optim.AdamW(trainable, weight_decay=arguments.weight_decay, fused=device.type in ("cuda", "cpu"))
-    passes = 1 if splits.record.split == "given" else -(-LEAST_STEPS // (len(training) // batch_size))  # in an epoch
-    steps_per_epoch = passes * (len(training) // batch_size)
+    steps_per_pass = max(1, len(training) // batch_size)
+    passes = 1 if splits.record.split == "given" else -(-LEAST_STEPS // steps_per_pass)  # in an epoch
+    steps_per_epoch = passes * steps_per_pass
     total_steps = steps_per_epoch * arguments.epochs
     average = WeightAverage(network, max(1, round(arguments.average * steps_per_epoch)))
     print(
@@ -231,7 +236,7 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
             started = time.perf_counter()
             network.train()
             done = state["step"] - epoch * steps_per_epoch  # steps of this epoch that an interrupted run has made
-            if classes > batch_size // LEAST_POSITIVES:
+            if by_class:
                 batches = class_batches(training.labels, batch_size, LEAST_POSITIVES, steps_per_epoch, arguments.seed, epoch)
             else:
                 rounds = range(passes * epoch, passes * (epoch + 1))

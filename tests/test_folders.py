@@ -289,6 +289,17 @@ def test_a_folder_of_colour_photographs_trains_within_its_classes(tmp_path):
     assert config.metrics.balanced_accuracy > 80
 
 
+@pytest.mark.parametrize("batch_size", [3, 22, 256])
+def test_many_classes_of_few_images_train_at_any_batch_size(batch_size, tmp_path):
+    for label in range(20):
+        for number in range(3):
+            path = tmp_path / "photos" / str(label) / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            photo(100 * label + number).save(path)
+    arguments = ["--dataset", str(tmp_path / "photos"), "--image-size", "16", "--epochs", "1", "--device", "cpu"]
+    assert train.main([*arguments, "--batch-size", str(batch_size), "--output", str(tmp_path / "model")]) == 0
+
+
 @pytest.mark.parametrize("flag", ["--split classes", "--image-size 32", "--channels 3", "--preprocess photo"])
 def test_flags_about_folders_are_refused_without_one(flag, tmp_path, capsys):
     assert train.main(["--dataset", "mnist-sample", *flag.split(), "--output", str(tmp_path / "model")]) == 2
