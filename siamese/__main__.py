@@ -92,13 +92,13 @@ def one_shot(arguments: argparse.Namespace) -> None:
     """`one-shot`: the nearest class of each query, and how many are right where the queries lie in folders of classes."""
     verifier = load(arguments)
     gallery = Gallery(verifier)
+    queries = [(label, file) for label, files in find_classes(arguments.query).items() for file in files]
     for name, files in tqdm(find_classes(arguments.support).items(), "enrolling", leave=False):
         embeddings = [embedding for file in files if (embedding := embed_or_warn(verifier, file)) is not None]
         if not embeddings:
             raise ValueError(f"class {name!r} of {arguments.support!r} has no readable image")
         gallery.enrol_embeddings(name or Path(arguments.support).name, torch.stack(embeddings))
     results, right = [], []
-    queries = [(label, file) for label, files in find_classes(arguments.query).items() for file in files]
     for label, file in tqdm(queries, "recognising", leave=False):
         if (embedding := embed_or_warn(verifier, file)) is None:
             continue
