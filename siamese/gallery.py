@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -128,9 +127,11 @@ class Gallery:
         if not len(self):
             raise ValueError("the gallery is empty: enrol at least one example")
         examples, distances = self._nearest(query, min(top, len(self._names)))
+        probabilities = probability_same(distances.numpy(), calibration, threshold).tolist()
+        owners = self.labels[examples].tolist()
         matches = tuple(
-            Match(self._names[owner], distance, float(probability_same(distance, calibration, threshold)))
-            for owner, distance in zip(self.labels[examples].tolist(), distances.tolist(), strict=True)
+            Match(self._names[owner], distance, probability)
+            for owner, distance, probability in zip(owners, distances.tolist(), probabilities, strict=True)
         )
         return Identification(matches[0].name if matches[0].distance <= threshold else None, matches, threshold)
 
@@ -210,10 +211,11 @@ def _indices_of_largest(values: Tensor, count: int, width: int = 128) -> Tensor:
     """As `values.topk(count).indices`, but faster: the largest values lie in the blocks with the largest maxima."""
     if len(values) <= count * width:
         return values.topk(count).indices
-    blocks = F.pad(values, (0, -len(values) % width), value=-torch.inf).reshape(-1, width)
-    best = blocks.amax(dim=1).topk(count).indices
-    inside = blocks[best].flatten().topk(count).indices
-    return best[inside // width] * width + inside % width
+    whole = len(values) // width * width
+    best = values[:whole].view(-1, width).amax(dim=1).topk(count).indices
+    candidates = (best[:, None] * width + torch.arange(width)).flatten()
+    candidates = torch.cat([candidates, torch.arange(whole, len(values))])
+    return candidates[values[candidates].topk(count).indices]
 
 
 def fingerprint(network: SiameseNetwork) -> str:
