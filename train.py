@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from siamese.augmentation import AUGMENTATIONS
 from siamese.calibration import fit_calibration, measure
 from siamese.card import write_model_folder
 from siamese.checkpoint import RESUME_FILE, load_resume_state, save_resume_state
@@ -28,7 +29,6 @@ from siamese.config import (
     TrainingRecord,
 )
 from siamese.data import (
-    AUGMENTATIONS,
     DATASETS,
     LabelledImages,
     Splits,

@@ -1,4 +1,4 @@
-"""Datasets, splits, batches and augmentation.
+"""Datasets, splits and batches.
 
 A dataset is one function `(data_dir) -> (training, test)` and one entry in DATASETS. Images are canonical (the output of
 siamese.preprocess) and stay in memory as uint8.
@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 import torchvision
 from torch import Tensor
 
@@ -330,101 +329,3 @@ def epoch_batches(count: int, batch_size: int, seed: int, epoch: int) -> Tensor:
 def derived_seed(*parts: int) -> int:
     """One 63-bit seed from several numbers, so that the randomness of a step depends on its place alone, not on history."""
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
-
-
-@dataclass(frozen=True)
-class Draws:
-    """Random numbers for some images of a batch. What an image gets does not depend on which others are augmented here."""
-
-    generator: torch.Generator
-    batch_size: int  # of the whole batch
-    part: slice  # the images of it that are here
-
-    def uniform(self, low: float, high: float, *shape: int) -> Tensor:
-        """Uniform in low..high: (number of images here, *shape), on the generator's device."""
-        empty = torch.empty((self.batch_size, *shape), device=self.generator.device)
-        return empty.uniform_(low, high, generator=self.generator)[self.part]
-
-
-def augment_photos(
-    images: Tensor, generator: torch.Generator, batch_size: int | None = None, part: slice | None = None
-) -> Tensor:
-    """Randomly rotate, scale, shift, relight and partly cover photographs: float (B, C, H, W) in 0..1 -> the same.
-
-    Arguments as of `augment`. Never flips: for a signature or a glyph, the mirror image is another.
-    """
-    count, _, height, width = images.shape
-    part = part or slice(0, count)
-    draws = Draws(generator, batch_size or count, part)
-    angle, scale = draws.uniform(-0.2, 0.2), draws.uniform(0.85, 1.15)
-    shift_x, shift_y = draws.uniform(-0.15, 0.15), draws.uniform(-0.15, 0.15)  # of half the side
-    cosine, sine = angle.cos() * scale, angle.sin() * scale
-    matrix = torch.stack([torch.stack([cosine, -sine, shift_x], dim=1), torch.stack([sine, cosine, shift_y], dim=1)], dim=1)
-    grid = F.affine_grid(matrix, (count, 1, height, width), align_corners=False)
-    images = F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    contrast, light, gamma = (draws.uniform(low, high, 1, 1, 1) for low, high in ((0.7, 1.3), (-0.15, 0.15), (0.7, 1.4)))
-    images = ((images - 0.5) * contrast + 0.5 + light).clamp(0, 1).pow(gamma)
-    # Cover a rectangle of up to a third of each side with grey (DeVries and Taylor 2017).
-    rows, columns = torch.arange(height, device=images.device), torch.arange(width, device=images.device)
-    top, left, tall, wide = (draws.uniform(0, 1, 1, 1, 1) for _ in range(4))
-    is_covered = ((rows[:, None] - top * height).abs() < tall * height / 6) & (
-        (columns - left * width).abs() < wide * width / 6
-    )
-    return images.masked_fill(is_covered, 0.5)
-
-
-def augment(images: Tensor, generator: torch.Generator, batch_size: int | None = None, part: slice | None = None) -> Tensor:
-    """Randomly join, rotate, scale, shear, shift and thicken or thin drawings: float (B, C, H, W) in 0..1 -> the same.
-
-    Never flips: a mirrored digit is another sign. Drawn from `generator`, on its device. Where `images` are just a `part` of
-    a batch of `batch_size`, they become what they would in the whole batch.
-    """
-    count, _, height, width = images.shape
-    part = part or slice(0, count)
-    draws = Draws(generator, batch_size or count, part)
-    # Batches are in random order, so the first half is a random half.
-    joined = min(max(draws.batch_size // 2 - part.start, 0), count)
-    images = torch.cat([_join_strokes(images, draws, joined), images[joined:]])
-    angle = draws.uniform(-0.26, 0.26)  # radians, 15 degrees
-    shear = draws.uniform(-0.25, 0.25)
-    scale_x, scale_y = draws.uniform(0.8, 1.2), draws.uniform(0.8, 1.2)
-    shift_x, shift_y = draws.uniform(-0.14, 0.14), draws.uniform(-0.14, 0.14)  # of half the side
-    cosine, sine = angle.cos(), angle.sin()
-    matrix = torch.stack(
-        [
-            torch.stack([cosine * scale_x, (shear * cosine - sine) * scale_y, shift_x], dim=1),
-            torch.stack([sine * scale_x, (shear * sine + cosine) * scale_y, shift_y], dim=1),
-        ],
-        dim=1,
-    )  # (B, 2, 3)
-    grid = F.affine_grid(matrix, (count, 1, height, width), align_corners=False)  # (B, H, W, 2)
-    images = F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    # Stroke thickness: blend towards the 3x3 maximum (thicker) or minimum (thinner).
-    amount = draws.uniform(-0.5, 0.7, 1, 1, 1)
-    extreme = F.max_pool2d(images * amount.sign(), 3, stride=1, padding=1) * amount.sign()
-    return images.lerp(extreme, amount.abs())
-
-
-AUGMENTATIONS = {"ink": augment, "photo": augment_photos}  # by preprocessing mode
-
-
-def _join_strokes(images: Tensor, draws: Draws, count: int) -> Tensor:
-    """The first `count` drawings, two random places of each joined by a bent stroke, as by a pen that is not lifted."""
-    places, bend, radius = draws.uniform(0, 1, 2), draws.uniform(-0.12, 0.12, 2), draws.uniform(1.3, 2.1, 1)
-    images, places, bend, radius = images[:count], places[:count], bend[:count], radius[:count]
-    if not count:
-        return images
-    _, channels, height, width = images.shape
-    device = images.device
-    rows, columns = torch.meshgrid(torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij")
-    pixels = torch.stack([rows, columns], dim=-1).reshape(-1, 2).float()  # (H*W, 2)
-    ink = (images.amax(dim=1).reshape(count, -1) > 0.5).float() + 1e-6  # (B, H*W)
-    cumulative = ink.cumsum(dim=1)
-    chosen = torch.searchsorted(cumulative, places * cumulative[:, -1:]).clamp_max(height * width - 1)  # (B, 2)
-    start, end = pixels[chosen].unbind(dim=1)  # (B, 2) each
-    bend = bend * height
-    t = torch.linspace(0, 1, 16, device=device)[None, :, None]
-    curve = start[:, None] * (1 - t) + end[:, None] * t + 4 * t * (1 - t) * bend[:, None]  # (B, 16, 2)
-    distance = torch.cdist(pixels.expand(count, -1, -1), curve).amin(dim=2)  # (B, H*W)
-    stroke = (radius * height / 28 - distance).clamp(0, 1).reshape(count, 1, height, width)
-    return torch.maximum(images, stroke.expand(-1, channels, -1, -1))
