@@ -4,10 +4,14 @@ python tests/benchmarks/ablation.py --data-dir data
 """
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
+from unittest import mock
 
 from over_seeds import summary, trainings
+
+from siamese import augmentation
 
 VARIANTS: dict[str, list[str]] = {
     "as it is": [],
@@ -16,25 +20,37 @@ VARIANTS: dict[str, list[str]] = {
     "loss bce instead of supcon": ["--loss", "bce"],
     "loss proxy instead of supcon": ["--loss", "proxy"],
     "loss triplet instead of supcon": ["--loss", "triplet"],
-    "encoder seed instead of compact": ["--encoder", "seed"],
+    "encoder seed": ["--encoder", "seed"],
+}
+DISTORTIONS = {  # each left out
+    "no joined strokes": "_join_strokes",
+    "no affine map": "_transform",
+    "no change of thickness": "_change_thickness",
 }
 
 
 def main(argv: list[str] | None = None) -> int:
     """Train every variant through train.py itself; print every result, mean and spread."""
+    names = [*VARIANTS, *DISTORTIONS]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", default="mnist", help="default: mnist")
     parser.add_argument("--data-dir", default="data", help="folder of datasets (default: data)")
     parser.add_argument("--epochs", type=int, default=2, help="default: 2")
     parser.add_argument("--seeds", type=int, default=3, help="how many: 0, 1, ... (default: 3)")
     parser.add_argument("--output", type=Path, default=Path("runs/ablation"), help="default: runs/ablation")
+    parser.add_argument("--variants", nargs="+", default=names, choices=names, help="default: all")
     arguments = parser.parse_args(argv)
 
     lines = []
-    for name, flags in VARIANTS.items():
+    for name in arguments.variants:
+        left_out = contextlib.nullcontext()
+        if name in DISTORTIONS:
+            left_out = mock.patch.object(augmentation, DISTORTIONS[name], lambda images, draws: images)
         common = ["--dataset", arguments.dataset, "--data-dir", arguments.data_dir, "--epochs", str(arguments.epochs)]
         folder = arguments.output / f"{name.replace(' ', '-')}-{arguments.epochs}"
-        lines.append(f"{name:32} {summary(trainings([*common, *flags], arguments.seeds, folder))}")
+        with left_out:
+            results = trainings([*common, *VARIANTS.get(name, [])], arguments.seeds, folder)
+        lines.append(f"{name:32} {summary(results)}")
         print(lines[-1])
     print(f"\n{arguments.epochs} epochs of {arguments.dataset}, balanced pair accuracy on all test pairs")
     print("\n".join(lines))
