@@ -38,22 +38,23 @@ def augment_ink(
 
 
 def _join_strokes(images: Tensor, draws: Draws) -> Tensor:
-    """Half of the drawings with two random places of each joined by a bent stroke, as by a pen that is not lifted."""
-    places, bend, radius = draws.uniform(0, 1, 2), draws.uniform(-0.12, 0.12, 2), draws.uniform(1.3, 2.1, 1)
+    """Half of the drawings with two ends of strokes joined by a bent stroke, as by a pen that is not lifted."""
+    directions = draws.uniform(-torch.pi, torch.pi, 2)
+    bend, radius = draws.uniform(-0.12, 0.12, 2), draws.uniform(1.3, 2.1, 1)
     # Batches are in random order, so the first half is a random half.
     count = min(max(draws.batch_size // 2 - draws.part.start, 0), len(images))
     images, others = images[:count], images[count:]
-    places, bend, radius = places[:count], bend[:count], radius[:count]
+    directions, bend, radius = directions[:count], bend[:count], radius[:count]
     if not count:
         return others
     _, channels, height, width = images.shape
     device = images.device
     rows, columns = torch.meshgrid(torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij")
     pixels = torch.stack([rows, columns], dim=-1).reshape(-1, 2).float()  # (H*W, 2)
-    ink = (images.amax(dim=1).reshape(count, -1) > 0.5).float() + 1e-6  # (B, H*W)
-    cumulative = ink.cumsum(dim=1)
-    chosen = torch.searchsorted(cumulative, places * cumulative[:, -1:]).clamp_max(height * width - 1)  # (B, 2)
-    start, end = pixels[chosen].unbind(dim=1)  # (B, 2) each
+    # What lies farthest in some direction is mostly the end of a stroke, where a pen would be lifted.
+    reach = directions.cos()[..., None] * pixels[:, 0] + directions.sin()[..., None] * pixels[:, 1]  # (B, 2, H*W)
+    ink = images.amax(dim=1).reshape(count, 1, -1) > 0.5  # (B, 1, H*W)
+    start, end = pixels[reach.masked_fill(~ink, -torch.inf).argmax(dim=2)].unbind(dim=1)  # (B, 2) each
     bend = bend * height
     t = torch.linspace(0, 1, 16, device=device)[None, :, None]
     curve = start[:, None] * (1 - t) + end[:, None] * t + 4 * t * (1 - t) * bend[:, None]  # (B, 16, 2)
