@@ -1,9 +1,9 @@
 """Threshold and probability, fitted on the distances of validation pairs.
 
-The threshold is the one of highest balanced accuracy; where same and different pairs are equally frequent, that is where
-the two are equally likely, so it is also where the probability must be 0.5. The log-odds fall linearly with the distance
-from there, with one slope for each side (Platt 1999, in two pieces that meet at the threshold): same pairs crowd near 0
-and different pairs spread wide, so one slope cannot fit both tails.
+The threshold is the middle of those of about the highest balanced accuracy; where same and different pairs are equally
+frequent, that is where the two are equally likely, so it is also where the probability must be 0.5. The log-odds fall
+linearly with the distance from there, with one slope for each side (Platt 1999, in two pieces that meet at the threshold):
+same pairs crowd near 0 and different pairs spread wide, so one slope cannot fit both tails.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ HISTOGRAM_BINS = 4096  # the slopes are fitted to counts in these bins: millions
 
 def fit_calibration(pairs: PairDistances) -> Calibration:
     """Calibration that makes `probability_same` fit these pairs, same and different ones weighing half each."""
-    threshold, _ = pairs.best_threshold()
+    threshold = pairs.steady_threshold()
     edges = np.linspace(0, max(pairs.same[-1], pairs.different[-1]), HISTOGRAM_BINS + 1)
     middle = (edges[:-1] + edges[1:]) / 2
     same, different = (np.histogram(kind, edges)[0] / len(kind) for kind in (pairs.same, pairs.different))

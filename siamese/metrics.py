@@ -47,8 +47,7 @@ class PairDistances:
 
     def best_threshold(self) -> tuple[float, float]:
         """Threshold of the highest balanced accuracy, and that accuracy: half way to the next distance above the optimum."""
-        accepted = np.arange(1, len(self.same) + 1) / len(self.same)  # (S,): if the threshold is just this same distance
-        accuracy = (accepted + 1 - np.searchsorted(self.different, self.same, side="right") / len(self.different)) / 2
+        accuracy = self._accuracies()
         best = int(accuracy.argmax())
         low = float(self.same[best])
         above = np.searchsorted(self.different, self.same[best], side="right")
@@ -56,6 +55,27 @@ class PairDistances:
         if best + 1 < len(self.same):
             candidates.append(float(self.same[best + 1]))
         return max((low + min(candidates)) / 2, float(np.finfo(np.float32).tiny)), float(accuracy[best])
+
+    def steady_threshold(self, slack: float = 0.05) -> float:
+        """The middle of the thresholds whose error is at most `slack` (a share of it) above the lowest.
+
+        Where the curve is flat, its highest point is a matter of a few pairs; the middle of the flat part is not.
+        """
+        threshold, highest = self.best_threshold()
+        lowest_accuracy = 1 - (1 - highest) * (1 + slack)
+        accuracy = self._accuracies()
+        first, last = np.flatnonzero(accuracy >= lowest_accuracy)[[0, -1]]
+        # Beyond the last same distance, each different one costs half of its share.
+        more = int((accuracy[last] - lowest_accuracy) * 2 * len(self.different) + 1e-6)
+        end = np.searchsorted(self.different, self.same[last], side="right") + more
+        high = float(self.different[end]) if end < len(self.different) else threshold
+        middle = (float(self.same[first]) + high) / 2
+        return middle if middle > 0 and self.balanced_accuracy(middle) >= lowest_accuracy else threshold
+
+    def _accuracies(self) -> np.ndarray:
+        """Balanced accuracy where the threshold is just at each same distance: (S,)."""
+        accepted = np.arange(1, len(self.same) + 1) / len(self.same)
+        return (accepted + 1 - np.searchsorted(self.different, self.same, side="right") / len(self.different)) / 2
 
     def roc_auc(self) -> float:
         """Chance that a random same pair lies nearer than a random different pair, ties counting half, 0..1."""

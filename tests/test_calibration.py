@@ -68,6 +68,30 @@ def test_no_threshold_is_better_than_the_one_found(pairs):
     assert threshold > 0
 
 
+@given(pairs_of_both_kinds, st.floats(0, 1))
+def test_the_steady_threshold_is_about_as_good_as_the_best(pairs, slack):
+    _, highest = pairs.best_threshold()
+    steady = pairs.steady_threshold(slack)
+    assert steady > 0
+    assert 1 - pairs.balanced_accuracy(steady) <= (1 - highest) * (1 + slack) + 1e-9
+
+
+def test_the_steady_threshold_lies_in_the_middle_of_the_flat_part():
+    separable = PairDistances(sorted_distances([0.1, 0.2]), sorted_distances([0.8, 0.9]))
+    assert separable.steady_threshold() == pytest.approx(0.5)
+    generator = np.random.default_rng(0)
+    same, different = generator.normal(0.4, 0.1, 100_000), generator.normal(1.0, 0.1, 100_000)
+    assert PairDistances(sorted_distances(same), sorted_distances(different)).steady_threshold() == pytest.approx(
+        0.7, abs=0.01
+    )
+    errors = []
+    for a, b in zip(same.reshape(100, -1), different.reshape(100, -1), strict=True):
+        pairs = PairDistances(sorted_distances(a), sorted_distances(b))
+        errors.append((abs(pairs.steady_threshold() - 0.7), abs(pairs.best_threshold()[0] - 0.7)))
+    steady, best = np.mean(errors, axis=0)
+    assert steady < best
+
+
 def test_slopes_fit_better_than_any_others():
     pairs = draw_pairs(Calibration(1.0, 6.0, 2.0), 2000, seed=3)
     fitted = fit_calibration(pairs)
