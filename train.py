@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import datetime
+import functools
 import math
 import os
 import shlex
@@ -12,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -32,6 +34,7 @@ from siamese.data import (
     DATASETS,
     LabelledImages,
     Splits,
+    bootstrap,
     class_batches,
     derived_seed,
     epoch_batches,
@@ -39,23 +42,24 @@ from siamese.data import (
 )
 from siamese.devices import choose_device, describe_device, has_fast_bfloat16
 from siamese.distributed import World, gather_rows, processes
-from siamese.folders import choose_settings
+from siamese.folders import choose_settings, choose_settings_of
 from siamese.hub import HubError, check_login, push_command, push_folder
 from siamese.jobs import DEFAULT_TIMEOUT, run_hosted
-from siamese.losses import LOSSES, build_loss, loss_class
-from siamese.metrics import bootstrap_intervals, bootstrap_intervals_over_classes, pair_distances
+from siamese.losses import FOR_LABELLED_PAIRS, LOSSES, build_loss, loss_class
 from siamese.model import ENCODERS, SiameseNetwork, WeightAverage, embed_all, encoder_class
+from siamese.pairs import LabelledPairs, image_files, known_pairs, pair_batches
 from siamese.preprocess import to_tensor
 
 # What decides the result, and so must not change between an interrupted training and its continuation.
 FIXED_ON_RESUME = (
-    "dataset", "preprocess", "image_size", "channels", "split", "test_share", "rotations", "encoder", "pretrained",
+    "dataset", "pairs", "preprocess", "image_size", "channels", "split", "test_share", "rotations", "encoder", "pretrained",
     "embedding_dim", "loss", "margin", "epochs", "batch_size", "lr", "weight_decay",
     "average", "validation_share", "augment", "precision", "seed",
 )  # fmt: skip
 EPOCHS, FOLDER_EPOCHS = 24, 12
 FOR_FOLDERS = ("split", "preprocess", "image_size", "channels")
 FEW_CLASSES = 20  # to test on
+FEW_PAIRS = 100  # of a kind, to test on
 MOST_RESIDENT = 8 << 30  # bytes of training images; more are read batch by batch
 LEAST_STEPS = 50  # of an epoch: small folders are passed over several times
 LEAST_POSITIVES = 4  # images of each class in a batch
@@ -76,6 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--dataset", default="mnist", help=f"what to train on: {', '.join(DATASETS)}; or a folder of class folders")
+    add("--pairs", metavar="CSV", help="instead: labelled pairs, in columns image_a, image_b, is_same; paths from that file")
     add("--data-dir", default="data", help="folder of datasets; one that is there (DIR/MNIST/raw/...) is not downloaded")
     add("--split", choices=("classes", "images"), help="of a folder: hold out whole classes (if not given), or images")
     add("--preprocess", choices=PREPROCESS_MODES, help="of a folder: find the ink, or keep pictures whole; or chosen")
@@ -85,7 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--encoder", default="compact", help=f"network: {', '.join(ENCODERS)} (seed is the reference network)")
     add("--pretrained", action="store_true", help="start resnet18 from ImageNet weights, downloaded if need be")
     add("--embedding-dim", type=int, help="numbers per embedding, 1..4096; the encoder's own width if not given")
-    add("--loss", default="supcon", help=f"objective: {', '.join(LOSSES)} (bce is cross-entropy over all pairs of a batch)")
+    add("--loss", default="supcon", help=f"objective: {', '.join(LOSSES)}; with --pairs bce if not given, or contrastive")
     add("--margin", type=float, help="contrastive and triplet losses: margin, in units of distance; 1 and 0.5 if not given")
     add("--epochs", type=int, help=f"passes over the training images; {EPOCHS} if not given, {FOLDER_EPOCHS} for a folder")
     add("--batch-size", type=int, default=256, help="images per step; the loss sees all their pairs")
@@ -119,12 +124,15 @@ def parse_arguments(argv: list[str] | None) -> tuple[argparse.Namespace, dict]:
     arguments = parser.parse_args(argv)
     unset = object()
     given = vars(parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(vars(arguments), unset))))
-    arguments.epochs = (FOLDER_EPOCHS if is_folder(arguments) else EPOCHS) if arguments.epochs is None else arguments.epochs
+    given = {name: value for name, value in given.items() if value is not unset}
+    if arguments.pairs and "loss" not in given:
+        arguments.loss = FOR_LABELLED_PAIRS[0]
+    arguments.epochs = (FOLDER_EPOCHS if is_own(arguments) else EPOCHS) if arguments.epochs is None else arguments.epochs
     if arguments.validation_share is None:
-        arguments.validation_share = 0.2 if is_folder(arguments) else 0.1
-    default_output = f"runs/{Path(arguments.dataset).resolve().name}-{arguments.encoder}-{arguments.loss}"
-    arguments.output = Path(arguments.output or default_output)
-    return arguments, {name: value for name, value in given.items() if value is not unset}
+        arguments.validation_share = 0.2 if is_own(arguments) else 0.1
+    name = Path(arguments.pairs).stem if arguments.pairs else Path(arguments.dataset).resolve().name
+    arguments.output = Path(arguments.output or f"runs/{name}-{arguments.encoder}-{arguments.loss}")
+    return arguments, given
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -146,7 +154,7 @@ def run_as_job(arguments: argparse.Namespace, given: dict) -> int:
     try:
         if arguments.hosted is None:
             raise ValueError("--dry-run and --hosted-timeout are about a job: add --hosted FLAVOR, or leave them out")
-        check_arguments(arguments)
+        check_arguments(arguments, given)
         return run_hosted(arguments.hosted, given, arguments.dry_run, arguments.hosted_timeout, current_commit())
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -174,7 +182,7 @@ def run(arguments: argparse.Namespace, given: dict, world: World, argv: list[str
 def train(arguments: argparse.Namespace, given: dict, world: World, command: str) -> None:
     """Fit, keep the best epoch, calibrate on validation, evaluate once on the test images, write the folder."""
     state = starting_state(arguments, given, command)
-    check_arguments(arguments)
+    check_arguments(arguments, given)
     device = choose_device(arguments.device)
     precision = PRECISIONS.get(arguments.precision) or (torch.bfloat16 if has_fast_bfloat16(device) else torch.float32)
     torch.manual_seed(arguments.seed)  # the initial weights; all later randomness has generators of its own
@@ -186,14 +194,22 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
     classes = splits.record.classes
     batch_size = min(arguments.batch_size, len(training))
     by_class = classes > batch_size // LEAST_POSITIVES  # too many for a random batch to hold same pairs of each
+    by_pair = splits.record.split == "pairs"
     if batch_size % world.size:
         raise ValueError(f"--batch-size is {batch_size} images, allowed with {world.size} processes: a multiple of that")
-    if by_class:  # whole classes, and as many for each process
+    if by_class or by_pair:  # whole classes, or pairs of both kinds, and as many for each process
         unit = LEAST_POSITIVES * world.size
         batch_size = max(unit, 2 * LEAST_POSITIVES, batch_size // unit * unit)
     is_resident = training.images.nbytes <= MOST_RESIDENT
-    images, labels = torch.from_numpy(training.images), torch.from_numpy(training.labels).to(device)
+    images = torch.from_numpy(training.images)
     images = images.to(device) if is_resident else images
+    # A batch holds indices of images or, with labelled pairs, of ends of pairs; `known` is what the loss is told of them.
+    if by_pair:
+        image_of = torch.from_numpy(training.ends).ravel().to(device)
+        known = functools.partial(known_pairs, torch.from_numpy(training.is_same).to(device))
+    else:
+        image_of = torch.arange(len(training), device=device)
+        known = torch.from_numpy(training.labels).to(device).__getitem__
     augment = AUGMENTATIONS[preprocess.mode]
 
     # Model, loss, optimiser.
@@ -236,7 +252,10 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
             started = time.perf_counter()
             network.train()
             done = state["step"] - epoch * steps_per_epoch  # steps of this epoch that an interrupted run has made
-            if by_class:
+            if by_pair:
+                generator = np.random.default_rng(derived_seed(arguments.seed, 3, epoch))
+                batches = pair_batches(training.is_same, batch_size, steps_per_epoch, generator)
+            elif by_class:
                 batches = class_batches(training.labels, batch_size, LEAST_POSITIVES, steps_per_epoch, arguments.seed, epoch)
             else:
                 rounds = range(passes * epoch, passes * (epoch + 1))
@@ -246,13 +265,13 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
             loss_sum = torch.tensor(state["loss_sum"], device=device)  # stays on the device: reading it would wait for it
             for batch in tqdm(batches, f"epoch {epoch + 1}/{arguments.epochs}", steps_per_epoch, False, initial=done):
                 generator = torch.Generator(device).manual_seed(derived_seed(arguments.seed, 1, state["step"]))
-                x = to_tensor(images[batch[share].to(images.device)]).to(device)  # (B, C, H, W)
+                x = to_tensor(images[image_of[batch[share]].to(images.device)]).to(device)  # (B, C, H, W)
                 x = augment(x, generator, batch_size, share) if arguments.augment else x
                 for group in optimizer.param_groups:
                     group["lr"] = arguments.lr * schedule(state["step"] / total_steps)
                 with torch.autocast(device.type, precision, enabled=precision != torch.float32):
                     embeddings = encode(x.contiguous(memory_format=torch.channels_last))  # (B, D)
-                loss = loss_function(gather_rows(embeddings), labels[batch])
+                loss = loss_function(gather_rows(embeddings), known(batch))
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -284,12 +303,10 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
             return
         network.load_state_dict(state["best"])
         print("evaluating on the test images")
-        calibration = fit_calibration(
-            pair_distances(embed_all(network, to_tensor(validation.images)), torch.from_numpy(validation.labels))
-        )
-        embeddings, test_labels = embed_all(network, to_tensor(test.images)), torch.from_numpy(test.labels)
-        pairs = pair_distances(embeddings, test_labels)
-        intervals = bootstrap_intervals_over_classes if splits.record.split == "classes" else bootstrap_intervals
+        calibration = fit_calibration(validation.distances(embed_all(network, to_tensor(validation.images))))
+        embeddings = embed_all(network, to_tensor(test.images))
+        pairs = test.distances(embeddings)
+        intervals = bootstrap(test, embeddings, calibration.threshold, splits.record.split)
         config = ModelFolderConfig(
             encoder=encoder,
             preprocess=preprocess,
@@ -313,13 +330,13 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
                 torch_version=torch.__version__,
                 date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%MZ"),
             ),
-            metrics=measure(pairs, calibration, intervals(embeddings, test_labels, calibration.threshold)),
+            metrics=measure(pairs, calibration, intervals),
             history=tuple(EpochRecord(**record) for record in state["history"]),
         )
-        write_model_folder(arguments.output, network, config, test.images, test.labels, embeddings, pairs, splits.left_out)
+        write_model_folder(arguments.output, network, config, test, embeddings, pairs, splits.left_out)
     metrics = config.metrics
     print(
-        f"test, all {metrics.same_pairs + metrics.different_pairs:,} pairs: balanced accuracy "
+        f"test, {metrics.same_pairs + metrics.different_pairs:,} pairs: balanced accuracy "
         f"{metrics.balanced_accuracy:.2f}% ({metrics.balanced_accuracy_low:.2f} to {metrics.balanced_accuracy_high:.2f}), "
         f"EER {metrics.equal_error_rate:.2f}%, AUC {metrics.roc_auc:.5f}, "
         f"calibration error {metrics.calibration_error:.2f}%\n"
@@ -328,14 +345,18 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
 
 
 def choose_input(arguments: argparse.Namespace) -> tuple[PreprocessConfig, EncoderConfig]:
-    """How images are prepared and which encoder takes them; for a folder, what fits a sample of it unless flags say."""
+    """How images are prepared and which encoder takes them; for one's own images, what fits a sample unless flags say."""
     dim = arguments.embedding_dim or encoder_class(arguments.encoder).default_dim
-    if not is_folder(arguments):
+    if not is_own(arguments):
         arguments.split = "given"
         dataset = DATASETS.get(arguments.dataset)  # load_splits says which there are
         return PreprocessConfig(dataset.preprocess if dataset else "ink"), EncoderConfig(arguments.encoder, dim)
-    arguments.split = arguments.split or "classes"
-    mode, image_size, channels = choose_settings(arguments.dataset)
+    if arguments.pairs:
+        arguments.split = "pairs"
+        mode, image_size, channels = choose_settings_of(image_files(arguments.pairs))
+    else:
+        arguments.split = arguments.split or "classes"
+        mode, image_size, channels = choose_settings(arguments.dataset)
     preprocess = PreprocessConfig(arguments.preprocess or mode)
     return preprocess, EncoderConfig(
         arguments.encoder, dim, arguments.image_size or image_size, arguments.channels or channels
@@ -346,7 +367,7 @@ def load_data(arguments: argparse.Namespace, preprocess: PreprocessConfig, encod
     """Training, validation and test images; what is wrong with a folder goes to the terminal."""
     shares = (arguments.validation_share, arguments.test_share)
     splits = load_splits(
-        arguments.dataset,
+        arguments.pairs or arguments.dataset,
         arguments.data_dir,
         preprocess,
         encoder,
@@ -364,11 +385,14 @@ def load_data(arguments: argparse.Namespace, preprocess: PreprocessConfig, encod
             f"note: {splits.record.test_classes} test classes are few: the interval of the result is what to look at",
             file=sys.stderr,
         )
+    if isinstance(splits.test, LabelledPairs) and (few := np.bincount(splits.test.is_same).min()) < FEW_PAIRS:
+        print(f"note: {few} test pairs of a kind are few: the interval of the result is what to look at", file=sys.stderr)
     return splits
 
 
-def is_folder(arguments: argparse.Namespace) -> bool:
-    return arguments.dataset not in DATASETS and Path(arguments.dataset).is_dir()
+def is_own(arguments: argparse.Namespace) -> bool:
+    """Whether to train on images of the user's own, a folder of classes or a file of pairs, not on a dataset by name."""
+    return bool(arguments.pairs) or (arguments.dataset not in DATASETS and Path(arguments.dataset).is_dir())
 
 
 def describe_data(splits: Splits, preprocess: PreprocessConfig, encoder: EncoderConfig) -> str:
@@ -381,8 +405,9 @@ def describe_data(splits: Splits, preprocess: PreprocessConfig, encoder: Encoder
     if record.split == "given":
         return text
     held_out = f"; validation on {record.validation_classes:,} and test on {record.test_classes:,} other classes"
+    what = f"{record.pairs:,} labelled pairs" if record.split == "pairs" else f"{record.classes:,} classes"
     return (
-        f"{text}\n{record.classes:,} classes to train on{held_out if record.split == 'classes' else ''}; seen as "
+        f"{text}\n{what} to train on{held_out if record.split == 'classes' else ''}; seen as "
         f"{preprocess.mode}, {encoder.image_size} x {encoder.image_size} px, {'colour' if encoder.channels == 3 else 'grey'}"
     )
 
@@ -445,12 +470,21 @@ def starting_state(arguments: argparse.Namespace, given: dict, command: str) -> 
     return state
 
 
-def check_arguments(arguments: argparse.Namespace) -> None:
+def check_arguments(arguments: argparse.Namespace, given: dict) -> None:
     """Raise ValueError for the first number out of range, and for names of nothing."""
     encoder_class(arguments.encoder), loss_class(arguments.loss)
-    given = [name for name in FOR_FOLDERS if getattr(arguments, name) is not None]
-    if given and not is_folder(arguments) and not arguments.resume:
-        raise ValueError(f"--{given[0].replace('_', '-')} is about a folder of images, and --dataset is {arguments.dataset}")
+    about_folders = [name for name in FOR_FOLDERS if getattr(arguments, name) is not None]
+    if about_folders and not is_own(arguments) and not arguments.resume:
+        flag = "--" + about_folders[0].replace("_", "-")
+        raise ValueError(f"{flag} is about a folder of images, and --dataset is {arguments.dataset}")
+    if arguments.pairs:
+        without = [f"--{name}" for name in ("dataset", "split", "rotations") if name in given]
+        if without and not arguments.resume:
+            raise ValueError(f"--pairs brings its own images and has no classes: leave {without[0]} out, or --pairs")
+        if arguments.loss not in FOR_LABELLED_PAIRS:
+            raise ValueError(
+                f"loss {arguments.loss} needs classes, and --pairs has none; allowed: {', '.join(FOR_LABELLED_PAIRS)}"
+            )
     allowed = {
         "epochs": (1, 10_000),
         "batch_size": (2, 100_000),
@@ -479,9 +513,11 @@ def check_arguments(arguments: argparse.Namespace) -> None:
         raise ValueError(f"--output is {str(arguments.output)!r}, which is a file, allowed: a folder, there or to be made")
 
 
-def validate(network: SiameseNetwork, validation: LabelledImages, state: dict, steps: int, epochs: int) -> None:
+def validate(
+    network: SiameseNetwork, validation: LabelledImages | LabelledPairs, state: dict, steps: int, epochs: int
+) -> None:
     """Measure the epoch that `state` has just finished on all validation pairs; record it, and keep the weights if best."""
-    pairs = pair_distances(embed_all(network, to_tensor(validation.images)), torch.from_numpy(validation.labels))
+    pairs = validation.distances(embed_all(network, to_tensor(validation.images)))
     record = EpochRecord(
         epoch=len(state["history"]) + 1,
         loss=state["loss_sum"] / steps,

@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from siamese.calibration import measure
 from siamese.config import EncoderConfig, PreprocessConfig
-from siamese.data import DATASETS, load_dataset, load_folder
+from siamese.data import DATASETS, bootstrap, load_dataset, load_folder, load_pairs
 from siamese.folders import choose_settings, find_classes, read_folder
 from siamese.gallery import Gallery
-from siamese.metrics import bootstrap_intervals, bootstrap_intervals_over_classes, one_shot_error, pair_distances
+from siamese.metrics import one_shot_error
 from siamese.model import embed_all
 from siamese.preprocess import to_tensor
 from siamese.sources import split_revision
@@ -52,7 +52,9 @@ def build_parser() -> argparse.ArgumentParser:
     sub = command(
         "evaluate", evaluate, "Measure a model on all pairs of a dataset's test images, or of the images of a folder."
     )
-    sub.add_argument("--dataset", required=True, help=f"{', '.join(DATASETS)}; or a folder of class folders")
+    images = sub.add_mutually_exclusive_group(required=True)
+    images.add_argument("--dataset", help=f"{', '.join(DATASETS)}; or a folder of class folders")
+    images.add_argument("--pairs", metavar="CSV", help="instead: labelled pairs, as for train.py")
     sub.add_argument("--data-dir", default="data", help="folder of datasets, as for train.py (default: data)")
     sub.add_argument("--ways", type=int, help="of a folder: also the error of telling so many classes apart")
     model_flags(sub)
@@ -137,34 +139,37 @@ def evaluate(arguments: argparse.Namespace) -> None:
     """`evaluate`: every metric over all pairs of the test images, at the model's threshold."""
     verifier = load(arguments)
     config = verifier.config
-    is_folder = arguments.dataset not in DATASETS and Path(arguments.dataset).is_dir()
+    what = arguments.pairs or arguments.dataset
+    is_folder = not arguments.pairs and what not in DATASETS and Path(what).is_dir()
     if arguments.ways is not None and (arguments.ways < 2 or not is_folder):
         raise ValueError(f"--ways is {arguments.ways}, allowed: at least 2, and only where --dataset is a folder")
-    if is_folder:
-        test, names, left_out = load_folder(arguments.dataset, config.preprocess, config.encoder)
-        for file, reason in left_out:
-            print(f"left out {file}: {reason}", file=sys.stderr)
-        bootstrap = bootstrap_intervals_over_classes
+    left_out, remarks, split = (), (), "given"
+    if arguments.pairs:
+        test, left_out, remarks = load_pairs(what, config.preprocess, config.encoder)
+        split = "pairs"
+    elif is_folder:
+        test, names, left_out = load_folder(what, config.preprocess, config.encoder)
+        split = "classes"
     else:
-        _, test = load_dataset(arguments.dataset, arguments.data_dir, config.preprocess, config.encoder)
-        bootstrap = bootstrap_intervals
-    labels = torch.from_numpy(test.labels)
+        _, test = load_dataset(what, arguments.data_dir, config.preprocess, config.encoder)
+    for file, reason in left_out:
+        print(f"left out {file}: {reason}", file=sys.stderr)
+    for remark in remarks:
+        print(f"note: {remark}", file=sys.stderr)
     embeddings = embed_all(verifier.network, to_tensor(test.images), progress="embedding")
-    intervals = bootstrap(embeddings, labels, config.calibration.threshold)
-    metrics = measure(pair_distances(embeddings, labels), config.calibration, intervals)
+    intervals = bootstrap(test, embeddings, config.calibration.threshold, split)
+    metrics = measure(test.distances(embeddings), config.calibration, intervals)
     errors = {}
     if arguments.ways:
         group_names = sorted({name.rpartition("/")[0] for name in names})  # "alphabet" of "alphabet/character"
         groups = torch.tensor([group_names.index(names[label].rpartition("/")[0]) for label in test.labels])
-        found = one_shot_error(embeddings, labels, groups, arguments.ways)
+        found = one_shot_error(embeddings, torch.from_numpy(test.labels), groups, arguments.ways)
         errors = {group_names[group]: error for group, error in found.items()}
     if arguments.json:
-        answer = {"dataset": arguments.dataset, "model": verifier.name, **dataclasses.asdict(metrics)}
+        answer = {"dataset": what, "model": verifier.name, **dataclasses.asdict(metrics)}
         print(json.dumps({**answer, "one_shot_error": errors} if arguments.ways else answer))
         return
-    print(
-        f"{verifier.name} on {arguments.dataset}, {metrics.same_pairs:,} same, {metrics.different_pairs:,} different pairs"
-    )
+    print(f"{verifier.name} on {what}, {metrics.same_pairs:,} same, {metrics.different_pairs:,} different pairs")
     print(f"threshold                 {config.calibration.threshold:.4f}")
     print(
         f"balanced pair accuracy    {metrics.balanced_accuracy:.2f}%  "
@@ -183,7 +188,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     print(f"TAR at FAR 1%, 0.1%       {metrics.tar_at_far_1:.2f}%, {metrics.tar_at_far_01:.2f}%")
     print(f"calibration error         {metrics.calibration_error:.2f}%")
     for group, error in errors.items():
-        print(f"{error:6.2f}% wrong  {arguments.ways}-way one-shot in {group or arguments.dataset}")
+        print(f"{error:6.2f}% wrong  {arguments.ways}-way one-shot in {group or what}")
     if errors:
         print(f"{sum(errors.values()) / len(errors):6.2f}% wrong  mean of {len(errors)} groups")
 

@@ -9,8 +9,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import torch
 from huggingface_hub import EvalResult, ModelCardData
 from torch import Tensor
 
@@ -18,9 +16,10 @@ from siamese import plots
 from siamese.calibration import probability_same
 from siamese.checkpoint import CARD_FILE, CONFIG_FILE, METRICS_FILE, RESUME_FILE, WEIGHTS_FILE, save_weights
 from siamese.config import ModelFolderConfig, one_line
-from siamese.data import DATASETS
-from siamese.metrics import PairDistances, hardest_pairs
+from siamese.data import DATASETS, LabelledImages
+from siamese.metrics import PairDistances
 from siamese.model import SiameseNetwork
+from siamese.pairs import LabelledPairs
 
 PLOTS = {
     "training_curve.png": "Training loss and validation error by epoch",
@@ -40,6 +39,7 @@ BOOTSTRAP_IN_WORDS = {
     "given": "images, since pairs that share an image are not independent.",
     "images": "images, since pairs that share an image are not independent.",
     "classes": "classes, since the images of a class have in common what makes it easy or hard.",
+    "pairs": "groups of images that hang together through pairs, or over images where such groups are few.",
 }
 SPLIT_IN_WORDS = {
     "given": "Validation is a random share of each class of the training set, drawn by seed {seed}; the test set is the\n"
@@ -48,6 +48,8 @@ SPLIT_IN_WORDS = {
     "has not seen, this model is worse than the results say.",
     "classes": "Validation holds {data.validation_classes:,} and the test {data.test_classes:,} other classes, drawn by\n"
     "seed {seed}: the results are for classes that the training never saw.",
+    "pairs": "Validation and test are random shares of the pairs, drawn by seed {seed}; images that hang together through\n"
+    "pairs went to one part, so that no image is in two.",
 }
 MODEL_PLACEHOLDER = "USER/NAME"  # the card is written before anybody knows where the folder will go
 
@@ -56,15 +58,14 @@ def write_model_folder(
     folder: Path,
     network: SiameseNetwork,
     config: ModelFolderConfig,
-    test_images: np.ndarray,
-    test_labels: np.ndarray,
+    test: LabelledImages | LabelledPairs,
     embeddings: Tensor,
     pairs: PairDistances,
     left_out: Sequence[tuple[Path, str]] = (),
 ) -> None:
     """Write a complete model folder. An earlier model there stays untouched until every new file is written.
 
-    `test_images` uint8 (N, H, W[, 3]), `test_labels` (N,), their `embeddings` (N, D) and all their `pairs` feed the plots.
+    The `test` images, their `embeddings` (N, D) and the distances of all their `pairs` feed the plots.
     `left_out` are the files of a folder of images that were not used, each with the reason.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +76,7 @@ def write_model_folder(
         log = (json.dumps(dataclasses.asdict(record)) + "\n" for record in config.history)
         (staging / METRICS_FILE).write_text("".join(log), encoding="utf-8")
         (staging / CARD_FILE).write_text(render_card(config, left_out), encoding="utf-8")
-        for name, figure in _figures(config, test_images, test_labels, embeddings, pairs).items():
+        for name, figure in _figures(config, test, embeddings, pairs).items():
             figure.savefig(staging / name, dpi=100)
         folder.mkdir(exist_ok=True)
         for file in sorted(staging.iterdir()):
@@ -96,6 +97,11 @@ def render_card(config: ModelFolderConfig, left_out: Sequence[tuple[Path, str]] 
     )
     augmentation = AUGMENTATION_IN_WORDS[config.preprocess.mode] if training.augment else "none"
     name_of_set = f"`{one_line(data.dataset)}`"
+    count = f"{metrics.same_pairs + metrics.different_pairs:,}"
+    trained_on, every_pair = f"{data.classes} classes", f"all {count} pairs"
+    sizes = f", with {data.smallest_class:,} to {data.largest_class:,} images each"
+    if data.split == "pairs":
+        trained_on, every_pair, sizes = f"{data.pairs:,} labelled pairs", f"{count} labelled pairs", ""
     preprocessing = "photo: the whole picture, its proportions kept, its edges continued to a square"
     if config.preprocess.mode == "ink":
         box = f"{config.preprocess.box_fraction:.0%} of the image"
@@ -107,8 +113,8 @@ def render_card(config: ModelFolderConfig, left_out: Sequence[tuple[Path, str]] 
 # {name}
 
 A siamese network: it maps an image to {encoder.embedding_dim} numbers, and two images are the same where their Euclidean
-distance is at most {config.calibration.threshold:.4f}. Trained on {name_of_set} ({data.classes} classes).
-On all {metrics.same_pairs + metrics.different_pairs:,} pairs of its test images it judges
+distance is at most {config.calibration.threshold:.4f}. Trained on {name_of_set} ({trained_on}).
+On {every_pair} of its test images it judges
 **{metrics.balanced_accuracy:.2f}%** right, same and different pairs weighing half each.
 
 ## Use
@@ -142,7 +148,7 @@ client.predict(image_a=handle_file("a.png"), image_b=handle_file("b.png"), api_n
 
 ## Results
 
-| on all pairs of the test images | value | 95% interval |
+| on {"the labelled" if data.pairs else "all"} pairs of the test images | value | 95% interval |
 | --- | --- | --- |
 | balanced pair accuracy | **{metrics.balanced_accuracy:.2f}%** | {metrics.balanced_accuracy_low:.2f} to \
 {metrics.balanced_accuracy_high:.2f}% |
@@ -172,7 +178,7 @@ neither the training nor the choice of epoch, threshold and probabilities has se
 | validation | {data.validation_images:,} | the epoch kept, threshold, probabilities |
 | test | {data.test_images:,} | the results above |
 
-{data.classes} classes to train on, with {data.smallest_class:,} to {data.largest_class:,} images each.
+{trained_on} to train on{sizes}.
 {SPLIT_IN_WORDS[data.split].format(data=data, seed=training.seed)}
 {_list_of_left_out(data.left_out, left_out)}
 ## How it was made
@@ -269,23 +275,27 @@ def _metadata(config: ModelFolderConfig, name: str, hub_dataset: str | None) -> 
     )
 
 
-def _figures(config, images, labels, embeddings, pairs) -> dict:
+def _figures(config, test, embeddings, pairs) -> dict:
     calibration = config.calibration
 
     def gallery(is_same: bool, heading: str):
-        hardest = hardest_pairs(embeddings, torch.from_numpy(labels), is_same, HARDEST_SHOWN)
+        hardest = test.hardest(embeddings, is_same, HARDEST_SHOWN)
         titles = [
-            f"{labels[a]} {labels[b]}   d {distance:.2f}   p {float(probability_same(distance, calibration)):.3f}"
+            f"{classes(a, b)}d {distance:.2f}   p {float(probability_same(distance, calibration)):.3f}"
             for a, b, distance in hardest
         ]
-        return plots.pair_gallery(images, hardest, titles, heading)
+        return plots.pair_gallery(test.images, hardest, titles, f"{heading} ({legend})")
+
+    def classes(a: int, b: int) -> str:
+        return f"{test.labels[a]} {test.labels[b]}   " if isinstance(test, LabelledImages) else ""
 
     threshold = calibration.threshold
+    legend = "classes, " * isinstance(test, LabelledImages) + "distance d, probability of same p"
     return {
         "training_curve.png": plots.training_curve(config.history, config.training.best_epoch),
         "distances.png": plots.distance_histogram(pairs, threshold),
         "roc.png": plots.roc_curve(pairs, threshold),
         "reliability.png": plots.reliability_diagram(pairs, calibration, config.metrics.calibration_error),
-        "false_accepts.png": gallery(False, "Different, but nearest (classes, distance d, probability of same p)"),
-        "false_rejects.png": gallery(True, "Same, but farthest (classes, distance d, probability of same p)"),
+        "false_accepts.png": gallery(False, "Different, but nearest"),
+        "false_rejects.png": gallery(True, "Same, but farthest"),
     }

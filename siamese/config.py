@@ -16,7 +16,8 @@ from typing import Any
 FORMAT_VERSION = 1
 
 PREPROCESS_MODES = ("ink", "photo")
-SPLITS = ("given", "classes", "images")
+SPLITS = ("given", "classes", "images", "pairs")
+ADDED_LATER = {"optional": True}  # metadata of fields that older model folders lack: they are read with the default
 
 
 @dataclass(frozen=True)
@@ -88,11 +89,13 @@ class DataRecord:
     validation_images: int = 0
     test_images: int = 0
     # What validation and test images are: "given": the dataset's own test set, and a share of each training class;
-    # "classes": of classes that training never saw; "images": shares of each class
+    # "classes": of classes that training never saw; "images": shares of each class; "pairs": labelled pairs of images that
+    # training never saw, and no classes at all
     split: str = "given"
     validation_classes: int = 0
     test_classes: int = 0
-    left_out: int = 0  # files of a folder that were no usable image, or copies of another
+    left_out: int = 0  # files that were no usable image, or copies of another
+    pairs: int = field(default=0, metadata=ADDED_LATER)  # labelled ones to train on, where the split is "pairs"
 
     def __post_init__(self) -> None:
         _check_choice("data.split", self.split, SPLITS)
@@ -217,12 +220,13 @@ def from_dict(cls: type, raw: Any, where: str) -> Any:
         raise ValueError(f"{where} must be an object, not {type(raw).__name__}")
     known = typing.get_type_hints(cls)
     unknown = sorted(set(raw) - set(known))
-    missing = sorted(set(known) - set(raw))
+    optional = {item.name for item in dataclasses.fields(cls) if item.metadata.get("optional")}
+    missing = sorted(set(known) - set(raw) - optional)
     if unknown:
         raise ValueError(f"{where} has unknown keys {shorten(unknown)}, allowed: {', '.join(known)}")
     if missing:
         raise ValueError(f"{where} lacks the keys {', '.join(missing)}")
-    return cls(**{name: _parse(kind, raw[name], f"{where}: {name}") for name, kind in known.items()})
+    return cls(**{name: _parse(kind, raw[name], f"{where}: {name}") for name, kind in known.items() if name in raw})
 
 
 def _parse(kind: Any, value: Any, where: str) -> Any:

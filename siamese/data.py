@@ -15,7 +15,16 @@ import torchvision
 from torch import Tensor
 
 from siamese.config import DataRecord, EncoderConfig, PreprocessConfig
-from siamese.folders import MOST_IN_MEMORY, allocate, read_folder
+from siamese.folders import allocate, read_folder, take_images
+from siamese.metrics import (
+    Intervals,
+    PairDistances,
+    bootstrap_intervals,
+    bootstrap_intervals_over_classes,
+    hardest_pairs,
+    pair_distances,
+)
+from siamese.pairs import LabelledPairs, at_most, read_pairs, split_pairs
 from siamese.preprocess import canonical_images
 
 MOST_EVALUATED = 20_000  # images in validation, and as many in the test: all their pairs are 200 million
@@ -39,12 +48,15 @@ class LabelledImages:
 
     def take(self, indices: np.ndarray) -> "LabelledImages":
         """The images at these indices, in that order; in a file on disk where they are many."""
-        if self.images[:1].nbytes * len(indices) <= MOST_IN_MEMORY:
-            return LabelledImages(np.asarray(self.images[indices]), self.labels[indices])
-        images = allocate((len(indices), *self.images.shape[1:]))
-        for start in range(0, len(indices), 10_000):
-            images[start : start + 10_000] = self.images[indices[start : start + 10_000]]
-        return LabelledImages(images, self.labels[indices])
+        return LabelledImages(take_images(self.images, indices), self.labels[indices])
+
+    def distances(self, embeddings: Tensor) -> PairDistances:
+        """Distances of all pairs, from the embeddings (N, D) of the images."""
+        return pair_distances(embeddings, torch.from_numpy(self.labels))
+
+    def hardest(self, embeddings: Tensor, is_same: bool, count: int) -> list[tuple[int, int, float]]:
+        """See siamese.metrics.hardest_pairs."""
+        return hardest_pairs(embeddings, torch.from_numpy(self.labels), is_same, count)
 
 
 def load_from_torchvision(
@@ -163,6 +175,14 @@ def load_folder(
     return _at_most(LabelledImages(found.images, found.labels), MOST_EVALUATED, seed=0), found.names, found.left_out
 
 
+def load_pairs(
+    file: str | Path, preprocess: PreprocessConfig, encoder: EncoderConfig
+) -> tuple[LabelledPairs, tuple[tuple[Path, str], ...], tuple[str, ...]]:
+    """Labelled pairs to measure a model on, at most MOST_EVALUATED images; files left out, with reasons; remarks."""
+    found = read_pairs(file, preprocess, encoder, progress=True)
+    return at_most(found.pairs, MOST_EVALUATED // 4, seed=0), found.left_out, found.remarks  # of each kind; two images each
+
+
 def load_sample_digits() -> tuple[np.ndarray, np.ndarray]:
     """The 1,000 test digits of the bundled sample: uint8 (1000, 28, 28), light on black, and int64 (1000,)."""
     _, test = load_mnist_sample()
@@ -234,9 +254,9 @@ def with_rotations(data: LabelledImages) -> LabelledImages:
 class Splits:
     """What a model is fitted on, chosen by, and measured on."""
 
-    training: LabelledImages
-    validation: LabelledImages
-    test: LabelledImages
+    training: LabelledImages | LabelledPairs
+    validation: LabelledImages | LabelledPairs
+    test: LabelledImages | LabelledPairs
     record: DataRecord
     left_out: tuple[tuple[Path, str], ...] = ()
     remarks: tuple[str, ...] = ()
@@ -253,12 +273,14 @@ def load_splits(
     rotations: bool,
     seed: int,
 ) -> Splits:
-    """A dataset by name or a folder of images, split as `split` says (see siamese.config.DataRecord).
+    """A dataset by name, a folder of images or a file of pairs, split as `split` says (see siamese.config.DataRecord).
 
     With `rotations`, training goes over each class turned by quarters too.
 
     Raises ValueError where there is no such dataset, or too little in it.
     """
+    if split == "pairs":
+        return load_pair_splits(dataset, preprocess, encoder, validation_share, test_share, seed)
     left_out, remarks = (), ()
     if split == "given":
         everything, test = load_dataset(dataset, data_dir, preprocess, encoder)
@@ -286,6 +308,33 @@ def load_splits(
         left_out=len(left_out),
     )
     return Splits(training, validation, test, record, left_out, remarks)
+
+
+def load_pair_splits(
+    file: str, preprocess: PreprocessConfig, encoder: EncoderConfig, validation_share: float, test_share: float, seed: int
+) -> Splits:
+    """A file of labelled pairs, split so that no image is in two parts. Raises ValueError where that leaves too few."""
+    found = read_pairs(file, preprocess, encoder, progress=True)
+    training, *held_out = split_pairs(found.pairs, validation_share, test_share, seed)
+    validation, test = (at_most(part, MOST_EVALUATED // 4, seed) for part in held_out)  # of each kind; two images each
+    record = DataRecord(
+        dataset=Path(file).name,
+        training_images=len(training.images),
+        validation_images=len(validation.images),
+        test_images=len(test.images),
+        split="pairs",
+        left_out=len(found.left_out),
+        pairs=len(training.is_same),
+    )
+    return Splits(training, validation, test, record, found.left_out, found.remarks)
+
+
+def bootstrap(data: LabelledImages | LabelledPairs, embeddings: Tensor, threshold: float, split: str) -> Intervals:
+    """95% intervals of the rates at `threshold`, over what the images were split by (see siamese.config.DataRecord)."""
+    if split == "pairs":
+        return data.intervals(embeddings, threshold)
+    over = bootstrap_intervals_over_classes if split == "classes" else bootstrap_intervals
+    return over(embeddings, torch.from_numpy(data.labels), threshold)
 
 
 def _at_most(data: LabelledImages, count: int, seed: int) -> LabelledImages:

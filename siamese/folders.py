@@ -8,7 +8,7 @@ import hashlib
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -65,7 +65,11 @@ def choose_settings(folder: str | Path, looked_at: int = 60) -> tuple[str, int, 
     Drawings are mostly paper: more than 60% of their pixels are of nearly one tone. Raises ValueError where no file of the
     sample can be read.
     """
-    files = [file for images in find_classes(folder).values() for file in images]
+    return choose_settings_of([file for images in find_classes(folder).values() for file in images], looked_at)
+
+
+def choose_settings_of(files: Sequence[Path], looked_at: int = 60) -> tuple[str, int, int]:
+    """`choose_settings` of image files."""
     paper, colour, sides = [], [], []
     for file in files[:: max(1, len(files) // looked_at)]:
         try:
@@ -80,7 +84,7 @@ def choose_settings(folder: str | Path, looked_at: int = 60) -> tuple[str, int, 
         paper.append(np.convolve(counts, np.ones(33), "same").max() / counts.sum())
         colour.append(np.ptp(pixels, axis=2).mean())
     if not sides:
-        raise ValueError(f"of {len(files):,} images in {str(folder)!r} none of those tried can be read")
+        raise ValueError(f"of {len(files):,} images, such as {str(files[0])!r}, none of those tried can be read")
     if np.median(paper) > 0.6:
         return "ink", 28 if np.median(sides) <= 40 else 40, 1
     return "photo", 40 if np.median(sides) < 64 else 64, 3 if np.median(colour) > 6 else 1
@@ -99,11 +103,8 @@ def read_folder(
     shape = (encoder.image_size, encoder.image_size) + ((3,) if encoder.channels == 3 else ())
     images = allocate((len(files), *shape))
     kept, left_out, seen, small = [], [], {}, 0
-    read = functools.partial(_read, preprocess=preprocess, image_size=encoder.image_size, channels=encoder.channels)
-    results = _map(read, [file for file, _ in files])
-    for (file, name), (canonical, digest, reason, side) in zip(
-        tqdm(files, "reading images", disable=not progress, leave=False), results, strict=True
-    ):
+    results = read_files([file for file, _ in files], preprocess, encoder, progress)
+    for (file, name), (canonical, digest, reason, side) in zip(files, results, strict=True):
         if canonical is not None and digest in seen:
             first, owner = seen[digest]
             canonical, reason = None, f"the same image as {first}" + (f", of another class than {owner}" * (owner != name))
@@ -143,10 +144,17 @@ def read_folder(
     return FolderImages(images, labels, names, tuple(file for file, _ in kept), tuple(left_out), tuple(remarks))
 
 
+def read_files(
+    files: Sequence[Path], preprocess: PreprocessConfig, encoder: EncoderConfig, progress: bool = False
+) -> Iterator[tuple[np.ndarray | None, bytes, str, int]]:
+    """Of each file: the canonical image, its digest, "" and the longer side in px; or None, b"", the reason and 0."""
+    read = functools.partial(_read, preprocess=preprocess, image_size=encoder.image_size, channels=encoder.channels)
+    return iter(tqdm(_map(read, files), "reading images", len(files), leave=False, disable=not progress))
+
+
 def _read(
     file: Path, preprocess: PreprocessConfig, image_size: int, channels: int
 ) -> tuple[np.ndarray | None, bytes, str, int]:
-    """Canonical image, digest, "", longer side in px; or None, the reason why there is none."""
     try:
         image = load_image(file)
         if min(image.size) < LEAST_SIDE:
@@ -157,13 +165,23 @@ def _read(
     return canonical, hashlib.blake2b(canonical.tobytes(), digest_size=16).digest(), "", max(image.size)
 
 
-def _map(read, files: list[Path]) -> Iterator:
+def _map(read, files: Sequence[Path]) -> Iterator:
     if len(files) < MANY_FILES:
         yield from map(read, files)
         return
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
         for start in range(0, len(files), 8 * MANY_FILES):  # a bounded number at a time: results wait in memory
             yield from pool.map(read, files[start : start + 8 * MANY_FILES], chunksize=64)
+
+
+def take_images(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """The images at these indices, in that order; in a file on disk where they are many."""
+    if images[:1].nbytes * len(indices) <= MOST_IN_MEMORY:
+        return np.asarray(images[indices])
+    taken = allocate((len(indices), *images.shape[1:]))
+    for start in range(0, len(indices), 10_000):
+        taken[start : start + 10_000] = images[indices[start : start + 10_000]]
+    return taken
 
 
 def allocate(shape: tuple[int, ...]) -> np.ndarray:

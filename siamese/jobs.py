@@ -158,10 +158,10 @@ def make_plan(flavor: str, given: dict, timeout: str = DEFAULT_TIMEOUT, commit: 
     check_names(given["repo_id"], given.get("revision"))
     if given.get("resume"):
         raise ValueError("--resume continues a training that was interrupted on this machine: leave it out, or --hosted")
-    if given.get("dataset", "mnist") not in DATASETS:
+    if given.get("pairs") or given.get("dataset", "mnist") not in DATASETS:
+        own = f"--pairs is {given['pairs']!r}" if given.get("pairs") else f"--dataset is {given['dataset']!r}"
         raise ValueError(
-            f"--dataset is {given['dataset']!r}, and a job sees no folder of this machine; "
-            f"available with --hosted: {', '.join(DATASETS)}"
+            f"{own}, and a job sees no file or folder of this machine; available with --hosted: {', '.join(DATASETS)}"
         )
     if not re.fullmatch(r"(\d+\.)?\d+[smhd]", timeout) or float(timeout[:-1]) == 0:
         raise ValueError(f"the timeout of a job is {timeout!r}, allowed: a number with s, m, h or d, such as 90m")

@@ -191,6 +191,9 @@ LOSSES: dict[str, type[Loss]] = {
     "supcon": SupervisedContrastiveLoss,
     "proxy": ProxyLoss,
 }
+# Their terms are pairs, so it is enough to know of some pairs whether they are the same: they also take, for labels, int64
+# (B, B) with 1 same, 0 different, -1 unknown. All others compare pairs of one image, or know the classes.
+FOR_LABELLED_PAIRS = ("bce", "contrastive")
 
 
 def loss_class(name: str) -> type[Loss]:
@@ -210,6 +213,8 @@ def build_loss(config: LossConfig, unit_length: bool, embedding_dim: int, classe
 
 def _pair_masks(labels: Tensor, anchors: slice) -> tuple[Tensor, Tensor]:
     """Which images are of the anchor's class (itself aside), and which of another: bool (A, B) each."""
+    if labels.dim() == 2:
+        return labels[anchors] == 1, labels[anchors] == 0
     is_same = labels[anchors, None] == labels[None, :]
     numbers = torch.arange(len(labels), device=labels.device)
     return is_same & (numbers[anchors, None] != numbers[None, :]), ~is_same

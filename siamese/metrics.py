@@ -242,6 +242,29 @@ def bootstrap_intervals_over_classes(
     return Intervals(*(tuple(np.quantile(rate[is_usable].numpy(), [0.025, 0.975]).tolist()) for rate in rates))
 
 
+def bootstrap_intervals_over_pairs(
+    distances: np.ndarray, is_same: np.ndarray, units: np.ndarray, threshold: float, replicates: int = 500, seed: int = 0
+) -> Intervals:
+    """95% intervals of the rates at `threshold` over labelled pairs (P,): percentile bootstrap over what pairs share.
+
+    `units` (P, 2) says from which unit each end of a pair is: its image, or what hangs together through pairs. Units are
+    drawn with replacement; a pair weighs as often as its unit was drawn, or the product where its ends are of two.
+    """
+    is_wrong = (distances <= single_at_most(threshold)) != is_same
+    numbers, count = np.unique(units, return_inverse=True)[1].reshape(-1, 2), len(np.unique(units))
+    is_within = numbers[:, 0] == numbers[:, 1]
+    generator, rates = np.random.default_rng(seed), []
+    for _ in range(replicates):
+        drawn = np.bincount(generator.integers(count, size=count), minlength=count)
+        weights = np.where(is_within, drawn[numbers[:, 0]], drawn[numbers[:, 0]] * drawn[numbers[:, 1]])
+        same, different = weights[is_same].sum(), weights[~is_same].sum()
+        if same and different:
+            rejected = weights[is_same & is_wrong].sum() / same
+            accepted = weights[~is_same & is_wrong].sum() / different
+            rates.append((1 - (rejected + accepted) / 2, accepted, rejected))
+    return Intervals(*(tuple(ends) for ends in np.quantile(rates, [0.025, 0.975], axis=0).T.tolist()))
+
+
 def one_shot_error(
     embeddings: Tensor, labels: Tensor, groups: Tensor, ways: int = 20, runs: int = 20, seed: int = 0
 ) -> dict[int, float]:

@@ -110,10 +110,26 @@ def test_the_unchanged_text_is_accepted():
     assert ModelFolderConfig.from_json(json.dumps(RAW)) == COMPLETE
 
 
+ADDED_LATER = {("data", "pairs"): 0}  # keys that older folders lack, with what is then read
+
+
 @every_key
 def test_a_missing_key_is_named(path):
+    if path in ADDED_LATER:
+        pytest.skip("older folders lack it")
     with pytest.raises(ValueError, match=f"lacks the keys {path[-1]}$"):
         read_with(path, lambda parent, key: parent.pop(key))
+
+
+def test_keys_that_older_folders_lack_are_read_with_their_defaults():
+    raw = copy.deepcopy(RAW)
+    for *parents, key in ADDED_LATER:
+        section = raw
+        for parent in parents:
+            section = section[parent]
+        del section[key]
+    assert ModelFolderConfig.from_json(json.dumps(raw)) == COMPLETE
+    assert {path: at(path) for path in ADDED_LATER} == ADDED_LATER
 
 
 @every_key
