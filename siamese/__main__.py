@@ -201,11 +201,15 @@ def check(arguments: argparse.Namespace) -> None:
     sizes = {name: int(size) for name, size in zip(found.names, np.bincount(found.labels), strict=True)}
     if arguments.json:
         left_out = [{"file": str(file), "reason": reason} for file, reason in found.left_out]
+        near = [{"file": str(file), "of": str(of), "same_class": same} for file, of, same in found.near_duplicates()]
         settings = {"preprocess": mode, "image_size": image_size, "channels": channels}
-        print(json.dumps({**settings, "classes": sizes, "left_out": left_out, "remarks": found.remarks}))
+        answer = {**settings, "classes": sizes, "left_out": left_out, "near_duplicates": near, "remarks": found.remarks}
+        print(json.dumps(answer))
         return
     for file, reason in found.left_out:
         print(f"left out {file}: {reason}")
+    for file, of, same in found.near_duplicates():
+        print(f"nearly the same{'' if same else ', though of two classes'}: {file} and {of}")
     for remark in found.remarks:
         print(f"note: {remark}")
     print(

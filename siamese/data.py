@@ -191,12 +191,19 @@ def load_sample_digits() -> tuple[np.ndarray, np.ndarray]:
 
 def split_validation(data: LabelledImages, share: float, seed: int) -> tuple[LabelledImages, LabelledImages]:
     """Cut `share` (0..1) of each class off for validation by a seeded draw: (training, validation), disjoint."""
-    generator = np.random.default_rng(seed)
-    is_validation = np.zeros(len(data), dtype=bool)
-    for label in np.unique(data.labels):
-        members = np.flatnonzero(data.labels == label)
-        is_validation[generator.permutation(members)[: round(share * len(members))]] = True
+    is_validation = _share_of_each_class(data.labels, share, seed, np.arange(len(data)))
     return data.take(np.flatnonzero(~is_validation)), data.take(np.flatnonzero(is_validation))
+
+
+def _share_of_each_class(labels: np.ndarray, share: float, seed: int, first: np.ndarray) -> np.ndarray:
+    """A seeded draw of `share` of each class, bool (N,); what has the same `first` goes together."""
+    generator = np.random.default_rng(seed)
+    is_drawn = np.zeros(len(labels), dtype=bool)
+    is_first = first == np.arange(len(labels))
+    for label in np.unique(labels):
+        members = np.flatnonzero((labels == label) & is_first)
+        is_drawn[generator.permutation(members)[: round(share * len(members))]] = True
+    return is_drawn[first]
 
 
 def split_classes(
@@ -226,11 +233,19 @@ def _of_classes(data: LabelledImages, classes: np.ndarray) -> LabelledImages:
 
 
 def split_images(
-    data: LabelledImages, validation_share: float, test_share: float, seed: int
+    data: LabelledImages, validation_share: float, test_share: float, seed: int, first: np.ndarray | None = None
 ) -> tuple[LabelledImages, LabelledImages, LabelledImages]:
-    """Give a share of each class to validation and to the test. Raises ValueError where that leaves a part without pairs."""
-    rest, test = split_validation(data, test_share, seed)
-    training, validation = split_validation(rest, validation_share / (1 - test_share), derived_seed(seed, 2))
+    """Give a share of each class to validation and to the test; near duplicates, with the same `first` (N,), stay together.
+
+    Raises ValueError where that leaves a part without pairs.
+    """
+    first = np.arange(len(data)) if first is None else first
+    is_test = _share_of_each_class(data.labels, test_share, seed, first)
+    rest = np.flatnonzero(~is_test)
+    first = np.searchsorted(rest, first[rest])
+    share = validation_share / (1 - test_share)
+    is_validation = _share_of_each_class(data.labels[rest], share, derived_seed(seed, 2), first)
+    training, validation, test = map(data.take, (rest[~is_validation], rest[is_validation], np.flatnonzero(is_test)))
     for name, part in (("validation", validation), ("test", test)):
         sizes = np.bincount(part.labels)
         if (sizes >= 2).sum() < 1 or (sizes > 0).sum() < 2:
@@ -289,8 +304,11 @@ def load_splits(
     else:
         folder = read_folder(dataset, preprocess, encoder, progress=True)
         everything, left_out, remarks = LabelledImages(folder.images, folder.labels), folder.left_out, folder.remarks
-        cut = split_classes if split == "classes" else split_images
-        training, validation, test = cut(everything, validation_share, test_share, seed)
+        shares = (validation_share, test_share, seed)
+        if split == "classes":
+            training, validation, test = split_classes(everything, *shares)
+        else:
+            training, validation, test = split_images(everything, *shares, folder.first)
         validation, test = (_at_most(part, MOST_EVALUATED, seed) for part in (validation, test))
     training = with_rotations(training) if rotations else training
     sizes = np.bincount(training.labels)
@@ -315,7 +333,7 @@ def load_pair_splits(
 ) -> Splits:
     """A file of labelled pairs, split so that no image is in two parts. Raises ValueError where that leaves too few."""
     found = read_pairs(file, preprocess, encoder, progress=True)
-    training, *held_out = split_pairs(found.pairs, validation_share, test_share, seed)
+    training, *held_out = split_pairs(found.pairs, validation_share, test_share, seed, found.first)
     validation, test = (at_most(part, MOST_EVALUATED // 4, seed) for part in held_out)  # of each kind; two images each
     record = DataRecord(
         dataset=Path(file).name,

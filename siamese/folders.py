@@ -3,6 +3,7 @@
 Whatever is wrong with a file, the rest is used, and the file is named with the reason.
 """
 
+import dataclasses
 import functools
 import hashlib
 import os
@@ -13,11 +14,13 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from siamese.config import EncoderConfig, PreprocessConfig
+from siamese.duplicates import MOST_COPIES, SIDE, near_duplicates, thumbnail
 from siamese.preprocess import canonical_image, load_image
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm")
@@ -36,6 +39,25 @@ class FolderImages:
     files: tuple[Path, ...]  # (N,)
     left_out: tuple[tuple[Path, str], ...]  # file and reason
     remarks: tuple[str, ...]  # what a user should know, but nothing was done about
+    first: np.ndarray  # int64 (N,), the first of the near duplicates of each image, which may be itself
+
+    def near_duplicates(self) -> list[tuple[Path, Path, bool]]:
+        """Images that are nearly the same as an earlier one: both files, and whether they are of one class."""
+        return [
+            (self.files[number], self.files[first], bool(self.labels[number] == self.labels[first]))
+            for number, first in enumerate(self.first.tolist())
+            if number != first
+        ]
+
+
+class ReadImage(NamedTuple):
+    """What is read of a file; where it is of no use, just the reason."""
+
+    canonical: np.ndarray | None
+    reason: str = ""
+    digest: bytes = b""  # of the canonical image
+    side: int = 0  # px, the longer one
+    thumbnail: np.ndarray | None = None  # see siamese.duplicates
 
 
 def find_classes(folder: str | Path) -> dict[str, list[Path]]:
@@ -102,18 +124,19 @@ def read_folder(
     files = [(file, name) for name, images in classes.items() for file in images]
     shape = (encoder.image_size, encoder.image_size) + ((3,) if encoder.channels == 3 else ())
     images = allocate((len(files), *shape))
+    thumbnails = allocate((len(files), SIDE, SIDE, *shape[2:]))
     kept, left_out, seen, small = [], [], {}, 0
     results = read_files([file for file, _ in files], preprocess, encoder, progress)
-    for (file, name), (canonical, digest, reason, side) in zip(files, results, strict=True):
-        if canonical is not None and digest in seen:
-            first, owner = seen[digest]
-            canonical, reason = None, f"the same image as {first}" + (f", of another class than {owner}" * (owner != name))
-        if canonical is None:
-            left_out.append((file, reason))
+    for (file, name), read in zip(files, results, strict=True):
+        if read.digest in seen:
+            first, owner = seen[read.digest]
+            read = ReadImage(None, f"the same image as {first}" + f", of another class than {owner}" * (owner != name))
+        if read.canonical is None:
+            left_out.append((file, read.reason))
             continue
-        seen[digest] = (file, name)
-        small += side < encoder.image_size
-        images[len(kept)] = canonical
+        seen[read.digest] = (file, name)
+        small += read.side < encoder.image_size
+        images[len(kept)], thumbnails[len(kept)] = read.canonical, read.thumbnail
         kept.append((file, name))
 
     counts = Counter(name for _, name in kept)
@@ -133,7 +156,8 @@ def read_folder(
     for start in range(0, len(places), MANY_FILES):  # in place and bit by bit: the array may be larger than the memory
         part = places[start : start + MANY_FILES]
         images[start : start + len(part)] = images[part]
-    images = images[: len(places)]
+        thumbnails[start : start + len(part)] = thumbnails[part]
+    images, thumbnails = images[: len(places)], thumbnails[: len(places)]
     sizes = [counts[name] for name in names]
     remarks = []
     if max(sizes) > 10 * min(sizes):
@@ -141,28 +165,43 @@ def read_folder(
     if small:
         remarks.append(f"{small:,} images are smaller than the {encoder.image_size} px of the network, and are enlarged")
     labels = np.array([numbers[name] for _, name in kept], dtype=np.int64)
-    return FolderImages(images, labels, names, tuple(file for file, _ in kept), tuple(left_out), tuple(remarks))
+    first, alike = near_duplicates(thumbnails)
+    if alike:
+        remarks.append(f"{alike:,} images are each much like {MOST_COPIES} others, and taken for different ones")
+    found = FolderImages(images, labels, names, tuple(file for file, _ in kept), tuple(left_out), tuple(remarks), first)
+    return dataclasses.replace(found, remarks=found.remarks + _describe(found.near_duplicates()))
+
+
+def _describe(near: list[tuple[Path, Path, bool]]) -> tuple[str, ...]:
+    """Remarks on near duplicates within and across classes, each with an example."""
+    remarks = []
+    for of_one_class, consequence in (
+        (True, "kept, and in one part of the split"),
+        (False, "of another class, and kept: if they show the same, one of the two classes is wrong"),
+    ):
+        if some := [(file, other) for file, other, is_same in near if is_same == of_one_class]:
+            file, other = some[0]
+            remarks.append(f"{len(some):,} images are nearly the same as an earlier one, {consequence}: {file} as {other}")
+    return tuple(remarks)
 
 
 def read_files(
     files: Sequence[Path], preprocess: PreprocessConfig, encoder: EncoderConfig, progress: bool = False
-) -> Iterator[tuple[np.ndarray | None, bytes, str, int]]:
-    """Of each file: the canonical image, its digest, "" and the longer side in px; or None, b"", the reason and 0."""
+) -> Iterator[ReadImage]:
+    """What is read of each file, in their order."""
     read = functools.partial(_read, preprocess=preprocess, image_size=encoder.image_size, channels=encoder.channels)
     return iter(tqdm(_map(read, files), "reading images", len(files), leave=False, disable=not progress))
 
 
-def _read(
-    file: Path, preprocess: PreprocessConfig, image_size: int, channels: int
-) -> tuple[np.ndarray | None, bytes, str, int]:
+def _read(file: Path, preprocess: PreprocessConfig, image_size: int, channels: int) -> ReadImage:
     try:
         image = load_image(file)
         if min(image.size) < LEAST_SIDE:
-            return None, b"", f"it has {image.width}x{image.height} px, allowed: at least {LEAST_SIDE} a side", 0
-        canonical = canonical_image(image, preprocess, image_size, channels)
+            return ReadImage(None, f"it has {image.width}x{image.height} px, allowed: at least {LEAST_SIDE} a side")
+        canonical, small = canonical_image(image, preprocess, image_size, channels), thumbnail(image, channels)
     except (ValueError, OSError, MemoryError) as error:
-        return None, b"", str(error) or type(error).__name__, 0
-    return canonical, hashlib.blake2b(canonical.tobytes(), digest_size=16).digest(), "", max(image.size)
+        return ReadImage(None, str(error) or type(error).__name__)
+    return ReadImage(canonical, "", hashlib.blake2b(canonical.tobytes(), digest_size=16).digest(), max(image.size), small)
 
 
 def _map(read, files: Sequence[Path]) -> Iterator:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from siamese.config import EncoderConfig, PreprocessConfig, shorten
 from siamese.distances import paired_distance
+from siamese.duplicates import SIDE, near_duplicates
 from siamese.folders import allocate, read_files, take_images
 from siamese.metrics import Intervals, PairDistances, bootstrap_intervals_over_pairs
 
@@ -78,6 +79,7 @@ class ReadPairs:
     """The usable pairs of a file, and what became of the others."""
 
     pairs: LabelledPairs
+    first: np.ndarray  # int64 (N,), the first of the near duplicates of each image, which may be itself
     left_out: tuple[tuple[Path, str], ...]  # image file and reason
     remarks: tuple[str, ...]
 
@@ -132,12 +134,13 @@ def read_pairs(file: str | Path, preprocess: PreprocessConfig, encoder: EncoderC
     shape = (encoder.image_size, encoder.image_size) + ((3,) if encoder.channels == 3 else ())
     images = allocate((len(files), *shape))
     numbers, seen, left_out = {}, {}, []  # file -> image, digest -> image
-    for path, (canonical, digest, reason, _) in zip(files, read_files(files, preprocess, encoder, progress), strict=True):
-        if canonical is None:
-            left_out.append((path, reason))
+    thumbnails = allocate((len(files), SIDE, SIDE, *shape[2:]))
+    for path, read in zip(files, read_files(files, preprocess, encoder, progress), strict=True):
+        if read.canonical is None:
+            left_out.append((path, read.reason))
             continue
-        numbers[path] = seen.setdefault(digest, len(seen))
-        images[numbers[path]] = canonical
+        numbers[path] = seen.setdefault(read.digest, len(seen))
+        images[numbers[path]], thumbnails[numbers[path]] = read.canonical, read.thumbnail
 
     found, twice, contradictions = {}, 0, []  # found: the two images -> is_same and line
     lost = itself = 0
@@ -180,18 +183,23 @@ def read_pairs(file: str | Path, preprocess: PreprocessConfig, encoder: EncoderC
         )
         if count
     ]
-    return ReadPairs(pairs, tuple(left_out), tuple(remarks))
+    first, _ = near_duplicates(thumbnails[: len(seen)])
+    if copies := int((first != np.arange(len(first))).sum()):
+        remarks.append(f"{copies:,} images are nearly the same as another, and kept in one part of the split with it")
+    return ReadPairs(pairs, first, tuple(left_out), tuple(remarks))
 
 
 def split_pairs(
-    data: LabelledPairs, validation_share: float, test_share: float, seed: int
+    data: LabelledPairs, validation_share: float, test_share: float, seed: int, first: np.ndarray | None = None
 ) -> tuple[LabelledPairs, LabelledPairs, LabelledPairs]:
     """Training, validation and test that share no image: images that hang together through pairs stay together.
 
-    Shares are of the pairs, 0..1, of both kinds alike as far as what hangs together allows. Raises ValueError where a part
-    gets too few.
+    So do near duplicates, where `first` (N,) names the first of those of each image. Shares are of the pairs, 0..1, of both
+    kinds alike as far as what hangs together allows. Raises ValueError where a part gets too few.
     """
-    component = data.components()[data.ends[:, 0]]  # (P,): a pair lies within one
+    copies = np.empty((0, 2), np.int64) if first is None else np.stack([np.arange(len(first)), first], axis=1)
+    component = _components(np.concatenate([data.ends, copies]), len(data.images))[data.ends[:, 0]]  # (P,)
+    component = np.unique(component, return_inverse=True)[1]
     counts = np.stack(
         [np.bincount(component[data.is_same == kind], minlength=component.max() + 1) for kind in (False, True)]
     )
