@@ -23,9 +23,11 @@ from siamese.card import write_model_folder
 from siamese.checkpoint import RESUME_FILE, load_resume_state, save_resume_state
 from siamese.config import (
     PREPROCESS_MODES,
+    Calibration,
     EncoderConfig,
     EpochRecord,
     LossConfig,
+    Metrics,
     ModelFolderConfig,
     PreprocessConfig,
     TrainingRecord,
@@ -46,6 +48,7 @@ from siamese.folders import choose_settings, choose_settings_of
 from siamese.hub import HubError, check_login, push_command, push_folder
 from siamese.jobs import DEFAULT_TIMEOUT, run_hosted
 from siamese.losses import FOR_LABELLED_PAIRS, LOSSES, build_loss, loss_class
+from siamese.metrics import PairDistances
 from siamese.model import ENCODERS, SiameseNetwork, WeightAverage, embed_all, encoder_class
 from siamese.pairs import LabelledPairs, image_files, known_pairs, pair_batches
 from siamese.preprocess import to_tensor
@@ -304,9 +307,8 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
         network.load_state_dict(state["best"])
         print("evaluating on the test images")
         calibration = fit_calibration(validation.distances(embed_all(network, to_tensor(validation.images))))
-        embeddings = embed_all(network, to_tensor(test.images))
-        pairs = test.distances(embeddings)
-        intervals = bootstrap(test, embeddings, calibration.threshold, splits.record.split)
+        metrics, embeddings, pairs = evaluate(network, test, calibration, splits.record.split)
+        seen = evaluate(network, splits.seen, calibration, splits.record.split)[0] if splits.seen else None
         config = ModelFolderConfig(
             encoder=encoder,
             preprocess=preprocess,
@@ -330,16 +332,16 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
                 torch_version=torch.__version__,
                 date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%MZ"),
             ),
-            metrics=measure(pairs, calibration, intervals),
+            metrics=metrics,
             history=tuple(EpochRecord(**record) for record in state["history"]),
+            seen=seen,
         )
         write_model_folder(arguments.output, network, config, test, embeddings, pairs, splits.left_out)
-    metrics = config.metrics
     print(
         f"test, {metrics.same_pairs + metrics.different_pairs:,} pairs: balanced accuracy "
         f"{metrics.balanced_accuracy:.2f}% ({metrics.balanced_accuracy_low:.2f} to {metrics.balanced_accuracy_high:.2f}), "
         f"EER {metrics.equal_error_rate:.2f}%, AUC {metrics.roc_auc:.5f}, "
-        f"calibration error {metrics.calibration_error:.2f}%\n"
+        f"calibration error {metrics.calibration_error:.2f}%\n{describe_seen(seen)}"
         f"wrote {arguments.output}; try: python -m siamese compare A.png B.png --model {arguments.output}"
     )
 
@@ -409,6 +411,17 @@ def describe_data(splits: Splits, preprocess: PreprocessConfig, encoder: Encoder
     return (
         f"{text}\n{what} to train on{held_out if record.split == 'classes' else ''}; seen as "
         f"{preprocess.mode}, {encoder.image_size} x {encoder.image_size} px, {'colour' if encoder.channels == 3 else 'grey'}"
+    )
+
+
+def describe_seen(seen: Metrics | None) -> str:
+    """The line on images of classes that training has seen, to be compared with the test; "" where none were held out."""
+    if seen is None:
+        return ""
+    return (
+        f"new images of classes seen in training, {seen.same_pairs:,} same and {seen.different_pairs:,} different pairs: "
+        f"balanced accuracy {seen.balanced_accuracy:.2f}% ({seen.balanced_accuracy_low:.2f} to "
+        f"{seen.balanced_accuracy_high:.2f})\n"
     )
 
 
@@ -536,6 +549,15 @@ def validate(
         f"{record.balanced_accuracy:.2f}%  EER {record.equal_error_rate:.2f}%  AUC {record.roc_auc:.5f}  "
         f"({record.seconds:.0f} s{', best so far' if is_best else ''})"
     )
+
+
+def evaluate(
+    network: SiameseNetwork, part: LabelledImages | LabelledPairs, calibration: Calibration, split: str
+) -> tuple[Metrics, torch.Tensor, PairDistances]:
+    """All metrics of a part of the data, the embeddings (N, D) of its images, and the distances of their pairs."""
+    embeddings = embed_all(network, to_tensor(part.images))
+    pairs = part.distances(embeddings)
+    return measure(pairs, calibration, bootstrap(part, embeddings, calibration.threshold, split)), embeddings, pairs
 
 
 def name_of(precision: torch.dtype) -> str:

@@ -15,7 +15,7 @@ from torch import Tensor
 from siamese import plots
 from siamese.calibration import probability_same
 from siamese.checkpoint import CARD_FILE, CONFIG_FILE, METRICS_FILE, RESUME_FILE, WEIGHTS_FILE, save_weights
-from siamese.config import ModelFolderConfig, one_line
+from siamese.config import Metrics, ModelFolderConfig, one_line
 from siamese.data import DATASETS, LabelledImages
 from siamese.metrics import PairDistances
 from siamese.model import SiameseNetwork
@@ -95,6 +95,7 @@ def render_card(config: ModelFolderConfig, left_out: Sequence[tuple[Path, str]] 
         f"{record.roc_auc:.5f} | {record.seconds:.0f} |"
         for record in config.history
     )
+    seen_images = f"| seen classes | {data.seen_images:,} | the comparison above |\n" if config.seen else ""
     augmentation = AUGMENTATION_IN_WORDS[config.preprocess.mode] if training.augment else "none"
     name_of_set = f"`{one_line(data.dataset)}`"
     count = f"{metrics.same_pairs + metrics.different_pairs:,}"
@@ -165,7 +166,7 @@ client.predict(image_a=handle_file("a.png"), image_b=handle_file("b.png"), api_n
 Measured once and exactly, on {metrics.same_pairs:,} same and {metrics.different_pairs:,} different pairs of images that
 neither the training nor the choice of epoch, threshold and probabilities has seen. Intervals: percentile bootstrap over the
 {BOOTSTRAP_IN_WORDS[data.split]}
-
+{_comparison(config)}
 {pictures}
 
 ## Data
@@ -177,7 +178,7 @@ neither the training nor the choice of epoch, threshold and probabilities has se
 | training | {data.training_images:,} | the weights |
 | validation | {data.validation_images:,} | the epoch kept, threshold, probabilities |
 | test | {data.test_images:,} | the results above |
-
+{seen_images}
 {trained_on} to train on{sizes}.
 {SPLIT_IN_WORDS[data.split].format(data=data, seed=training.seed)}
 {_list_of_left_out(data.left_out, left_out)}
@@ -227,6 +228,35 @@ for decisions about people.
   year = {{1993}}
 }}
 ```
+"""
+
+
+def _comparison(config: ModelFolderConfig) -> str:
+    """Results for classes that the training never saw and for those it saw, side by side; "" where these are not known."""
+    unseen, seen, data = config.metrics, config.seen, config.data
+    if seen is None:
+        return ""
+
+    def cell(metrics: Metrics, name: str, digits: int) -> str:
+        value, low, high = (getattr(metrics, name + end, None) for end in ("", "_low", "_high"))
+        return f"{value:.{digits}f}" if low is None else f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+    rows = (
+        ("balanced pair accuracy, %", "balanced_accuracy", 2),
+        ("different pairs accepted, %", "false_accept_rate", 3),
+        ("same pairs rejected, %", "false_reject_rate", 3),
+        ("equal error rate, %", "equal_error_rate", 3),
+        ("area under the ROC curve", "roc_auc", 6),
+    )
+    table = "\n".join(f"| {title} | {cell(unseen, *what)} | {cell(seen, *what)} |" for title, *what in rows)
+    return f"""
+Classes that the training never saw, beside images that it never saw of classes that it did, at the same threshold:
+
+| with 95% intervals | unseen classes | seen classes |
+| --- | --- | --- |
+| classes | {data.test_classes:,} | {data.seen_classes:,} |
+| images | {data.test_images:,} | {data.seen_images:,} |
+{table}
 """
 
 

@@ -8,6 +8,7 @@ settings they were not trained with.
 import dataclasses
 import json
 import sys
+import types
 import typing
 from collections import Counter
 from dataclasses import dataclass, field
@@ -96,6 +97,8 @@ class DataRecord:
     test_classes: int = 0
     left_out: int = 0  # files that were no usable image, or copies of another
     pairs: int = field(default=0, metadata=ADDED_LATER)  # labelled ones to train on, where the split is "pairs"
+    seen_images: int = field(default=0, metadata=ADDED_LATER)  # of training classes, held out to measure what is seen
+    seen_classes: int = field(default=0, metadata=ADDED_LATER)  # that they are of
 
     def __post_init__(self) -> None:
         _check_choice("data.split", self.split, SPLITS)
@@ -169,6 +172,8 @@ class ModelFolderConfig:
     training: TrainingRecord = field(default_factory=TrainingRecord)
     metrics: Metrics = field(default_factory=Metrics)
     history: tuple[EpochRecord, ...] = ()
+    # The same for images of classes seen in training, where the test holds unseen ones and there were enough images
+    seen: Metrics | None = field(default=None, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         if self.format_version != FORMAT_VERSION:
@@ -230,6 +235,8 @@ def from_dict(cls: type, raw: Any, where: str) -> Any:
 
 
 def _parse(kind: Any, value: Any, where: str) -> Any:
+    if isinstance(kind, types.UnionType):  # X | None
+        return None if value is None else _parse(typing.get_args(kind)[0], value, where)
     if dataclasses.is_dataclass(kind):
         return from_dict(kind, value, where)
     if typing.get_origin(kind) is tuple and type(value) is list:

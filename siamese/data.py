@@ -28,6 +28,9 @@ from siamese.pairs import LabelledPairs, at_most, read_pairs, split_pairs
 from siamese.preprocess import canonical_images
 
 MOST_EVALUATED = 20_000  # images in validation, and as many in the test: all their pairs are 200 million
+SEEN_SHARE, MOST_SEEN = 0.1, 1000  # images of training classes held out to compare with unseen classes, at most
+LEAST_SEEN_CLASSES = 5  # that they are of
+LEAST_KEPT = 4  # images of such a class that are left to train on
 
 SAMPLE_FILE = Path(__file__).with_name("mnist_sample.npz")
 
@@ -42,13 +45,15 @@ class LabelledImages:
 
     images: np.ndarray  # uint8 (N, H, W) or (N, H, W, 3)
     labels: np.ndarray  # int64 (N,), 0 <= label < number of classes
+    has_copies: np.ndarray | None = None  # bool (N,), whether there are near duplicates of an image; None: not known
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, indices: np.ndarray) -> "LabelledImages":
         """The images at these indices, in that order; in a file on disk where they are many."""
-        return LabelledImages(take_images(self.images, indices), self.labels[indices])
+        has_copies = None if self.has_copies is None else self.has_copies[indices]
+        return LabelledImages(take_images(self.images, indices), self.labels[indices], has_copies)
 
     def distances(self, embeddings: Tensor) -> PairDistances:
         """Distances of all pairs, from the embeddings (N, D) of the images."""
@@ -229,7 +234,29 @@ def _of_classes(data: LabelledImages, classes: np.ndarray) -> LabelledImages:
     numbers = np.full(int(data.labels.max()) + 1, -1)
     numbers[classes] = np.arange(len(classes))
     part = data.take(np.flatnonzero(numbers[data.labels] >= 0))
-    return LabelledImages(part.images, numbers[part.labels])
+    return LabelledImages(part.images, numbers[part.labels], part.has_copies)
+
+
+def hold_out_seen(training: LabelledImages, seed: int) -> tuple[LabelledImages, LabelledImages | None]:
+    """Training less a few images of some of its classes, and those: what a model can do on classes that it has seen.
+
+    Two or more images of a class, none with near duplicates, from classes that keep enough; at most SEEN_SHARE and MOST_SEEN
+    of all. None where fewer than LEAST_SEEN_CLASSES can spare any.
+    """
+    is_single = np.ones(len(training), bool) if training.has_copies is None else ~training.has_copies
+    members = [np.flatnonzero(is_single & (training.labels == label)) for label in np.unique(training.labels)]
+    able = [images for images in members if len(images) >= LEAST_KEPT + 2]
+    budget = min(MOST_SEEN, int(SEEN_SHARE * len(training)))
+    if min(len(able), budget // 2) < LEAST_SEEN_CLASSES:
+        return training, None
+    generator = np.random.default_rng(derived_seed(seed, 4))
+    is_seen, per_class = np.zeros(len(training), dtype=bool), max(2, budget // len(able))
+    for place in generator.permutation(len(able)):
+        images = generator.permutation(able[place])[: min(per_class, max(2, int(SEEN_SHARE * len(able[place]))))]
+        if is_seen.sum() + len(images) > budget:
+            break
+        is_seen[images] = True
+    return training.take(np.flatnonzero(~is_seen)), training.take(np.flatnonzero(is_seen))
 
 
 def split_images(
@@ -275,6 +302,7 @@ class Splits:
     record: DataRecord
     left_out: tuple[tuple[Path, str], ...] = ()
     remarks: tuple[str, ...] = ()
+    seen: LabelledImages | None = None  # of training classes, where validation and test are of others
 
 
 def load_splits(
@@ -296,17 +324,20 @@ def load_splits(
     """
     if split == "pairs":
         return load_pair_splits(dataset, preprocess, encoder, validation_share, test_share, seed)
-    left_out, remarks = (), ()
+    left_out, remarks, seen = (), (), None
     if split == "given":
         everything, test = load_dataset(dataset, data_dir, preprocess, encoder)
         training, validation = split_validation(everything, validation_share, seed)
         validation = _at_most(validation, MOST_EVALUATED, seed)
     else:
         folder = read_folder(dataset, preprocess, encoder, progress=True)
-        everything, left_out, remarks = LabelledImages(folder.images, folder.labels), folder.left_out, folder.remarks
+        has_copies = np.bincount(folder.first)[folder.first] > 1
+        everything = LabelledImages(folder.images, folder.labels, has_copies)
+        left_out, remarks = folder.left_out, folder.remarks
         shares = (validation_share, test_share, seed)
         if split == "classes":
             training, validation, test = split_classes(everything, *shares)
+            training, seen = hold_out_seen(training, seed)
         else:
             training, validation, test = split_images(everything, *shares, folder.first)
         validation, test = (_at_most(part, MOST_EVALUATED, seed) for part in (validation, test))
@@ -324,8 +355,10 @@ def load_splits(
         validation_classes=len(np.unique(validation.labels)),
         test_classes=len(np.unique(test.labels)),
         left_out=len(left_out),
+        seen_images=len(seen) if seen else 0,
+        seen_classes=len(np.unique(seen.labels)) if seen else 0,
     )
-    return Splits(training, validation, test, record, left_out, remarks)
+    return Splits(training, validation, test, record, left_out, remarks, seen)
 
 
 def load_pair_splits(

@@ -127,6 +127,22 @@ def test_only_mnist_is_named_as_a_dataset_of_the_hub(config):
     assert "/home/me/holiday photos" in text
 
 
+def test_seen_and_unseen_classes_stand_side_by_side(config):
+    assert "unseen classes" not in render_card(config)
+    seen = dataclasses.replace(config.metrics, balanced_accuracy=99.25, balanced_accuracy_low=98.5, roc_auc=0.75)
+    data = DataRecord("mine", split="classes", test_classes=7, test_images=70, seen_classes=5, seen_images=10)
+    card = render_card(dataclasses.replace(config, data=data, seen=seen))
+    cells = {row[0]: row[1:] for row in table_rows(card) if len(row) == 3}
+    assert cells["classes"] == ["7", "5"]
+    assert cells["images"] == ["70", "10"]
+    unseen, shown = (re.findall(r"[\d.]+", cell) for cell in cells["balanced pair accuracy, %"])
+    for texts, metrics in ((unseen, config.metrics), (shown, seen)):
+        values = (metrics.balanced_accuracy, metrics.balanced_accuracy_low, metrics.balanced_accuracy_high)
+        assert all(map(rounded_as_shown, texts, values))
+    assert cells["area under the ROC curve"] == [f"{config.metrics.roc_auc:.6f}", "0.750000"]
+    assert cells["seen classes"] == ["10", "the comparison above"]
+
+
 def test_the_margin_is_stated_where_the_loss_has_one(config):
     triplet = dataclasses.replace(config, loss=LossConfig("triplet", 0.75))
     assert "| loss | triplet (margin 0.75) |" in render_card(triplet)

@@ -48,6 +48,7 @@ configs = st.builds(
     training=record(TrainingRecord),
     metrics=record(Metrics),
     history=st.lists(record(EpochRecord), max_size=3).map(tuple),
+    seen=st.none() | record(Metrics),
 )
 
 
@@ -110,7 +111,8 @@ def test_the_unchanged_text_is_accepted():
     assert ModelFolderConfig.from_json(json.dumps(RAW)) == COMPLETE
 
 
-ADDED_LATER = {("data", "pairs"): 0}  # keys that older folders lack, with what is then read
+# Keys that older folders lack, with what is then read.
+ADDED_LATER = {("data", "pairs"): 0, ("data", "seen_images"): 0, ("data", "seen_classes"): 0, ("seen",): None}
 
 
 @every_key

@@ -20,6 +20,7 @@ from siamese.data import (
     class_batches,
     derived_seed,
     epoch_batches,
+    hold_out_seen,
     load_dataset,
     load_mnist,
     load_mnist_sample,
@@ -244,6 +245,31 @@ def test_whole_classes_go_to_one_part_each(sizes, validation_share, test_share, 
         assert part.labels.tolist() == [sorted(set(originals)).index(label) for label in originals]
     again = split_classes(data, validation_share, test_share, seed)
     assert [numbers(part) for part in again] == [numbers(part) for part in parts]
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=60), st.integers(0, 1000))
+def test_few_images_of_seen_classes_are_held_out_from_classes_that_keep_enough(sizes, seed):
+    labels = [label for label, size in enumerate(sizes) for _ in range(size)]
+    data = numbered(labels)
+    has_copies = np.random.default_rng(seed).random(len(data)) < 0.2
+    data = LabelledImages(data.images, data.labels, has_copies)
+    training, seen = hold_out_seen(data, seed)
+    assert hold_out_seen(data, seed)[0].labels.tolist() == training.labels.tolist()
+    if seen is None:
+        able = [size for size in np.bincount(data.labels[~has_copies]) if size >= 6]
+        assert len(able) < 5 or len(data) < 100
+        assert training is data
+        return
+    assert sorted(numbers(training) + numbers(seen)) == list(range(len(data)))
+    assert len(seen) <= len(data) / 10
+    assert not has_copies[numbers(seen)].any()
+    assert len(set(seen.labels)) >= 5
+    for label in set(seen.labels):
+        held_out = (seen.labels == label).sum()
+        assert held_out >= 2
+        assert held_out <= max(2, sizes[label] / 10)
+        assert (training.labels == label).sum() >= 4
+    assert seen.labels.tolist() == [labels[number] for number in numbers(seen)]
 
 
 def test_a_split_within_classes_gives_each_part_its_share_of_each_class():

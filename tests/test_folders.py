@@ -274,6 +274,21 @@ def test_a_folder_trains_from_end_to_end_on_classes_held_out(digit_folder, root,
     assert verifier.embed([digit_folder / "digit 0" / "0.png"]).shape == (1, 64)
 
 
+def test_classes_seen_in_training_are_measured_beside_those_unseen(digits, tmp_path, capsys):
+    for label in range(10):
+        for number, image in enumerate(digits[0][digits[1] == label][:20]):
+            path = tmp_path / "digits" / str(label) / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(path)
+    arguments = ["--dataset", str(tmp_path / "digits"), "--epochs", "1", "--batch-size", "32", "--device", "cpu"]
+    assert train.main([*arguments, "--output", str(tmp_path / "model")]) == 0
+    config = Verifier.from_pretrained(tmp_path / "model").config
+    assert (config.data.training_images, config.data.seen_images, config.data.seen_classes) == (108, 12, 6)
+    assert (config.seen.same_pairs, config.seen.different_pairs) == (6, 60)
+    assert "new images of classes seen in training, 6 same and 60 different pairs" in capsys.readouterr().out
+    assert "seen classes" in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+
+
 def test_a_folder_of_colour_photographs_trains_within_its_classes(tmp_path):
     for label in range(4):
         for number in range(10):
