@@ -185,7 +185,9 @@ def evaluate(arguments: argparse.Namespace) -> None:
     )
     print(f"equal error rate          {metrics.equal_error_rate:.3f}%")
     print(f"ROC-AUC                   {metrics.roc_auc:.6f}")
-    print(f"TAR at FAR 1%, 0.1%       {metrics.tar_at_far_1:.2f}%, {metrics.tar_at_far_01:.2f}%")
+    for far, rate in (("1%", metrics.tar_at_far_1), ("0.1%", metrics.tar_at_far_01)):
+        refused = f"not supported by {metrics.different_pairs:,} different pairs"
+        print(f"{f'TAR at FAR {far}':25} {refused if rate is None else f'{rate:.2f}%'}")
     print(f"calibration error         {metrics.calibration_error:.2f}%")
     for group, error in errors.items():
         print(f"{error:6.2f}% wrong  {arguments.ways}-way one-shot in {group or what}")

@@ -80,7 +80,7 @@ def measure(pairs: PairDistances, calibration: Calibration, intervals: Intervals
         false_reject_rate_high=100 * intervals.false_reject_rate[1],
         equal_error_rate=100 * pairs.equal_error_rate(),
         roc_auc=pairs.roc_auc(),
-        tar_at_far_1=100 * pairs.tar_at_far(0.01),
-        tar_at_far_01=100 * pairs.tar_at_far(0.001),
+        tar_at_far_1=100 * pairs.tar_at_far(0.01) if pairs.supports_far(0.01) else None,
+        tar_at_far_01=100 * pairs.tar_at_far(0.001) if pairs.supports_far(0.001) else None,
         calibration_error=100 * pairs.calibration_error(lambda distance: probability_same(distance, calibration)),
     )

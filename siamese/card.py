@@ -17,7 +17,7 @@ from siamese.calibration import probability_same
 from siamese.checkpoint import CARD_FILE, CONFIG_FILE, METRICS_FILE, RESUME_FILE, WEIGHTS_FILE, save_weights
 from siamese.config import Metrics, ModelFolderConfig, one_line
 from siamese.data import DATASETS, LabelledImages
-from siamese.metrics import PairDistances
+from siamese.metrics import LEAST_FALSE_ACCEPTS, PairDistances
 from siamese.model import SiameseNetwork
 from siamese.pairs import LabelledPairs
 
@@ -95,6 +95,11 @@ def render_card(config: ModelFolderConfig, left_out: Sequence[tuple[Path, str]] 
         f"{record.roc_auc:.5f} | {record.seconds:.0f} |"
         for record in config.history
     )
+    few_classes = f"they are of {data.test_classes:,} classes, and " if data.test_classes else ""
+
+    def tar_at_far(rate: float | None) -> str:
+        return f"not supported by {metrics.different_pairs:,} different pairs" if rate is None else f"{rate:.2f}%"
+
     seen_images = f"| seen classes | {data.seen_images:,} | the comparison above |\n" if config.seen else ""
     augmentation = AUGMENTATION_IN_WORDS[config.preprocess.mode] if training.augment else "none"
     name_of_set = f"`{one_line(data.dataset)}`"
@@ -159,13 +164,15 @@ client.predict(image_a=handle_file("a.png"), image_b=handle_file("b.png"), api_n
 {metrics.false_reject_rate_high:.3f}% |
 | equal error rate | {metrics.equal_error_rate:.3f}% | |
 | ROC-AUC | {metrics.roc_auc:.6f} | |
-| same pairs accepted at 1% false accepts | {metrics.tar_at_far_1:.2f}% | |
-| same pairs accepted at 0.1% false accepts | {metrics.tar_at_far_01:.2f}% | |
+| same pairs accepted at 1% false accepts | {tar_at_far(metrics.tar_at_far_1)} | |
+| same pairs accepted at 0.1% false accepts | {tar_at_far(metrics.tar_at_far_01)} | |
 | calibration error (15 equal-mass bins of balanced pairs) | {metrics.calibration_error:.2f}% | |
 
 Measured once and exactly, on {metrics.same_pairs:,} same and {metrics.different_pairs:,} different pairs of images that
 neither the training nor the choice of epoch, threshold and probabilities has seen. Intervals: percentile bootstrap over the
-{BOOTSTRAP_IN_WORDS[data.split]}
+{BOOTSTRAP_IN_WORDS[data.split]} A rate of false accepts is given where at least
+{LEAST_FALSE_ACCEPTS} different pairs make it up; {few_classes}what is rare among them is less certain than their number
+suggests, since pairs are not independent.
 {_comparison(config)}
 {pictures}
 
@@ -301,6 +308,7 @@ def _metadata(config: ModelFolderConfig, name: str, hub_dataset: str | None) -> 
                 metric_value=round(value, 5),
             )
             for key, (title, value) in results.items()
+            if value is not None
         ],
     )
 

@@ -154,8 +154,9 @@ class Metrics:
     false_reject_rate_high: float = 0.0
     equal_error_rate: float = 0.0  # percent
     roc_auc: float = 0.0  # 0..1
-    tar_at_far_1: float = 0.0  # percent of same pairs accepted where 1% of different pairs are
-    tar_at_far_01: float = 0.0  # percent of same pairs accepted where 0.1% of different pairs are
+    # Percent of same pairs accepted where 1%, and 0.1%, of different pairs are; None where these are too few to say
+    tar_at_far_1: float | None = 0.0
+    tar_at_far_01: float | None = 0.0
     calibration_error: float = 0.0  # percent: ECE over 15 equal-mass bins of balanced pairs
 
 

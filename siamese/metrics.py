@@ -16,6 +16,7 @@ from torch import Tensor
 from siamese.distances import distance_matrix
 
 MAX_IMAGES = 20_000  # 200 million pairs, 800 MB of distances; more are thinned by a seeded draw and the record says so
+LEAST_FALSE_ACCEPTS = 10  # different pairs that a rate of false accepts must stand for to be given: fewer are chance
 ROWS = 1_000  # of the distance matrix at a time: bounds the memory beside the distances themselves
 
 
@@ -115,6 +116,10 @@ class PairDistances:
     def tar_at_far(self, far: float) -> float:
         """Share of same pairs accepted at `threshold_at_far(far)`, 0..1."""
         return self.true_accept_rate(self.threshold_at_far(far))
+
+    def supports_far(self, far: float) -> bool:
+        """Whether there are enough different pairs to speak of so small a share of them, 0..1, as false accepts."""
+        return far * len(self.different) + 1e-9 >= LEAST_FALSE_ACCEPTS
 
     def reliability(self, probability_same, bins: int = 15) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Mean predicted and observed share of same pairs, in `bins` bins of equal mass; both kinds weigh half.

@@ -143,6 +143,16 @@ def test_seen_and_unseen_classes_stand_side_by_side(config):
     assert cells["seen classes"] == ["10", "the comparison above"]
 
 
+def test_a_rate_of_false_accepts_that_the_pairs_do_not_support_is_refused(config):
+    few = dataclasses.replace(config.metrics, different_pairs=2000, tar_at_far_01=None)
+    card = render_card(dataclasses.replace(config, metrics=few))
+    cells = {row[0]: row[1] for row in table_rows(card) if len(row) == 3}
+    assert cells["same pairs accepted at 0.1% false accepts"] == "not supported by 2,000 different pairs"
+    assert cells["same pairs accepted at 1% false accepts"] == f"{few.tar_at_far_1:.2f}%"
+    assert "they are of 10 classes" in card
+    assert "tar_at_far_01" not in {result.metric_type for result in ModelCard(card).data.eval_results}
+
+
 def test_the_margin_is_stated_where_the_loss_has_one(config):
     triplet = dataclasses.replace(config, loss=LossConfig("triplet", 0.75))
     assert "| loss | triplet (margin 0.75) |" in render_card(triplet)

@@ -268,6 +268,19 @@ def test_a_folder_is_evaluated_over_all_pairs_of_its_images(support_and_query, t
     assert answer["balanced_accuracy_low"] <= answer["balanced_accuracy"] <= answer["balanced_accuracy_high"]
 
 
+def test_a_rate_of_false_accepts_that_the_pairs_do_not_support_is_refused(support_and_query, trained_folder, capsys):
+    """Few different pairs: their number decides which rates are given."""
+    _, query = support_and_query
+    arguments = ["evaluate", "--dataset", query, "--model", trained_folder]
+    _, stdout, _ = run([*arguments, "--json"], capsys)
+    answer = json.loads(stdout)
+    assert 10 < answer["different_pairs"] < 10_000
+    assert answer["tar_at_far_01"] is None
+    assert (answer["tar_at_far_1"] is None) == (answer["different_pairs"] < 1000)
+    _, stdout, _ = run(arguments, capsys)
+    assert f"TAR at FAR 0.1%           not supported by {answer['different_pairs']:,} different pairs" in stdout
+
+
 def test_ways_add_the_one_shot_error_of_each_group(support_and_query, trained_folder, capsys):
     _, query = support_and_query
     arguments = ["evaluate", "--dataset", query.parent, "--model", trained_folder, "--ways", "3"]

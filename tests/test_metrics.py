@@ -103,6 +103,14 @@ def test_rates_on_real_digits_are_those_of_scikit_learn(pixel_pairs):
         assert pixel_pairs.tar_at_far(allowed) == tar[far <= allowed].max()
 
 
+@pytest.mark.parametrize(("count", "far", "expected"), [(1000, 0.01, True), (999, 0.01, False), (9999, 0.001, False)])
+def test_a_share_of_false_accepts_needs_ten_of_them(count, far, expected):
+    pairs = PairDistances(np.zeros(1, np.float32), np.arange(count, dtype=np.float32))
+    assert pairs.supports_far(far) is expected
+    allowed = (pairs.different <= pairs.threshold_at_far(far)).sum()
+    assert bool(allowed >= 10) is expected
+
+
 # ---- Calibration error ----
 
 
