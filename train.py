@@ -23,6 +23,7 @@ from siamese.card import write_model_folder
 from siamese.checkpoint import RESUME_FILE, load_resume_state, save_resume_state
 from siamese.config import (
     PREPROCESS_MODES,
+    UNSEEN_SPLITS,
     Calibration,
     EncoderConfig,
     EpochRecord,
@@ -60,6 +61,7 @@ FIXED_ON_RESUME = (
     "average", "validation_share", "augment", "precision", "seed",
 )  # fmt: skip
 EPOCHS, FOLDER_EPOCHS = 24, 12
+FOLDER_SPLITS = (*UNSEEN_SPLITS, "images")
 FOR_FOLDERS = ("split", "preprocess", "image_size", "channels")
 FEW_CLASSES = 20  # to test on
 FEW_PAIRS = 100  # of a kind, to test on
@@ -85,7 +87,11 @@ def build_parser() -> argparse.ArgumentParser:
     add("--dataset", default="mnist", help=f"what to train on: {', '.join(DATASETS)}; or a folder of class folders")
     add("--pairs", metavar="CSV", help="instead: labelled pairs, in columns image_a, image_b, is_same; paths from that file")
     add("--data-dir", default="data", help="folder of datasets; one that is there (DIR/MNIST/raw/...) is not downloaded")
-    add("--split", choices=("classes", "images"), help="of a folder: hold out whole classes (if not given), or images")
+    add(
+        "--split",
+        choices=FOLDER_SPLITS,
+        help="of a folder: hold out classes (if not given), whole parent folders, or images",
+    )
     add("--preprocess", choices=PREPROCESS_MODES, help="of a folder: find the ink, or keep pictures whole; or chosen")
     add("--image-size", type=int, help="of a folder: px a side that the network sees, 8..512; chosen if not given")
     add("--channels", type=int, help="of a folder: 1 grey, 3 colour; chosen if not given")
@@ -103,7 +109,7 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         "--validation-share", type=float, help="share held out for validation, 0.01..0.5; 0.1 if not given, 0.2 for a folder"
     )
-    add("--test-share", type=float, default=0.2, help="of a folder: share of the classes (or images) to test on, 0.01..0.5")
+    add("--test-share", type=float, default=0.2, help="of a folder: share of classes (groups, images) to test on, 0.01..0.5")
     add("--augment", action=argparse.BooleanOptionalAction, default=True, help="distort training images at random")
     add("--precision", default="auto", choices=("auto", *PRECISIONS), help="of the encoder's arithmetic; auto: what is fast")
     add("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="auto takes a GPU where there is one")
@@ -351,8 +357,8 @@ def choose_input(arguments: argparse.Namespace) -> tuple[PreprocessConfig, Encod
     dim = arguments.embedding_dim or encoder_class(arguments.encoder).default_dim
     if not is_own(arguments):
         arguments.split = "given"
-        dataset = DATASETS.get(arguments.dataset)  # load_splits says which there are
-        return PreprocessConfig(dataset.preprocess if dataset else "ink"), EncoderConfig(arguments.encoder, dim)
+        dataset = DATASETS.get(arguments.dataset, DATASETS["mnist"])  # load_splits says which there are
+        return PreprocessConfig(dataset.preprocess), EncoderConfig(arguments.encoder, dim, dataset.image_size)
     if arguments.pairs:
         arguments.split = "pairs"
         mode, image_size, channels = choose_settings_of(image_files(arguments.pairs))
@@ -382,7 +388,7 @@ def load_data(arguments: argparse.Namespace, preprocess: PreprocessConfig, encod
         print(f"left out {file}: {reason}", file=sys.stderr)
     for remark in splits.remarks:
         print(f"note: {remark}", file=sys.stderr)
-    if splits.record.split == "classes" and splits.record.test_classes < FEW_CLASSES:
+    if splits.record.split in UNSEEN_SPLITS and splits.record.test_classes < FEW_CLASSES:
         print(
             f"note: {splits.record.test_classes} test classes are few: the interval of the result is what to look at",
             file=sys.stderr,
@@ -407,9 +413,11 @@ def describe_data(splits: Splits, preprocess: PreprocessConfig, encoder: Encoder
     if record.split == "given":
         return text
     held_out = f"; validation on {record.validation_classes:,} and test on {record.test_classes:,} other classes"
+    if record.split == "groups":
+        held_out += f", of {record.validation_groups:,} and {record.test_groups:,} other groups"
     what = f"{record.pairs:,} labelled pairs" if record.split == "pairs" else f"{record.classes:,} classes"
     return (
-        f"{text}\n{what} to train on{held_out if record.split == 'classes' else ''}; seen as "
+        f"{text}\n{what} to train on{held_out if record.split in UNSEEN_SPLITS else ''}; seen as "
         f"{preprocess.mode}, {encoder.image_size} x {encoder.image_size} px, {'colour' if encoder.channels == 3 else 'grey'}"
     )
 

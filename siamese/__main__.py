@@ -152,6 +152,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         split = "classes"
     else:
         _, test = load_dataset(what, arguments.data_dir, config.preprocess, config.encoder)
+        split = "given" if test.groups is None else "groups"
     for file, reason in left_out:
         print(f"left out {file}: {reason}", file=sys.stderr)
     for remark in remarks:

@@ -39,6 +39,7 @@ BOOTSTRAP_IN_WORDS = {
     "given": "images, since pairs that share an image are not independent.",
     "images": "images, since pairs that share an image are not independent.",
     "classes": "classes, since the images of a class have in common what makes it easy or hard.",
+    "groups": "classes, since the images of a class have in common what makes it easy or hard.",
     "pairs": "groups of images that hang together through pairs, or over images where such groups are few.",
 }
 SPLIT_IN_WORDS = {
@@ -48,6 +49,9 @@ SPLIT_IN_WORDS = {
     "has not seen, this model is worse than the results say.",
     "classes": "Validation holds {data.validation_classes:,} and the test {data.test_classes:,} other classes, drawn by\n"
     "seed {seed}: the results are for classes that the training never saw.",
+    "groups": "Validation holds the {data.validation_classes:,} classes of {data.validation_groups:,} groups (alphabets,\n"
+    "folders), drawn by seed {seed}, and the test the {data.test_classes:,} classes of {data.test_groups:,} others: the\n"
+    "results are for classes that the training never saw.",
     "pairs": "Validation and test are random shares of the pairs, drawn by seed {seed}; images that hang together through\n"
     "pairs went to one part, so that no image is in two.",
 }

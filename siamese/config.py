@@ -17,7 +17,8 @@ from typing import Any
 FORMAT_VERSION = 1
 
 PREPROCESS_MODES = ("ink", "photo")
-SPLITS = ("given", "classes", "images", "pairs")
+SPLITS = ("given", "classes", "groups", "images", "pairs")
+UNSEEN_SPLITS = ("classes", "groups")  # whose test is of classes that training never saw
 ADDED_LATER = {"optional": True}  # metadata of fields that older model folders lack: they are read with the default
 
 
@@ -90,13 +91,16 @@ class DataRecord:
     validation_images: int = 0
     test_images: int = 0
     # What validation and test images are: "given": the dataset's own test set, and a share of each training class;
-    # "classes": of classes that training never saw; "images": shares of each class; "pairs": labelled pairs of images that
+    # "classes": of classes that training never saw; "groups": of whole groups of such classes, as alphabets are of
+    # characters; "images": shares of each class; "pairs": labelled pairs of images that
     # training never saw, and no classes at all
     split: str = "given"
     validation_classes: int = 0
     test_classes: int = 0
     left_out: int = 0  # files that were no usable image, or copies of another
     pairs: int = field(default=0, metadata=ADDED_LATER)  # labelled ones to train on, where the split is "pairs"
+    validation_groups: int = field(default=0, metadata=ADDED_LATER)  # where the split is "groups"
+    test_groups: int = field(default=0, metadata=ADDED_LATER)
     seen_images: int = field(default=0, metadata=ADDED_LATER)  # of training classes, held out to measure what is seen
     seen_classes: int = field(default=0, metadata=ADDED_LATER)  # that they are of
 

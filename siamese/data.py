@@ -4,8 +4,10 @@ A dataset is one function `(data_dir) -> (training, test)` and one entry in DATA
 siamese.preprocess) and stay in memory as uint8.
 """
 
+import contextlib
+import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +16,8 @@ import torch
 import torchvision
 from torch import Tensor
 
-from siamese.config import DataRecord, EncoderConfig, PreprocessConfig
-from siamese.folders import allocate, read_folder, take_images
+from siamese.config import UNSEEN_SPLITS, DataRecord, EncoderConfig, PreprocessConfig
+from siamese.folders import allocate, find_classes, read_folder, take_images
 from siamese.metrics import (
     Intervals,
     PairDistances,
@@ -25,7 +27,7 @@ from siamese.metrics import (
     pair_distances,
 )
 from siamese.pairs import LabelledPairs, at_most, read_pairs, split_pairs
-from siamese.preprocess import canonical_images
+from siamese.preprocess import canonical_images, load_image
 
 MOST_EVALUATED = 20_000  # images in validation, and as many in the test: all their pairs are 200 million
 SEEN_SHARE, MOST_SEEN = 0.1, 1000  # images of training classes held out to compare with unseen classes, at most
@@ -46,6 +48,7 @@ class LabelledImages:
     images: np.ndarray  # uint8 (N, H, W) or (N, H, W, 3)
     labels: np.ndarray  # int64 (N,), 0 <= label < number of classes
     has_copies: np.ndarray | None = None  # bool (N,), whether there are near duplicates of an image; None: not known
+    groups: np.ndarray | None = None  # int64 (K,), the group of each class, such as its alphabet; None: there are none
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -53,7 +56,7 @@ class LabelledImages:
     def take(self, indices: np.ndarray) -> "LabelledImages":
         """The images at these indices, in that order; in a file on disk where they are many."""
         has_copies = None if self.has_copies is None else self.has_copies[indices]
-        return LabelledImages(take_images(self.images, indices), self.labels[indices], has_copies)
+        return LabelledImages(take_images(self.images, indices), self.labels[indices], has_copies, self.groups)
 
     def distances(self, embeddings: Tensor) -> PairDistances:
         """Distances of all pairs, from the embeddings (N, D) of the images."""
@@ -72,10 +75,17 @@ def load_from_torchvision(
     `training` and `test` are its arguments, if not just `train`. Raises DatasetNotAvailable with what to do.
     """
     make = getattr(torchvision.datasets, name)
-    folder = {"USPS": "usps.bz2"}.get(name, f"{name}/raw")
-    try:
-        arguments = (training or {"train": True}, test or {"train": False})
+    arguments = (training or {"train": True}, test or {"train": False})
+    with _explained(name, data_dir, {"USPS": "usps.bz2"}.get(name, f"{name}/raw")):
         parts = [make(data_dir, download=True, **each) for each in arguments]
+    return tuple(LabelledImages(np.asarray(part.data), np.asarray(part.targets, dtype=np.int64)) for part in parts)
+
+
+@contextlib.contextmanager
+def _explained(name: str, data_dir: str | Path, folder: str) -> Iterator[None]:
+    """Errors of a download, or of files that are not what they claim, become a DatasetNotAvailable."""
+    try:
+        yield
     except (RuntimeError, OSError) as error:
         raise DatasetNotAvailable(
             f"{name} is not in {str(data_dir)!r} and cannot be downloaded: point --data-dir at a folder that holds "
@@ -86,7 +96,6 @@ def load_from_torchvision(
             f"the files in {str(Path(data_dir) / folder)!r} are damaged: delete them, so that {name} is downloaded "
             "again, or try --dataset mnist-sample, which needs no download"
         ) from error
-    return tuple(LabelledImages(np.asarray(part.data), np.asarray(part.targets, dtype=np.int64)) for part in parts)
 
 
 def load_mnist(data_dir: str | Path) -> tuple[LabelledImages, LabelledImages]:
@@ -107,6 +116,26 @@ def load_emnist(data_dir: str | Path, split: str) -> tuple[LabelledImages, Label
     return tuple(LabelledImages(part.images.transpose(0, 2, 1), part.labels - first) for part in parts)
 
 
+def load_omniglot(data_dir: str | Path) -> tuple[LabelledImages, LabelledImages]:
+    """Omniglot's background characters, and those of its evaluation set; classes are characters, groups their alphabets."""
+    parts = []
+    for name, background in (("images_background", True), ("images_evaluation", False)):
+        folder = Path("omniglot-py") / name
+        with _explained("Omniglot", data_dir, str(folder)):
+            if not (Path(data_dir) / folder).is_dir():
+                torchvision.datasets.Omniglot(data_dir, background=background, download=True)
+            classes = find_classes(Path(data_dir) / folder)
+            images = [np.asarray(load_image(file).convert("L")) for files in classes.values() for file in files]
+            labels = np.repeat(np.arange(len(classes)), [len(files) for files in classes.values()])
+            parts.append(LabelledImages(np.stack(images), labels, groups=group_numbers(tuple(classes))))
+    return tuple(parts)
+
+
+def group_numbers(names: tuple[str, ...]) -> np.ndarray:
+    """Of classes named as folders, the number of the folder that each lies in: int64 (K,)."""
+    return np.unique([name.rpartition("/")[0] for name in names], return_inverse=True)[1]
+
+
 def load_mnist_sample(data_dir: str | Path | None = None) -> tuple[LabelledImages, LabelledImages]:
     """2,000 training and 1,000 test digits of MNIST, equally many of each, that ship with this package."""
     with np.load(SAMPLE_FILE, allow_pickle=False) as arrays:
@@ -124,6 +153,7 @@ class Dataset:
     about: str  # what it holds, by whom, under which licence
     hub_id: str  # its repository on the Hugging Face Hub, "" where it has none
     preprocess: str = "ink"  # key of siamese.preprocess
+    image_size: int = 28  # px a side that the network sees
 
 
 _MNIST_ABOUT = "handwritten digits of 28 x 28 px, the MNIST database by Y. LeCun, C. Cortes and C. Burges (CC BY-SA 3.0)"
@@ -153,6 +183,13 @@ DATASETS: dict[str, Dataset] = {
         "9,298 digits of 16 x 16 px from envelopes, the USPS database by J. Hull (1994)",
         "",
     ),
+    "omniglot": Dataset(
+        load_omniglot,
+        "32,460 drawings of 1,623 characters of 50 alphabets, Omniglot by B. Lake, R. Salakhutdinov and J. Tenenbaum "
+        "(2015, MIT), tested on the 20 alphabets of its evaluation set",
+        "",
+        image_size=40,
+    ),
 }
 
 
@@ -167,7 +204,7 @@ def load_dataset(
         raise ValueError(f"unknown dataset {name!r}, available: {', '.join(DATASETS)}; or a folder that is there")
     training, test = DATASETS[name].load(data_dir)
     return tuple(
-        LabelledImages(canonical_images(part.images, preprocess, encoder.image_size, encoder.channels), part.labels)
+        dataclasses.replace(part, images=canonical_images(part.images, preprocess, encoder.image_size, encoder.channels))
         for part in (training, _at_most(test, MOST_EVALUATED, seed=0))
     )
 
@@ -204,37 +241,49 @@ def _share_of_each_class(labels: np.ndarray, share: float, seed: int, first: np.
     """A seeded draw of `share` of each class, bool (N,); what has the same `first` goes together."""
     generator = np.random.default_rng(seed)
     is_drawn = np.zeros(len(labels), dtype=bool)
-    is_first = first == np.arange(len(labels))
-    for label in np.unique(labels):
-        members = np.flatnonzero((labels == label) & is_first)
+    for members in _by_class(labels, first == np.arange(len(labels))):
         is_drawn[generator.permutation(members)[: round(share * len(members))]] = True
     return is_drawn[first]
 
 
+def _by_class(labels: np.ndarray, is_wanted: np.ndarray) -> list[np.ndarray]:
+    """The wanted images of each class, in the order of the classes."""
+    wanted = np.flatnonzero(is_wanted)
+    order = wanted[np.argsort(labels[wanted], kind="stable")]
+    return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
+
+
 def split_classes(
-    data: LabelledImages, validation_share: float, test_share: float, seed: int
+    data: LabelledImages, validation_share: float, test_share: float, seed: int, by_group: bool = False
 ) -> tuple[LabelledImages, LabelledImages, LabelledImages]:
     """Give whole classes to training, validation and test, by a seeded draw; each part counts its classes from 0.
 
-    Shares are of the classes, 0..1; each part has at least two. Raises ValueError where there are too few.
+    Shares are of the classes, 0..1; each part has at least two. With `by_group` whole groups are given, of which each part
+    has at least one, and shares are of the groups. A share of 0 gives an empty part. Raises ValueError where there are too
+    few.
     """
-    count = int(data.labels.max()) + 1
-    validation, test = (max(2, round(share * count)) for share in (validation_share, test_share))
-    if count - validation - test < 2:
+    groups = data.groups if by_group else np.arange(int(data.labels.max()) + 1)
+    count, least, what = int(groups.max()) + 1, 1 if by_group else 2, "groups" if by_group else "classes"
+    validation, test = (max(least, round(share * count)) if share else 0 for share in (validation_share, test_share))
+    if count - validation - test < least:
         raise ValueError(
-            f"{count} classes are too few to keep {validation} for validation and {test} for the test: at least 2 must "
-            "be left to train on. Add classes, or take --split images, which tests on the classes trained on"
+            f"{count} {what} are too few to keep {validation} for validation and {test} for the test: at least {least} must "
+            "be left to train on. Add {what}, or take --split images, which tests on the classes trained on"
         )
     order = np.random.default_rng(seed).permutation(count)
     parts = (order[validation + test :], order[:validation], order[validation : validation + test])
-    return tuple(_of_classes(data, np.sort(classes)) for classes in parts)
+    parts = [np.flatnonzero(np.isin(groups, part)) for part in parts]  # classes
+    if by_group and min(len(part) for part in parts if len(part)) < 2:
+        raise ValueError("a group holds a single class, and no pairs of different classes: put classes into common folders")
+    return tuple(_of_classes(data, part) for part in parts)
 
 
 def _of_classes(data: LabelledImages, classes: np.ndarray) -> LabelledImages:
     numbers = np.full(int(data.labels.max()) + 1, -1)
     numbers[classes] = np.arange(len(classes))
     part = data.take(np.flatnonzero(numbers[data.labels] >= 0))
-    return LabelledImages(part.images, numbers[part.labels], part.has_copies)
+    groups = None if data.groups is None else data.groups[classes]
+    return LabelledImages(part.images, numbers[part.labels], part.has_copies, groups)
 
 
 def hold_out_seen(training: LabelledImages, seed: int) -> tuple[LabelledImages, LabelledImages | None]:
@@ -244,8 +293,7 @@ def hold_out_seen(training: LabelledImages, seed: int) -> tuple[LabelledImages, 
     of all. None where fewer than LEAST_SEEN_CLASSES can spare any.
     """
     is_single = np.ones(len(training), bool) if training.has_copies is None else ~training.has_copies
-    members = [np.flatnonzero(is_single & (training.labels == label)) for label in np.unique(training.labels)]
-    able = [images for images in members if len(images) >= LEAST_KEPT + 2]
+    able = [images for images in _by_class(training.labels, is_single) if len(images) >= LEAST_KEPT + 2]
     budget = min(MOST_SEEN, int(SEEN_SHARE * len(training)))
     if min(len(able), budget // 2) < LEAST_SEEN_CLASSES:
         return training, None
@@ -324,27 +372,36 @@ def load_splits(
     """
     if split == "pairs":
         return load_pair_splits(dataset, preprocess, encoder, validation_share, test_share, seed)
-    left_out, remarks, seen = (), (), None
-    if split == "given":
+    left_out, remarks, seen, is_built_in = (), (), None, split == "given"
+    if is_built_in:
         everything, test = load_dataset(dataset, data_dir, preprocess, encoder)
-        training, validation = split_validation(everything, validation_share, seed)
+        if everything.groups is None:
+            training, validation = split_validation(everything, validation_share, seed)
+        else:  # its test is of other classes, and so is validation
+            training, validation, _ = split_classes(everything, validation_share, 0, seed, by_group=True)
+            training, seen = hold_out_seen(training, seed)
+            split = "groups"
         validation = _at_most(validation, MOST_EVALUATED, seed)
     else:
         folder = read_folder(dataset, preprocess, encoder, progress=True)
         has_copies = np.bincount(folder.first)[folder.first] > 1
-        everything = LabelledImages(folder.images, folder.labels, has_copies)
+        everything = LabelledImages(folder.images, folder.labels, has_copies, group_numbers(folder.names))
         left_out, remarks = folder.left_out, folder.remarks
         shares = (validation_share, test_share, seed)
-        if split == "classes":
-            training, validation, test = split_classes(everything, *shares)
+        if split in UNSEEN_SPLITS:
+            training, validation, test = split_classes(everything, *shares, by_group=split == "groups")
             training, seen = hold_out_seen(training, seed)
         else:
             training, validation, test = split_images(everything, *shares, folder.first)
         validation, test = (_at_most(part, MOST_EVALUATED, seed) for part in (validation, test))
     training = with_rotations(training) if rotations else training
     sizes = np.bincount(training.labels)
+
+    def count_groups(part: LabelledImages) -> int:
+        return len(np.unique(part.groups[part.labels])) if split == "groups" else 0
+
     record = DataRecord(
-        dataset=dataset if split == "given" else Path(dataset).resolve().name,  # the rest of the path is nobody's business
+        dataset=dataset if is_built_in else Path(dataset).resolve().name,  # the rest of the path is nobody's business
         classes=len(sizes),
         smallest_class=int(sizes.min()),
         largest_class=int(sizes.max()),
@@ -355,6 +412,8 @@ def load_splits(
         validation_classes=len(np.unique(validation.labels)),
         test_classes=len(np.unique(test.labels)),
         left_out=len(left_out),
+        validation_groups=count_groups(validation),
+        test_groups=count_groups(test),
         seen_images=len(seen) if seen else 0,
         seen_classes=len(np.unique(seen.labels)) if seen else 0,
     )
@@ -384,7 +443,7 @@ def bootstrap(data: LabelledImages | LabelledPairs, embeddings: Tensor, threshol
     """95% intervals of the rates at `threshold`, over what the images were split by (see siamese.config.DataRecord)."""
     if split == "pairs":
         return data.intervals(embeddings, threshold)
-    over = bootstrap_intervals_over_classes if split == "classes" else bootstrap_intervals
+    over = bootstrap_intervals_over_classes if split in UNSEEN_SPLITS else bootstrap_intervals
     return over(embeddings, torch.from_numpy(data.labels), threshold)
 
 

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from make_mnist_sample import draw_sample
+from PIL import Image
 
 from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data import (
@@ -24,6 +25,7 @@ from siamese.data import (
     load_dataset,
     load_mnist,
     load_mnist_sample,
+    load_splits,
     split_classes,
     split_images,
     split_validation,
@@ -169,6 +171,49 @@ def test_built_in_datasets_are_read_from_their_files_upright_with_labels_from_0(
     assert training.images.shape == (40, 28, 28)
 
 
+def put_omniglot(root: Path) -> list[np.ndarray]:
+    """Drawings as Omniglot has them, black on white in one bit: 4 alphabets of 3 characters, and 2 to evaluate on."""
+    drawings, digits = [], iter(load_mnist_sample()[1].images)
+    for part, alphabets in (("images_background", 4), ("images_evaluation", 2)):
+        for place in range(alphabets * 3 * 8):
+            drawing = np.kron(next(digits) < 128, np.ones((3, 3), bool))
+            character, number = divmod(place, 8)
+            path = root / "omniglot-py" / part / f"Alphabet_{character // 3}" / f"character{character % 3}" / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(drawing).save(path)
+            drawings.append(255 * drawing.astype(np.uint8))
+    return drawings
+
+
+def test_omniglot_is_read_from_its_files_with_the_alphabet_of_each_character(tmp_path, monkeypatch):
+    for variable in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:1")
+    with pytest.raises(DatasetNotAvailable, match=r"cannot be downloaded: .*omniglot-py/images_background"):
+        DATASETS["omniglot"].load(tmp_path)
+    drawings = put_omniglot(tmp_path)
+    training, test = DATASETS["omniglot"].load(tmp_path)
+    assert np.array_equal(np.concatenate([training.images, test.images]), np.stack(drawings))
+    assert training.labels.tolist() == [label for label in range(12) for _ in range(8)]
+    assert test.labels.tolist() == [label for label in range(6) for _ in range(8)]
+    assert training.groups.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert test.groups.tolist() == [0, 0, 0, 1, 1, 1]
+    (tmp_path / "omniglot-py" / "images_background" / "Alphabet_0" / "character0" / "0.png").write_text("no picture")
+    with pytest.raises(DatasetNotAvailable, match="are damaged"):
+        DATASETS["omniglot"].load(tmp_path)
+
+
+def test_omniglot_is_validated_on_alphabets_held_out_and_rotated_in_training_alone(tmp_path):
+    put_omniglot(tmp_path)
+    settings = (PreprocessConfig("ink"), EncoderConfig(image_size=40))
+    splits = load_splits("omniglot", tmp_path, *settings, "given", 0.1, 0.2, rotations=True, seed=0)
+    record = splits.record
+    assert (record.dataset, record.split, record.classes) == ("omniglot", "groups", 4 * 9)
+    assert (record.validation_groups, record.validation_classes) == (1, 3)
+    assert (record.test_groups, record.test_classes, record.test_images) == (2, 6, 48)
+    assert len(splits.validation) == 24
+    assert len(splits.training) == 4 * 9 * 8  # too few classes to hold out images of seen ones
+
+
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_built_in_datasets_that_are_not_there_say_where_they_would_be(name, tmp_path, monkeypatch):
     for variable in ("http_proxy", "https_proxy"):
@@ -270,6 +315,37 @@ def test_few_images_of_seen_classes_are_held_out_from_classes_that_keep_enough(s
         assert held_out <= max(2, sizes[label] / 10)
         assert (training.labels == label).sum() >= 4
     assert seen.labels.tolist() == [labels[number] for number in numbers(seen)]
+
+
+@given(
+    st.lists(st.lists(st.integers(1, 4), min_size=2, max_size=6), min_size=1, max_size=15),
+    st.floats(0.01, 0.5),
+    st.sampled_from([0, 0.1, 0.4]),
+    st.integers(0, 1000),
+)
+def test_whole_groups_of_classes_go_to_one_part_each(groups, validation_share, test_share, seed):
+    sizes = [(group, size) for group, classes in enumerate(groups) for size in classes]
+    labels = [label for label, (_, size) in enumerate(sizes) for _ in range(size)]
+    data = numbered(labels)
+    data = LabelledImages(data.images, data.labels, groups=np.array([group for group, _ in sizes]))
+    held_out = [max(1, round(share * len(groups))) if share else 0 for share in (validation_share, test_share)]
+    if len(groups) - sum(held_out) < 1:
+        with pytest.raises(ValueError, match=f"{len(groups)} groups are too few"):
+            split_classes(data, validation_share, test_share, seed, by_group=True)
+        return
+    parts = split_classes(data, validation_share, test_share, seed, by_group=True)
+    assert sorted(number for part in parts for number in numbers(part)) == list(range(len(data)))
+    owners = [{sizes[labels[number]][0] for number in numbers(part)} for part in parts]
+    assert [len(owner) for owner in owners] == [len(groups) - sum(held_out), *held_out]
+    for part in parts:
+        assert part.groups[part.labels].tolist() == [sizes[labels[number]][0] for number in numbers(part)]
+
+
+def test_a_group_of_one_class_makes_no_part():
+    data = numbered([0, 0, 1, 1, 2, 2])
+    data = LabelledImages(data.images, data.labels, groups=np.arange(3))
+    with pytest.raises(ValueError, match="a group holds a single class"):
+        split_classes(data, 0.2, 0.2, 0, by_group=True)
 
 
 def test_a_split_within_classes_gives_each_part_its_share_of_each_class():

@@ -289,6 +289,38 @@ def test_classes_seen_in_training_are_measured_beside_those_unseen(digits, tmp_p
     assert "seen classes" in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
 
 
+def test_a_folder_of_folders_trains_on_whole_groups_held_out(digits, tmp_path, capsys):
+    for label in range(10):
+        for number, image in enumerate(digits[0][digits[1] == label][:4]):
+            path = tmp_path / "signs" / f"group {label // 2}" / str(label) / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(path)
+    arguments = [
+        "--dataset",
+        str(tmp_path / "signs"),
+        "--split",
+        "groups",
+        "--rotations",
+        "--epochs",
+        "1",
+        "--device",
+        "cpu",
+    ]
+    arguments += ["--batch-size", "16", "--validation-share", "0.2", "--test-share", "0.4"]
+    assert train.main([*arguments, "--output", str(tmp_path / "model")]) == 0
+    assert "validation on 2 and test on 4 other classes, of 1 and 2 other groups; seen" in capsys.readouterr().out
+    data = Verifier.from_pretrained(tmp_path / "model").config.data
+    assert (data.split, data.classes, data.training_images) == ("groups", 16, 64)
+    assert (data.validation_groups, data.test_groups, data.test_images) == (1, 2, 16)
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    assert "the test the 4 classes of 2 others" in card
+
+
+def test_without_folders_of_classes_there_are_no_groups(digit_folder, tmp_path, capsys):
+    assert train.main(["--dataset", str(digit_folder), "--split", "groups", "--output", str(tmp_path / "model")]) == 2
+    assert "1 groups are too few" in capsys.readouterr().err
+
+
 def test_a_folder_of_colour_photographs_trains_within_its_classes(tmp_path):
     for label in range(4):
         for number in range(10):
