@@ -61,7 +61,7 @@ FIXED_ON_RESUME = (
     "average", "validation_share", "augment", "precision", "seed",
 )  # fmt: skip
 EPOCHS, FOLDER_EPOCHS = 24, 12
-FOLDER_SPLITS = (*UNSEEN_SPLITS, "images")
+FOLDER_SPLITS = (*UNSEEN_SPLITS, "within")
 FOR_FOLDERS = ("split", "preprocess", "image_size", "channels")
 FEW_CLASSES = 20  # to test on
 FEW_PAIRS = 100  # of a kind, to test on

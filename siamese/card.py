@@ -37,7 +37,7 @@ AUGMENTATION_IN_WORDS = {
 }
 BOOTSTRAP_IN_WORDS = {
     "given": "images, since pairs that share an image are not independent.",
-    "images": "images, since pairs that share an image are not independent.",
+    "within": "images, since pairs that share an image are not independent.",
     "classes": "classes, since the images of a class have in common what makes it easy or hard.",
     "groups": "classes, since the images of a class have in common what makes it easy or hard.",
     "pairs": "groups of images that hang together through pairs, or over images where such groups are few.",
@@ -45,7 +45,7 @@ BOOTSTRAP_IN_WORDS = {
 SPLIT_IN_WORDS = {
     "given": "Validation is a random share of each class of the training set, drawn by seed {seed}; the test set is the\n"
     "dataset's own.",
-    "images": "Validation and test are random shares of the same classes, drawn by seed {seed}: for classes that it\n"
+    "within": "Validation and test are random shares of the same classes, drawn by seed {seed}: for classes that it\n"
     "has not seen, this model is worse than the results say.",
     "classes": "Validation holds {data.validation_classes:,} and the test {data.test_classes:,} other classes, drawn by\n"
     "seed {seed}: the results are for classes that the training never saw.",

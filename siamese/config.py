@@ -17,7 +17,7 @@ from typing import Any
 FORMAT_VERSION = 1
 
 PREPROCESS_MODES = ("ink", "photo")
-SPLITS = ("given", "classes", "groups", "images", "pairs")
+SPLITS = ("given", "classes", "groups", "within", "pairs")
 UNSEEN_SPLITS = ("classes", "groups")  # whose test is of classes that training never saw
 ADDED_LATER = {"optional": True}  # metadata of fields that older model folders lack: they are read with the default
 
@@ -92,7 +92,7 @@ class DataRecord:
     test_images: int = 0
     # What validation and test images are: "given": the dataset's own test set, and a share of each training class;
     # "classes": of classes that training never saw; "groups": of whole groups of such classes, as alphabets are of
-    # characters; "images": shares of each class; "pairs": labelled pairs of images that
+    # characters; "within": shares of each class; "pairs": labelled pairs of images that
     # training never saw, and no classes at all
     split: str = "given"
     validation_classes: int = 0

@@ -268,7 +268,7 @@ def split_classes(
     if count - validation - test < least:
         raise ValueError(
             f"{count} {what} are too few to keep {validation} for validation and {test} for the test: at least {least} must "
-            "be left to train on. Add {what}, or take --split images, which tests on the classes trained on"
+            "be left to train on. Add {what}, or take --split within, which tests on the classes trained on"
         )
     order = np.random.default_rng(seed).permutation(count)
     parts = (order[validation + test :], order[:validation], order[validation : validation + test])

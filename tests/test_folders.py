@@ -327,12 +327,12 @@ def test_a_folder_of_colour_photographs_trains_within_its_classes(tmp_path):
             path = tmp_path / "photos" / str(label) / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.blend(photo(label, (90, 60)), photo(100 * label + number + 10, (90, 60)), 0.3).save(path)
-    arguments = ["--dataset", str(tmp_path / "photos"), "--split", "images", "--image-size", "24", "--epochs", "1"]
+    arguments = ["--dataset", str(tmp_path / "photos"), "--split", "within", "--image-size", "24", "--epochs", "1"]
     arguments += ["--test-share", "0.3", "--validation-share", "0.3", "--device", "cpu"]
     assert train.main([*arguments, "--output", str(tmp_path / "model")]) == 0
     config = Verifier.from_pretrained(tmp_path / "model").config
     assert (config.preprocess.mode, config.encoder.channels, config.encoder.image_size) == ("photo", 3, 24)
-    assert (config.data.split, config.data.classes, config.data.test_classes) == ("images", 4, 4)
+    assert (config.data.split, config.data.classes, config.data.test_classes) == ("within", 4, 4)
     assert config.metrics.balanced_accuracy > 80
 
 

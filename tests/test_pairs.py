@@ -391,7 +391,7 @@ def test_an_interrupted_training_on_pairs_ends_as_if_never_interrupted(pairs_fil
     [
         (["--loss", "supcon"], "loss supcon needs classes, and --pairs has none; allowed: bce, contrastive"),
         (["--dataset", "mnist-sample"], "leave --dataset out"),
-        (["--split", "images"], "leave --split out"),
+        (["--split", "within"], "leave --split out"),
         (["--rotations"], "leave --rotations out"),
         (["--test-share", "0.01"], "test would hold"),
         (["--hosted", "t4-small", "--push", "--repo-id", "me/model", "--dry-run"], "a job sees no file or folder"),
