@@ -21,7 +21,7 @@ import gradio as gr
 from gradio_client.utils import is_file_obj_with_meta
 from PIL import Image
 
-from siamese import Verifier, page
+from siamese import Verdict, Verifier, page, page_distances
 from siamese.data import load_sample_digits
 from siamese.hub_errors import HubError, HubUnavailableError
 from siamese.preprocess import MAX_PIXELS
@@ -29,6 +29,7 @@ from siamese.sources import split_revision
 
 CANVAS = 400  # px, side of the drawing: at least what the page shows, since Gradio scales it down only
 BRUSH_RADIUS = 10  # px of the canvas: a stroke of 5% of its side, about that of a pen in MNIST
+THRESHOLD_STEP = 0.001  # of the slider, in units of distance
 MAX_FILE_SIZE = "20mb"
 MAX_WAITING = 64  # comparisons in the queue before visitors are asked to come back later
 AT_ONCE = 4  # comparisons that run at the same time
@@ -116,21 +117,24 @@ def build_demo(verifier: Verifier, notice: str = "") -> gr.Blocks:
             paths.append(value["path"])
         return {**verifier.verify(*paths).to_dict(), "model": verifier.name}
 
-    def show(tab_a: str, sketch_a, upload_a, tab_b: str, sketch_b, upload_b) -> str:
-        """The verdict on what the open tabs of the two sides hold, as HTML."""
+    def show(tab_a: str, sketch_a, upload_a, tab_b: str, sketch_b, upload_b, point, slider) -> tuple[str, str]:
+        """The verdict on what the open tabs of the two sides hold, and where it stands among the test pairs, as HTML."""
         images = [_chosen(tab_a, sketch_a, upload_a), _chosen(tab_b, sketch_b, upload_b)]
-        return _verdict_panel(verifier, images)
+        return _outcome(verifier, images, point or slider)
 
-    def load_example(event: gr.EventData) -> list:
+    def load_example(point: float | None, slider: float, event: gr.EventData) -> list:
         """An example pair for the two uploads, the tab they are on, and the verdict."""
         images = [Image.fromarray(digits[index]) for index in EXAMPLES[int(event.pair)][:2]]
-        return [*("upload", images[0]), *("upload", images[1]), _verdict_panel(verifier, images)]
+        return [*("upload", images[0]), *("upload", images[1]), *_outcome(verifier, images, point or slider)]
 
-    def clear() -> list:
+    def clear(point: float | None, slider: float) -> list:
         """Nothing drawn, nothing uploaded, no verdict."""
-        return [*[None] * 4, _verdict_panel(verifier, [None, None])]
+        return [*[None] * 4, *_outcome(verifier, [None, None], point or slider)]
 
     digits, labels = load_sample_digits()
+    own, curve = verifier.config.calibration.threshold, verifier.config.distances
+    points = page_distances.operating_points(curve, own)
+    (waiting, standing) = _outcome(verifier, [None, None], own)
 
     with Demo(
         title="Same or different?", analytics_enabled=False, delete_cache=(CACHE_CHECK, CACHE_AGE), fill_width=True
@@ -142,8 +146,20 @@ def build_demo(verifier: Verifier, notice: str = "") -> gr.Blocks:
                 with gr.Row(elem_id="actions"):
                     compare_button = gr.Button("Compare", variant="primary", scale=2, min_width=120)
                     clear_button = gr.Button("Clear both", scale=1, min_width=120)
-                verdict = gr.HTML(_verdict_panel(verifier, [None, None]), elem_id="verdict")
+                verdict = gr.HTML(waiting, elem_id="verdict")
         examples = gr.HTML(page.examples(EXAMPLES, digits, labels), elem_id="examples", js_on_load=page.EXAMPLES_JS)
+        with gr.Row(elem_id="judge"):
+            gr.HTML("<h2>Where to draw the line</h2>")
+            standing = gr.HTML(standing, elem_id="standing")
+            with gr.Column(min_width=240):
+                point = gr.Radio(
+                    list(points.items()), value=own, label="Threshold", elem_id="point",
+                    info="Fewer false accepts cost more false rejects.",
+                )  # fmt: skip
+                slider = gr.Slider(
+                    THRESHOLD_STEP, page_distances.largest_threshold(curve, own), round(own, 3), step=THRESHOLD_STEP,
+                    buttons=[], label="Or any distance", elem_id="threshold",
+                )  # fmt: skip
 
         sketches, uploads = [side.sketch for side in sides], [side.upload for side in sides]
         refresh = gr.Number(visible=False)  # any new value shows the verdict on what the page holds then
@@ -151,15 +167,18 @@ def build_demo(verifier: Verifier, notice: str = "") -> gr.Blocks:
         # One listener for all, and the latest event counts, so that a verdict on what was there before never stays. Handlers
         # that change several parts bring their own verdict, and refresh it only when all of them are in place.
         inputs = [part for side in sides for part in (side.active, side.sketch, side.upload)]
-        refresh.change(show, inputs, verdict, **private)
+        threshold, outcome = [point, slider], [verdict, standing]
+        refresh.change(show, [*inputs, *threshold], outcome, **private)
+        point.input(None, point, [slider, refresh], js=page.POINT_JS, **private)
+        slider.input(None, None, [point, refresh], js=page.SLIDER_JS, **private)
         for part in (*sketches, *uploads):
             part.input(None, None, refresh, js=page.REFRESH_JS, **private)
         compare_button.click(None, None, refresh, js=page.COMPARE_JS, **private)
-        cleared = clear_button.click(clear, None, [*sketches, *uploads, verdict], **private)
+        cleared = clear_button.click(clear, threshold, [*sketches, *uploads, *outcome], **private)
         cleared.then(None, None, refresh, js=page.REFRESH_JS, **private)
         # The tabs are opened by a script: as an output, they would have Gradio fetch the drawings on them time and again.
         loaded = [part for side in sides for part in (side.active, side.upload)]
-        chosen = examples.click(load_example, None, [*loaded, verdict], **private)
+        chosen = examples.click(load_example, threshold, [*loaded, *outcome], **private)
         chosen.then(None, None, refresh, js=page.OPEN_UPLOADS_JS, **private)
         for side in sides:
             for tab, name in ((side.draw_tab, "draw"), (side.upload_tab, "upload")):
@@ -200,9 +219,16 @@ def _chosen(tab: str, sketch: dict | None, upload: str | None) -> Image.Image | 
     return drawing if darkest < lightest else None
 
 
-def _verdict_panel(verifier: Verifier, images: list[Image.Image | str | None]) -> str:
-    """The verdict on two images, or what is wrong with them or missing, as HTML."""
-    threshold, seen, problems = verifier.config.calibration.threshold, [None, None], []
+def _outcome(verifier: Verifier, images: list[Image.Image | str | None], threshold: float) -> tuple[str, str]:
+    """The verdict on two images, or what is wrong with them or missing, and where they stand among the test pairs."""
+    verdict, panel = _verdict_panel(verifier, images, threshold)
+    return panel, page_distances.section(verifier.config.distances, threshold, verdict)
+
+
+def _verdict_panel(
+    verifier: Verifier, images: list[Image.Image | str | None], threshold: float
+) -> tuple[Verdict | None, str]:
+    seen, problems = [None, None], []
     for side, (ordinal, image) in enumerate(zip(page.ORDINALS, images, strict=True)):
         if image is None:
             continue
@@ -211,12 +237,13 @@ def _verdict_panel(verifier: Verifier, images: list[Image.Image | str | None]) -
         except ValueError as error:
             problems.append(f"{ordinal.capitalize()} image: {error}")
     if problems:
-        return page.panel(threshold, seen, message=" ".join(problems), problem=True)
+        return None, page.panel(threshold, seen, message=" ".join(problems), problem=True)
     missing = [ordinal for ordinal, image in zip(page.ORDINALS, images, strict=True) if image is None]
     if missing:
         text = "Draw or upload two images." if len(missing) == 2 else f"Draw or upload a {missing[0]} image."
-        return page.panel(threshold, seen, message=text)
-    return page.panel(threshold, seen, verifier.verify(*images))
+        return None, page.panel(threshold, seen, message=text)
+    verdict = verifier.verify(*images, threshold)
+    return verdict, page.panel(threshold, seen, verdict)
 
 
 def _error(message: str) -> gr.Error:
@@ -280,7 +307,8 @@ def main(argv: list[str] | None = None) -> int:
         spaces.GPU(_needs_a_gpu)
     build_demo(verifier, notice).launch(
         server_name=args.host, server_port=args.port, share=args.share, max_file_size=MAX_FILE_SIZE, ssr_mode=False,
-        enable_monitoring=False, run_history=False, footer_links=["api", "settings"], css=page.CSS, js=page.PAGE_JS,
+        enable_monitoring=False, run_history=False, footer_links=["api", "settings"], css=page.CSS + page_distances.CSS,
+        js=page.PAGE_JS,
         theme=_theme(),
     )  # fmt: skip
     return 0

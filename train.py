@@ -18,7 +18,7 @@ import torch
 from tqdm import tqdm
 
 from siamese.augmentation import AUGMENTATIONS
-from siamese.calibration import fit_calibration, measure
+from siamese.calibration import distance_curve, fit_calibration, measure
 from siamese.card import write_model_folder
 from siamese.checkpoint import RESUME_FILE, load_resume_state, save_resume_state
 from siamese.config import (
@@ -341,6 +341,7 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
             metrics=metrics,
             history=tuple(EpochRecord(**record) for record in state["history"]),
             seen=seen,
+            distances=distance_curve(pairs),
         )
         write_model_folder(arguments.output, network, config, test, embeddings, pairs, splits.left_out)
     print(

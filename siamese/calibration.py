@@ -9,9 +9,10 @@ same pairs crowd near 0 and different pairs spread wide, so one slope cannot fit
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from siamese.config import Calibration, Metrics
+from siamese.config import Calibration, DistanceCurve, Metrics
 from siamese.metrics import Intervals, PairDistances
 
+CURVE_BINS = 200  # of what a model folder records of its test pairs
 HISTOGRAM_BINS = 4096  # the slopes are fitted to counts in these bins: millions of pairs at the cost of thousands
 
 
@@ -61,6 +62,15 @@ def probability_same(distance, calibration: Calibration, threshold: float | None
 def _log_odds(distance, calibration: Calibration):
     gap = calibration.threshold - np.asarray(distance, dtype=np.float64)
     return gap * np.where(gap >= 0, calibration.same_slope, calibration.different_slope)
+
+
+def distance_curve(pairs: PairDistances) -> DistanceCurve:
+    """How the distances of these pairs are spread, and the thresholds of the usual rates of false accepts."""
+    upper = float(np.nextafter(max(pairs.same[-1], pairs.different[-1]), np.float32(np.inf)))
+    shares = (np.histogram(kind, CURVE_BINS, (0, upper))[0] / len(kind) for kind in (pairs.same, pairs.different))
+    same, different = (tuple(float(f"{share:.4g}") for share in kind) for kind in shares)
+    at_far = (pairs.threshold_at_far(far) if pairs.supports_far(far) else None for far in (0.01, 0.001))
+    return DistanceCurve(upper, same, different, *at_far)
 
 
 def measure(pairs: PairDistances, calibration: Calibration, intervals: Intervals) -> Metrics:

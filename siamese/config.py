@@ -165,6 +165,27 @@ class Metrics:
 
 
 @dataclass(frozen=True)
+class DistanceCurve:
+    """How the distances of the test pairs are spread: what each threshold would accept, without the test images."""
+
+    upper: float  # distance at which the last bin ends, > 0; all pairs lie below
+    same: tuple[float, ...]  # share of the same pairs in each of equal bins of 0..upper
+    different: tuple[float, ...]  # and of the different ones, as many bins
+    threshold_at_far_1: float | None  # at which 1% of the different pairs are accepted; None where these are too few to say
+    threshold_at_far_01: float | None  # and 0.1%
+
+    def __post_init__(self) -> None:
+        if not (self.upper > 0 and 0 < len(self.same) == len(self.different)):
+            raise ValueError(
+                f"distances has {len(self.same)} and {len(self.different)} bins up to {self.upper}, allowed: equally many, "
+                "at least 1, up to a distance above 0"
+            )
+        for name, shares in (("same", self.same), ("different", self.different)):
+            if min(shares) < 0 or abs(sum(shares) - 1) > 0.01:
+                raise ValueError(f"distances.{name} has shares that sum to {sum(shares)}, allowed: 1, each at least 0")
+
+
+@dataclass(frozen=True)
 class ModelFolderConfig:
     """The whole of `config.json`."""
 
@@ -179,6 +200,7 @@ class ModelFolderConfig:
     history: tuple[EpochRecord, ...] = ()
     # The same for images of classes seen in training, where the test holds unseen ones and there were enough images
     seen: Metrics | None = field(default=None, metadata=ADDED_LATER)
+    distances: DistanceCurve | None = field(default=None, metadata=ADDED_LATER)  # None: not recorded
 
     def __post_init__(self) -> None:
         if self.format_version != FORMAT_VERSION:

@@ -124,6 +124,10 @@ element.addEventListener("click", (event) => {
 
 REFRESH_JS = "() => Math.random()"
 
+# A named threshold moves the slider; the slider lets go of the name. Both refresh the verdict.
+POINT_JS = "(point) => [Math.round(1000 * point) / 1000, Math.random()]"
+SLIDER_JS = "() => [null, Math.random()]"
+
 COMPARE_JS = """
 () => {
   document.querySelector("#verdict .details").scrollIntoView({behavior: "smooth", block: "nearest"});
