@@ -25,7 +25,7 @@ def header(model: str, config: ModelFolderConfig, notice: str = "") -> str:
     if pairs:
         measured = (
             f"<b>{metrics.balanced_accuracy:.2f}%</b> of pairs judged correctly "
-            f"(balanced, all {pairs:,} pairs of {config.data.test_images:,} test images)"
+            f"(balanced, {'' if config.data.pairs else 'all '}{pairs:,} pairs of {config.data.test_images:,} test images)"
         )
     return (
         "<h1>Same or different?</h1>"

@@ -278,6 +278,31 @@ def test_each_example_is_shown_with_its_verdict(page, digits, bundled):
         expect_state(page, "same" if labels[first] == labels[second] else "different")
 
 
+def test_another_threshold_changes_verdict_confidence_and_rates(page, digits, bundled):
+    first, second, _ = app_module.EXAMPLES[0]
+    page.locator("#examples button").first.click()
+    expect_verdict_on(page, bundled, [digits[0][first], digits[0][second]])
+    distance = float(page.locator("#verdict .distance").inner_text())
+    assert page.locator("#standing .pair").inner_text() == f"{distance:.3f}"
+    curve, own = bundled.config.distances, bundled.config.calibration.threshold
+
+    page.get_by_label("0.1% false accepts").check()
+    expect(page.locator("#standing .chosen")).to_have_text(f"{curve.threshold_at_far_01:.3f}")
+    expect(page.locator("#verdict .threshold")).to_have_text(f"{curve.threshold_at_far_01:.3f}")
+    assert float(page.locator("#standing .false-accepts").inner_text().rstrip("%")) == pytest.approx(0.1, abs=0.02)
+    box = page.locator("#threshold input[type=number]")
+    expect(box).to_have_value(f"{curve.threshold_at_far_01:.3f}".rstrip("0"))
+
+    box.fill("0.001")
+    box.press("Enter")
+    expect(page.locator("#verdict .word")).to_have_text("Different")
+    expect(page.locator("#verdict .threshold")).to_have_text("0.001")
+    expect(page.get_by_label("0.1% false accepts")).not_to_be_checked()
+    page.get_by_label("Balanced").check()
+    expect(page.locator("#verdict .word")).to_have_text("Same")
+    expect(page.locator("#verdict .threshold")).to_have_text(f"{own:.3f}")
+
+
 def test_clear_both_empties_the_closed_tabs_too(page, pictures):
     draw(page, "first", ONE)
     draw(page, "second", ONE)
