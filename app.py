@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from abc import ABCMeta
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 try:
@@ -25,7 +26,7 @@ from siamese import Verdict, Verifier, page, page_distances
 from siamese.data import load_sample_digits
 from siamese.hub_errors import HubError, HubUnavailableError
 from siamese.preprocess import MAX_PIXELS
-from siamese.sources import split_revision
+from siamese.sources import bundled_models, split_revision
 
 CANVAS = 400  # px, side of the drawing: at least what the page shows, since Gradio scales it down only
 BRUSH_RADIUS = 10  # px of the canvas: a stroke of 5% of its side, about that of a pen in MNIST
@@ -100,8 +101,14 @@ class Demo(gr.Blocks):
             ) from error
 
 
-def build_demo(verifier: Verifier, notice: str = "") -> gr.Blocks:
-    """The page and its one public endpoint, /compare, around `verifier`; start it with `launch`. `notice` stands on top."""
+def build_demo(verifier: Verifier, notice: str = "", others: Sequence[Verifier] = ()) -> gr.Blocks:
+    """The page and its one public endpoint, /compare, around `verifier`; start it with `launch`. `notice` stands on top.
+
+    Visitors of the page may choose one of the `others` instead.
+    """
+    models = {verifier.name: verifier}
+    for other in others:
+        models.setdefault(other.name, other)
 
     def compare(image_a: gr.FileData, image_b: gr.FileData) -> dict:
         """Compare two image files: {is_same, probability_same, confidence, distance, threshold, model}."""
@@ -117,29 +124,34 @@ def build_demo(verifier: Verifier, notice: str = "") -> gr.Blocks:
             paths.append(value["path"])
         return {**verifier.verify(*paths).to_dict(), "model": verifier.name}
 
-    def show(tab_a: str, sketch_a, upload_a, tab_b: str, sketch_b, upload_b, point, slider) -> tuple[str, str]:
+    def show(model: str, point, slider, tab_a: str, sketch_a, upload_a, tab_b: str, sketch_b, upload_b) -> tuple[str, str]:
         """The verdict on what the open tabs of the two sides hold, and where it stands among the test pairs, as HTML."""
         images = [_chosen(tab_a, sketch_a, upload_a), _chosen(tab_b, sketch_b, upload_b)]
-        return _outcome(verifier, images, point or slider)
+        return _outcome(models[model], images, point or slider)
 
-    def load_example(point: float | None, slider: float, event: gr.EventData) -> list:
+    def load_example(model: str, point: float | None, slider: float, event: gr.EventData) -> list:
         """An example pair for the two uploads, the tab they are on, and the verdict."""
         images = [Image.fromarray(digits[index]) for index in EXAMPLES[int(event.pair)][:2]]
-        return [*("upload", images[0]), *("upload", images[1]), *_outcome(verifier, images, point or slider)]
+        return [*("upload", images[0]), *("upload", images[1]), *_outcome(models[model], images, point or slider)]
 
-    def clear(point: float | None, slider: float) -> list:
+    def clear(model: str, point: float | None, slider: float) -> list:
         """Nothing drawn, nothing uploaded, no verdict."""
-        return [*[None] * 4, *_outcome(verifier, [None, None], point or slider)]
+        return [*[None] * 4, *_outcome(models[model], [None, None], point or slider)]
+
+    def choose(model: str) -> list:
+        """Another model: what it is, and the thresholds that it offers."""
+        point, slider = _thresholds(models[model])
+        return [page.header(model, models[model].config, notice), gr.Radio(**point), gr.Slider(**slider)]
 
     digits, labels = load_sample_digits()
-    own, curve = verifier.config.calibration.threshold, verifier.config.distances
-    points = page_distances.operating_points(curve, own)
-    (waiting, standing) = _outcome(verifier, [None, None], own)
+    point, slider = _thresholds(verifier)
+    waiting, standing = _outcome(verifier, [None, None], point["value"])
 
     with Demo(
         title="Same or different?", analytics_enabled=False, delete_cache=(CACHE_CHECK, CACHE_AGE), fill_width=True
     ) as demo:
-        gr.HTML(page.header(verifier.name, verifier.config, notice), elem_id="header")
+        header = gr.HTML(page.header(verifier.name, verifier.config, notice), elem_id="header")
+        model = gr.Radio(list(models), value=verifier.name, label="Model", elem_id="model", visible=len(models) > 1)
         with gr.Row(elem_id="stage"):
             sides = [_input_side(ordinal) for ordinal in page.ORDINALS]
             with gr.Column(min_width=300, elem_classes="outcome"):
@@ -153,13 +165,11 @@ def build_demo(verifier: Verifier, notice: str = "") -> gr.Blocks:
             standing = gr.HTML(standing, elem_id="standing")
             with gr.Column(min_width=240):
                 point = gr.Radio(
-                    list(points.items()), value=own, label="Threshold", elem_id="point",
-                    info="Fewer false accepts cost more false rejects.",
-                )  # fmt: skip
+                    **point, label="Threshold", info="Fewer false accepts cost more false rejects.", elem_id="point"
+                )
                 slider = gr.Slider(
-                    THRESHOLD_STEP, page_distances.largest_threshold(curve, own), round(own, 3), step=THRESHOLD_STEP,
-                    buttons=[], label="Or any distance", elem_id="threshold",
-                )  # fmt: skip
+                    THRESHOLD_STEP, **slider, step=THRESHOLD_STEP, buttons=[], label="Or any distance", elem_id="threshold"
+                )
 
         sketches, uploads = [side.sketch for side in sides], [side.upload for side in sides]
         refresh = gr.Number(visible=False)  # any new value shows the verdict on what the page holds then
@@ -167,18 +177,20 @@ def build_demo(verifier: Verifier, notice: str = "") -> gr.Blocks:
         # One listener for all, and the latest event counts, so that a verdict on what was there before never stays. Handlers
         # that change several parts bring their own verdict, and refresh it only when all of them are in place.
         inputs = [part for side in sides for part in (side.active, side.sketch, side.upload)]
-        threshold, outcome = [point, slider], [verdict, standing]
-        refresh.change(show, [*inputs, *threshold], outcome, **private)
+        judge, outcome = [model, point, slider], [verdict, standing]
+        refresh.change(show, [*judge, *inputs], outcome, **private)
+        chosen_model = model.input(choose, model, [header, point, slider], **private)
+        chosen_model.then(None, None, refresh, js=page.REFRESH_JS, **private)
         point.input(None, point, [slider, refresh], js=page.POINT_JS, **private)
         slider.input(None, None, [point, refresh], js=page.SLIDER_JS, **private)
         for part in (*sketches, *uploads):
             part.input(None, None, refresh, js=page.REFRESH_JS, **private)
         compare_button.click(None, None, refresh, js=page.COMPARE_JS, **private)
-        cleared = clear_button.click(clear, threshold, [*sketches, *uploads, *outcome], **private)
+        cleared = clear_button.click(clear, judge, [*sketches, *uploads, *outcome], **private)
         cleared.then(None, None, refresh, js=page.REFRESH_JS, **private)
         # The tabs are opened by a script: as an output, they would have Gradio fetch the drawings on them time and again.
         loaded = [part for side in sides for part in (side.active, side.upload)]
-        chosen = examples.click(load_example, threshold, [*loaded, *outcome], **private)
+        chosen = examples.click(load_example, judge, [*loaded, *outcome], **private)
         chosen.then(None, None, refresh, js=page.OPEN_UPLOADS_JS, **private)
         for side in sides:
             for tab, name in ((side.draw_tab, "draw"), (side.upload_tab, "upload")):
@@ -206,6 +218,14 @@ def _input_side(ordinal: str) -> Side:
                 )  # fmt: skip
         active = gr.Textbox("draw", visible=False)
     return Side(draw_tab, upload_tab, active, sketch, upload)
+
+
+def _thresholds(verifier: Verifier) -> tuple[dict, dict]:
+    """What a radio of the named thresholds of a model, and a slider over all, are made of."""
+    own, curve = verifier.config.calibration.threshold, verifier.config.distances
+    choices = list(page_distances.operating_points(curve, own).items())
+    largest = page_distances.largest_threshold(curve, own)
+    return {"choices": choices, "value": own}, {"maximum": largest, "value": round(own, 3)}
 
 
 def _chosen(tab: str, sketch: dict | None, upload: str | None) -> Image.Image | str | None:
@@ -286,8 +306,9 @@ def main(argv: list[str] | None = None) -> int:
     """Load the model, serve the page until interrupted; the exit code."""
     parser = argparse.ArgumentParser(
         description="Open the same-or-different demo in a web page.",
-        epilog="SIAMESE_MODEL (environment): the model to load: a folder, or a Hugging Face repository user/name, with "
-        "@revision for a branch, tag or commit; default: the weights that come with this repository.",
+        epilog="SIAMESE_MODEL (environment): the model to load: a folder, a bundled model such as digits, or a Hugging Face "
+        "repository user/name, with @revision for a branch, tag or commit; default: digits. Visitors may choose the other "
+        "bundled ones.",
     )
     parser.add_argument("--host", help="address to listen on; default: $GRADIO_SERVER_NAME or 127.0.0.1")
     parser.add_argument("--port", type=int, help="TCP port; default: $GRADIO_SERVER_PORT, or the first free from 7860")
@@ -298,6 +319,7 @@ def main(argv: list[str] | None = None) -> int:
     source = os.environ.get("SIAMESE_MODEL") or None
     try:
         verifier, notice = _load(source)
+        others = [Verifier.from_pretrained(folder) for folder in bundled_models().values()]
     except (ValueError, OSError) as error:
         print(f"app.py: SIAMESE_MODEL={source or ''}: {error}", file=sys.stderr)
         return 2
@@ -305,7 +327,7 @@ def main(argv: list[str] | None = None) -> int:
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # for what Gradio opens before we see it: Pillow refuses twice this number
     if spaces is not None:
         spaces.GPU(_needs_a_gpu)
-    build_demo(verifier, notice).launch(
+    build_demo(verifier, notice, others).launch(
         server_name=args.host, server_port=args.port, share=args.share, max_file_size=MAX_FILE_SIZE, ssr_mode=False,
         enable_monitoring=False, run_history=False, footer_links=["api", "settings"], css=page.CSS + page_distances.CSS,
         js=page.PAGE_JS,

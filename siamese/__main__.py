@@ -33,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
         return sub
 
     def model_flags(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument("--model", help="model folder or Hub repository USER/NAME[@REVISION]; default: the bundled digits")
+        sub.add_argument("--model", help="folder, bundled model or Hub repository USER/NAME[@REVISION]; default: digits")
         sub.add_argument("--device", default="cpu", help="cpu, cuda, mps or auto (default: cpu)")
         sub.add_argument("--json", action="store_true", help="print one JSON object instead of words")
 
@@ -68,7 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     sub.add_argument("--revision", metavar="BRANCH", help="branch to push to, made if it is not there (default: main)")
     sub = command("deploy", deploy, "Make or update a Hugging Face Space that shows the demo, and wait until it runs.")
     sub.add_argument("--space", metavar="USER/NAME", required=True, help="the Space; made if it is not there")
-    sub.add_argument("--model", help="Hub repository USER/NAME[@REVISION], pinned to a commit; default: the bundled digits")
+    sub.add_argument("--model", help="Hub repository USER/NAME[@REVISION], pinned to a commit; default: the bundled models")
     sub.add_argument("--hardware", help="such as cpu-basic or zero-a10g (default: what it has; for a new one: what is free)")
     sub.add_argument("--private", action="store_true", help="make that Space private (default: as its owner prefers)")
     sub.add_argument("--no-wait", action="store_true", help="do not wait until the Space runs")

@@ -4,12 +4,13 @@ import base64
 import html
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from siamese.config import ModelFolderConfig
+from siamese.config import ModelFolderConfig, one_line
 
 if TYPE_CHECKING:
     from siamese.verifier import Verdict
@@ -27,6 +28,7 @@ def header(model: str, config: ModelFolderConfig, notice: str = "") -> str:
             f"<b>{metrics.balanced_accuracy:.2f}%</b> of pairs judged correctly "
             f"(balanced, {'' if config.data.pairs else 'all '}{pairs:,} pairs of {config.data.test_images:,} test images)"
         )
+    measured += f" · {html.escape(trained_on(config))}"
     return (
         "<h1>Same or different?</h1>"
         "<p>Draw or upload two images. A siamese network turns each into a point; the nearer the points, the more likely "
@@ -34,6 +36,17 @@ def header(model: str, config: ModelFolderConfig, notice: str = "") -> str:
         f'<p class="model">Model <b>{html.escape(model)}</b> · {measured}</p>'
         + (f'<p class="notice" role="alert">{html.escape(notice)}</p>' if notice else "")
     )
+
+
+def trained_on(config: ModelFolderConfig) -> str:
+    """What the weights were fitted to, in words: how many images of what."""
+    data = config.data
+    if not data.training_images:
+        return "training data not recorded"
+    name = one_line(Path(data.dataset).name, 60)
+    if data.split == "pairs":
+        return f"trained on {data.pairs:,} labelled pairs of {data.training_images:,} images ({name})"
+    return f"trained on {data.training_images:,} images of {data.classes:,} classes ({name})"
 
 
 def panel(

@@ -11,10 +11,11 @@ from pathlib import Path
 from huggingface_hub import HfApi, SpaceCard, SpaceHardware, SpaceStage, constants, errors
 from huggingface_hub.utils import disable_progress_bars
 
-from siamese.checkpoint import BUNDLED_WEIGHTS, CONFIG_FILE, DEFAULT_BUNDLED, WEIGHTS_FILE, load_model
+from siamese.checkpoint import CONFIG_FILE, DEFAULT_BUNDLED, WEIGHTS_FILE, load_model
 from siamese.hub import check_login, check_names, connect, fetch_model
 from siamese.hub_errors import HubError, HubUnavailableError, explain, explained
 from siamese.shipping import PROJECT, commit_exactly, describe_files, project_files
+from siamese.sources import bundled_models
 
 VARIABLE = "SIAMESE_MODEL"  # what app.py reads
 THUMBNAIL = "siamese/thumbnail.png"
@@ -72,7 +73,7 @@ def deploy_command(space: str, model: str | None, hardware: str | None, private:
 def prepare(
     space: str, model: str | None = None, revision: str | None = None, hardware: str | None = None, private: bool = False
 ) -> Deployment:
-    """What the Space `space` (USER/NAME) will be, showing the model USER/NAME at a revision, or else the bundled weights.
+    """What the Space `space` (USER/NAME) will be, showing the model USER/NAME at a revision, or else a bundled one.
 
     The revision is resolved to a commit, and the model is fetched and loaded: what would not run is not deployed.
     Raises ValueError for names and models that cannot be, HubError where the Hub does not give the model.
@@ -83,7 +84,9 @@ def prepare(
     card = SpaceCard((PROJECT / "README.md").read_text(encoding="utf-8"))
     card.data["thumbnail"] = f"{constants.ENDPOINT}/spaces/{space}/resolve/main/{THUMBNAIL}"
     variables, model_is_private = {}, False
-    if model:
+    if model in bundled_models() and not revision and not Path(model).is_dir():
+        variables[VARIABLE] = model
+    elif model:
         commit, model_is_private = _pin(model, revision)
         variables[VARIABLE] = f"{model}@{commit}"
         card.data["models"] = [model]
@@ -92,8 +95,7 @@ def prepare(
     files = project_files("README.md", "app.py", "requirements.txt", "LICENSE", THUMBNAIL)
     files["README.md"] = str(card).encode()
     files["requirements.txt"] = _requirements().encode()
-    for name in (CONFIG_FILE, WEIGHTS_FILE):  # shown too where the model cannot be had
-        path = BUNDLED_WEIGHTS / DEFAULT_BUNDLED / name
+    for path in (folder / name for folder in bundled_models().values() for name in (CONFIG_FILE, WEIGHTS_FILE)):
         files[path.relative_to(PROJECT).as_posix()] = path
     return Deployment(space, files, variables, hardware, private, model_is_private)
 

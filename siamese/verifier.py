@@ -53,9 +53,10 @@ class Verifier:
     def from_pretrained(
         cls, source: str | Path | None = None, revision: str | None = None, device: str | None = None
     ) -> "Verifier":
-        """Load a model folder, a Hub repository ("user/name", optionally at `revision`), or the bundled weights (None).
+        """Load a model folder, a bundled model ("digits"), or a Hub repository ("user/name", optionally at `revision`).
 
-        `device`: "cpu" (default), "cuda", "mps" or "auto". Raises ValueError that says what is wrong with any of them.
+        None is the default bundled model. `device`: "cpu" (default), "cuda", "mps" or "auto". Raises ValueError that says
+        what is wrong with any of them.
         """
         chosen = choose_device(device or "cpu")
         folder, name = locate_model(source, revision)

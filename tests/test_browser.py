@@ -6,7 +6,7 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -72,20 +72,32 @@ def options() -> dict:
 
 
 @pytest.fixture
-def page(browser, app, options) -> Iterator[Page]:
-    """The demo, just opened, brushes in hand; at the end, nothing went wrong in the browser."""
-    context = browser.new_context(permissions=["clipboard-read", "clipboard-write", "camera"], **options)
-    context.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
-    opened, wrong = context.new_page(), []
-    opened.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on("request", lambda request: wrong.append(request.url) if not local(request.url, app) else None)
-    opened.goto(app.url)
-    expect(opened.locator(BOTH_BRUSHES)).to_have_count(2)
-    yield opened
-    context.close()
+def open_page(browser, options) -> Iterator[Callable[[App], Page]]:
+    """Opens a demo as a visitor does, brushes in hand; at the end, nothing went wrong in the browser."""
+    contexts, wrong = [], []
+
+    def open_app(app: App) -> Page:
+        context = browser.new_context(permissions=["clipboard-read", "clipboard-write", "camera"], **options)
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE)
+        expect.set_options(timeout=PATIENCE)
+        opened = context.new_page()
+        opened.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        opened.on("pageerror", lambda error: wrong.append(str(error)))
+        opened.on("request", lambda request: wrong.append(request.url) if not local(request.url, app) else None)
+        opened.goto(app.url)
+        expect(opened.locator(BOTH_BRUSHES)).to_have_count(2)
+        return opened
+
+    yield open_app
+    for context in contexts:
+        context.close()
     assert wrong == []
+
+
+@pytest.fixture
+def page(open_page, app) -> Page:
+    return open_page(app)
 
 
 def local(url: str, app: App) -> bool:
@@ -363,3 +375,29 @@ def test_nothing_is_cut_or_overlaps_at_any_width(page):
                 apart_x = other["x"] + other["width"] <= box["x"] or box["x"] + box["width"] <= other["x"]
                 apart_y = other["y"] + other["height"] <= box["y"] or box["y"] + box["height"] <= other["y"]
                 assert apart_x or apart_y, f"{width} px: {box} and {other}"
+
+
+# ---- Models ----
+
+
+@pytest.fixture(scope="module")
+def two_models(browser, trained_folder, tmp_path_factory) -> Iterator[App]:
+    """The demo with a model of one's own beside the bundled ones."""
+    with running_app(tmp_path_factory.mktemp("two"), SIAMESE_MODEL=str(trained_folder)) as running:
+        yield running
+
+
+def test_the_visitor_chooses_among_ones_own_and_the_bundled_models(two_models, open_page, verifier, bundled, digits):
+    page = open_page(two_models)
+    pair = [digits[0][index] for index in app_module.EXAMPLES[0][:2]]
+    choices = page.locator("#model input")
+    expect(choices.first).to_be_checked()
+    expect(page.locator("#header .model")).to_contain_text("Model model ·")
+    expect(page.locator("#header .model")).to_contain_text("trained on 1,800 images of 10 classes (mnist-sample)")
+    page.locator("#examples button").first.click()
+    expect_verdict_on(page, verifier, pair)
+    page.get_by_label("digits (bundled)").check()
+    expect(page.locator("#header .model")).to_contain_text("Model digits (bundled) ·")
+    expect_verdict_on(page, bundled, pair)
+    page.get_by_label("model", exact=True).check()
+    expect_verdict_on(page, verifier, pair)

@@ -19,7 +19,7 @@ from PIL import Image
 from siamese import Verifier
 from siamese.checkpoint import CARD_FILE, CONFIG_FILE, MAX_WEIGHTS_BYTES, METRICS_FILE, WEIGHTS_FILE
 from siamese.hub import push_command
-from siamese.sources import locate_model, split_revision
+from siamese.sources import bundled_models, locate_model, split_revision
 
 HEADLINE = "99.72% balanced pair accuracy on mnist"
 NUMBERS = count()
@@ -392,3 +392,20 @@ def test_a_revision_is_split_off_except_where_it_names_a_folder(tmp_path, monkey
 def test_the_bundled_weights_load_without_the_hubs_library():
     code = "import sys, siamese; siamese.Verifier.from_pretrained(); sys.exit('huggingface_hub' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=120).returncode == 0
+
+
+@pytest.mark.parametrize("name", bundled_models())
+def test_a_bundled_model_has_a_name_unless_a_folder_is_called_so(name, untrained_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = bundled_models()[name]
+    assert locate_model(name) == (folder, f"{name} (bundled)")
+    assert locate_model(folder) == (folder, f"{name} (bundled)")
+    with pytest.raises(ValueError, match=f"nor one of the bundled models: .*{name}"):
+        locate_model(name, "v1")
+    untrained_folder.rename(tmp_path / name)
+    assert locate_model(name) == (Path(name), name)
+
+
+def test_the_default_is_the_first_of_the_bundled_models():
+    assert next(iter(bundled_models())) == "digits"
+    assert locate_model(None) == locate_model("digits")
