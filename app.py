@@ -124,10 +124,10 @@ def build_demo(verifier: Verifier, notice: str = "", others: Sequence[Verifier] 
             paths.append(value["path"])
         return {**verifier.verify(*paths).to_dict(), "model": verifier.name}
 
-    def show(model: str, point, slider, tab_a: str, sketch_a, upload_a, tab_b: str, sketch_b, upload_b) -> tuple[str, str]:
+    def show(turn: int, model: str, point, slider, tab_a, sketch_a, upload_a, tab_b, sketch_b, upload_b) -> tuple[str, str]:
         """The verdict on what the open tabs of the two sides hold, and where it stands among the test pairs, as HTML."""
         images = [_chosen(tab_a, sketch_a, upload_a), _chosen(tab_b, sketch_b, upload_b)]
-        return _outcome(models[model], images, point or slider)
+        return _outcome(models[model], images, point or slider, turn)
 
     def load_example(model: str, point: float | None, slider: float, event: gr.EventData) -> list:
         """An example pair for the two uploads, the tab they are on, and the verdict."""
@@ -172,13 +172,14 @@ def build_demo(verifier: Verifier, notice: str = "", others: Sequence[Verifier] 
                 )
 
         sketches, uploads = [side.sketch for side in sides], [side.upload for side in sides]
-        refresh = gr.Number(visible=False)  # any new value shows the verdict on what the page holds then
+        refresh = gr.Number(visible=False, precision=0)  # any new value shows the verdict on what the page holds then
         private = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
         # One listener for all, and the latest event counts, so that a verdict on what was there before never stays. Handlers
         # that change several parts bring their own verdict, and refresh it only when all of them are in place.
         inputs = [part for side in sides for part in (side.active, side.sketch, side.upload)]
         judge, outcome = [model, point, slider], [verdict, standing]
-        refresh.change(show, [*judge, *inputs], outcome, **private)
+        refresh.change(show, [refresh, *judge, *inputs], outcome, **private)
+        verdict.change(None, [verdict, refresh], refresh, js=page.LATEST_JS, **private)
         chosen_model = model.input(choose, model, [header, point, slider], **private)
         chosen_model.then(None, None, refresh, js=page.REFRESH_JS, **private)
         point.input(None, point, [slider, refresh], js=page.POINT_JS, **private)
@@ -239,14 +240,16 @@ def _chosen(tab: str, sketch: dict | None, upload: str | None) -> Image.Image | 
     return drawing if darkest < lightest else None
 
 
-def _outcome(verifier: Verifier, images: list[Image.Image | str | None], threshold: float) -> tuple[str, str]:
+def _outcome(
+    verifier: Verifier, images: list[Image.Image | str | None], threshold: float, turn: int | None = None
+) -> tuple[str, str]:
     """The verdict on two images, or what is wrong with them or missing, and where they stand among the test pairs."""
-    verdict, panel = _verdict_panel(verifier, images, threshold)
+    verdict, panel = _verdict_panel(verifier, images, threshold, turn)
     return panel, page_distances.section(verifier.config.distances, threshold, verdict)
 
 
 def _verdict_panel(
-    verifier: Verifier, images: list[Image.Image | str | None], threshold: float
+    verifier: Verifier, images: list[Image.Image | str | None], threshold: float, turn: int | None
 ) -> tuple[Verdict | None, str]:
     seen, problems = [None, None], []
     for side, (ordinal, image) in enumerate(zip(page.ORDINALS, images, strict=True)):
@@ -257,13 +260,13 @@ def _verdict_panel(
         except ValueError as error:
             problems.append(f"{ordinal.capitalize()} image: {error}")
     if problems:
-        return None, page.panel(threshold, seen, message=" ".join(problems), problem=True)
+        return None, page.panel(threshold, seen, message=" ".join(problems), problem=True, turn=turn)
     missing = [ordinal for ordinal, image in zip(page.ORDINALS, images, strict=True) if image is None]
     if missing:
         text = "Draw or upload two images." if len(missing) == 2 else f"Draw or upload a {missing[0]} image."
-        return None, page.panel(threshold, seen, message=text)
+        return None, page.panel(threshold, seen, message=text, turn=turn)
     verdict = verifier.verify(*images, threshold)
-    return verdict, page.panel(threshold, seen, verdict)
+    return verdict, page.panel(threshold, seen, verdict, turn=turn)
 
 
 def _error(message: str) -> gr.Error:

@@ -55,9 +55,11 @@ def panel(
     verdict: "Verdict | None" = None,
     message: str = "",
     problem: bool = False,
+    turn: int | None = None,
 ) -> str:
     """The verdict panel: a verdict, or a message (`problem`: an error) where there is none; the same layout in every state.
 
+    `turn` is the number of what happened on the page last when it was asked for.
     `seen` holds what the network sees of each image, uint8 (H, W) or (H, W, 3), or None.
     """
     if verdict is None:
@@ -70,13 +72,14 @@ def panel(
         confidence = "Over 99.9%" if verdict.confidence > 0.999 else f"{verdict.confidence:.1%}"
         words = f'<div><div class="word">{word}</div><div class="confidence">{confidence} confident</div></div>'
         threshold, distance = verdict.threshold, verdict.distance
+    number = "" if turn is None else f' data-turn="{turn}"'
     figures = "".join(
         f"<figure>{picture(image, f'What the network sees of the {ordinal} image')}"
         f"<figcaption>{ordinal.capitalize()}</figcaption></figure>"
         for ordinal, image in zip(ORDINALS, seen, strict=True)
     )
     return (
-        f'<div class="panel {state}" data-state="{state}">'
+        f'<div class="panel {state}" data-state="{state}"{number}>'
         f'<div class="headline" role="status"><div class="sign" aria-hidden="true">{sign}</div>{words}</div>'
         f'<div class="details">{scale(threshold, distance)}'
         f'<div class="seen"><h3>What the network sees</h3>{figures}</div></div></div>'
@@ -125,7 +128,7 @@ def picture(image: np.ndarray | None, description: str) -> str:
 
 def tab_js(name: str) -> str:
     """Script of a tab that was opened: its name, and a new number to refresh the verdict."""
-    return f"() => ['{name}', Math.random()]"
+    return f"() => ['{name}', {NEXT_TURN}]"
 
 
 EXAMPLES_JS = """
@@ -135,24 +138,35 @@ element.addEventListener("click", (event) => {
 });
 """
 
-REFRESH_JS = "() => Math.random()"
+# Whatever happens on the page gets the next number, its turn, and refreshes the verdict; see LATEST_JS.
+NEXT_TURN = "window.turn = (window.turn ?? 0) + 1"
+REFRESH_JS = f"() => ({NEXT_TURN})"
 
-# A named threshold moves the slider; the slider lets go of the name. Both refresh the verdict.
-POINT_JS = "(point) => [Math.round(1000 * point) / 1000, Math.random()]"
-SLIDER_JS = "() => [null, Math.random()]"
-
-COMPARE_JS = """
-() => {
-  document.querySelector("#verdict .details").scrollIntoView({behavior: "smooth", block: "nearest"});
-  return Math.random();
-}
+# Gradio sends a request while the parts for the one before are still being gathered, so that an older verdict may come last:
+# where it is not that of the latest turn, ask again.
+LATEST_JS = f"""
+(panel, latest) => {{
+  const [, turn] = /data-turn="(\\d+)"/.exec(panel) ?? [];
+  return turn && Number(turn) < latest ? ({NEXT_TURN}) : latest;
+}}
 """
 
-OPEN_UPLOADS_JS = """
-() => {
+# A named threshold moves the slider; the slider lets go of the name. Both refresh the verdict.
+POINT_JS = f"(point) => [Math.round(1000 * point) / 1000, {NEXT_TURN}]"
+SLIDER_JS = f"() => [null, {NEXT_TURN}]"
+
+COMPARE_JS = f"""
+() => {{
+  document.querySelector("#verdict .details").scrollIntoView({{behavior: "smooth", block: "nearest"}});
+  return {NEXT_TURN};
+}}
+"""
+
+OPEN_UPLOADS_JS = f"""
+() => {{
   for (const tab of document.querySelectorAll('.side [role="tab"]')) if (tab.textContent.trim() === "Upload") tab.click();
-  return Math.random();
-}
+  return {NEXT_TURN};
+}}
 """
 
 # Gradio's sketchpad opens, and reopens after each clear, with no tool in hand: pick up the brush. The short wait lets the

@@ -315,6 +315,27 @@ def test_another_threshold_changes_verdict_confidence_and_rates(page, digits, bu
     expect(page.locator("#verdict .threshold")).to_have_text(f"{own:.3f}")
 
 
+def test_an_older_verdict_that_comes_last_does_not_stay(page, digits, bundled):
+    """Gradio may send a comparison before the one before is answered, since it takes time to gather the drawings."""
+    with page.expect_request("**/queue/join*") as first:
+        press(page, "Compare")
+    expect(page.locator("#verdict [data-turn]")).to_have_count(1)
+    pair = [digits[0][index] for index in app_module.EXAMPLES[0][:2]]
+    page.locator("#examples button").first.click()
+    expect_verdict_on(page, bundled, pair)
+    expect(page.locator("#verdict [data-turn]")).to_have_count(1)
+    older = first.value.post_data  # on nothing drawn
+    page.route("**/queue/join*", lambda route: route.continue_(post_data=older), times=1)
+    page.evaluate("""() => {
+      window.shown = [];
+      const note = () => shown.push(document.querySelector("#verdict .panel")?.dataset.state);
+      new MutationObserver(note).observe(document.querySelector("#verdict"), {subtree: true, childList: true});
+    }""")
+    press(page, "Compare")
+    page.wait_for_function("shown.includes('waiting') && shown.at(-1) === 'same'")
+    expect_verdict_on(page, bundled, pair)
+
+
 def test_clear_both_empties_the_closed_tabs_too(page, pictures):
     draw(page, "first", ONE)
     draw(page, "second", ONE)
