@@ -261,12 +261,14 @@ def _verdict_panel(
             problems.append(f"{ordinal.capitalize()} image: {error}")
     if problems:
         return None, page.panel(threshold, seen, message=" ".join(problems), problem=True, turn=turn)
+    embeddings = [None if image is None else verifier.embed_canonical(image[None])[0] for image in seen]
+    caution = page.caution([verifier.is_familiar(embedding) for embedding in embeddings])
     missing = [ordinal for ordinal, image in zip(page.ORDINALS, images, strict=True) if image is None]
     if missing:
         text = "Draw or upload two images." if len(missing) == 2 else f"Draw or upload a {missing[0]} image."
-        return None, page.panel(threshold, seen, message=text, turn=turn)
-    verdict = verifier.verify(*images, threshold)
-    return verdict, page.panel(threshold, seen, verdict, turn=turn)
+        return None, page.panel(threshold, seen, message=text, turn=turn, caution=caution)
+    verdict = verifier.verify_embeddings(*embeddings, threshold)
+    return verdict, page.panel(threshold, seen, verdict, turn=turn, caution=caution)
 
 
 def _error(message: str) -> gr.Error:

@@ -20,6 +20,7 @@ from siamese.data import DATASETS, LabelledImages
 from siamese.metrics import LEAST_FALSE_ACCEPTS, PairDistances
 from siamese.model import SiameseNetwork
 from siamese.pairs import LabelledPairs
+from siamese.reference import choose_reference, save_reference
 
 PLOTS = {
     "training_curve.png": "Training loss and validation error by epoch",
@@ -76,6 +77,7 @@ def write_model_folder(
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as staging_name:
         staging = Path(staging_name)
         save_weights(network, staging / WEIGHTS_FILE)
+        save_reference(choose_reference(embeddings, getattr(test, "labels", None)), network, staging)
         (staging / CONFIG_FILE).write_text(config.to_json(), encoding="utf-8")
         log = (json.dumps(dataclasses.asdict(record)) + "\n" for record in config.history)
         (staging / METRICS_FILE).write_text("".join(log), encoding="utf-8")

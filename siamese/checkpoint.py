@@ -4,6 +4,7 @@ A folder is data only: nothing in it is executed or unpickled, its size is bound
 that do not match the encoder in every name, shape and type are refused.
 """
 
+import hashlib
 import os
 import struct
 import tempfile
@@ -21,6 +22,7 @@ from siamese.model import SiameseNetwork
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 CARD_FILE = "README.md"
+REFERENCE_FILE = "reference.safetensors"  # embeddings of test images, see siamese.reference; older models lack it
 METRICS_FILE = "metrics.jsonl"  # the training log, one epoch a line
 RESUME_FILE = "resume.pt"  # only while a training is unfinished
 BUNDLED_WEIGHTS = Path(__file__).with_name("weights")
@@ -85,6 +87,15 @@ def load_model(folder: str | Path) -> tuple[SiameseNetwork, ModelFolderConfig]:
         raise ValueError(f"model folder {str(folder)!r}: {one_line(str(error), 600)}") from error
     network.load_state_dict(weights, strict=True, assign=True)
     return network.eval(), config
+
+
+def fingerprint(network: SiameseNetwork) -> str:
+    """SHA-256 over all weights: embeddings are comparable only where it is the same."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def save_resume_state(folder: Path, state: dict) -> None:

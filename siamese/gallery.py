@@ -3,7 +3,6 @@
 Nothing is trained: the nearest enrolled example decides, and where none is within the threshold, none does.
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +14,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from siamese.calibration import probability_same
-from siamese.checkpoint import write_file
+from siamese.checkpoint import fingerprint, write_file
 from siamese.config import one_line, parse_json, shorten
 from siamese.distances import paired_distance
-from siamese.model import SiameseNetwork
 from siamese.verifier import Image, Verifier
 
 FORMAT = "siamese-gallery-1"
@@ -216,12 +214,3 @@ def _indices_of_largest(values: Tensor, count: int, width: int = 128) -> Tensor:
     candidates = (best[:, None] * width + torch.arange(width)).flatten()
     candidates = torch.cat([candidates, torch.arange(whole, len(values))])
     return candidates[values[candidates].topk(count).indices]
-
-
-def fingerprint(network: SiameseNetwork) -> str:
-    """SHA-256 over all weights: embeddings are comparable only where it is the same."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()

@@ -56,10 +56,11 @@ def panel(
     message: str = "",
     problem: bool = False,
     turn: int | None = None,
+    caution: str = "",
 ) -> str:
     """The verdict panel: a verdict, or a message (`problem`: an error) where there is none; the same layout in every state.
 
-    `turn` is the number of what happened on the page last when it was asked for.
+    `turn` is the number of what happened on the page last when it was asked for. `caution` is about the images, see there.
     `seen` holds what the network sees of each image, uint8 (H, W) or (H, W, 3), or None.
     """
     if verdict is None:
@@ -82,8 +83,18 @@ def panel(
         f'<div class="panel {state}" data-state="{state}"{number}>'
         f'<div class="headline" role="status"><div class="sign" aria-hidden="true">{sign}</div>{words}</div>'
         f'<div class="details">{scale(threshold, distance)}'
-        f'<div class="seen"><h3>What the network sees</h3>{figures}</div></div></div>'
+        f'<div class="seen"><h3>What the network sees</h3>{figures}'
+        f'<p class="caution" role="status">{html.escape(caution)}</p></div></div></div>'
     )
+
+
+def caution(is_familiar: Sequence[bool]) -> str:
+    """A sentence about those of the two images that are unlike all that the model knows; empty where none is."""
+    strange = [ordinal for ordinal, known in zip(ORDINALS, is_familiar, strict=True) if not known]
+    if not strange:
+        return ""
+    which = "Both images are" if len(strange) == 2 else f"The {strange[0]} image is"
+    return f"{which} unlike anything this model knows: its answer may mean little."
 
 
 def scale(threshold: float, distance: float | None = None) -> str:
@@ -296,6 +307,7 @@ h3 { font-size: .875rem !important; }
 .picture { display: block; image-rendering: pixelated; width: 100%; aspect-ratio: 1; margin: 0 !important;
   border-radius: 6px; background: var(--background-fill-secondary); box-shadow: 0 0 0 1px var(--border-color-primary); }
 .seen .picture { width: 104px; }
+.caution { margin: 0 !important; font-size: .8125rem; line-height: 1.3; color: var(--problem); }
 
 .cards { display: grid; grid-template-columns: repeat(6, minmax(0, 1fr)); gap: 12px; margin-top: 12px; }
 .cards button { margin: 0 !important; padding: 10px; border: 1px solid var(--border-color-primary);

@@ -11,7 +11,7 @@ from pathlib import Path
 from huggingface_hub import HfApi, SpaceCard, SpaceHardware, SpaceStage, constants, errors
 from huggingface_hub.utils import disable_progress_bars
 
-from siamese.checkpoint import CONFIG_FILE, DEFAULT_BUNDLED, WEIGHTS_FILE, load_model
+from siamese.checkpoint import CONFIG_FILE, DEFAULT_BUNDLED, REFERENCE_FILE, WEIGHTS_FILE, load_model
 from siamese.hub import check_login, check_names, connect, fetch_model
 from siamese.hub_errors import HubError, HubUnavailableError, explain, explained
 from siamese.shipping import PROJECT, commit_exactly, describe_files, project_files
@@ -95,8 +95,10 @@ def prepare(
     files = project_files("README.md", "app.py", "requirements.txt", "LICENSE", THUMBNAIL)
     files["README.md"] = str(card).encode()
     files["requirements.txt"] = _requirements().encode()
-    for path in (folder / name for folder in bundled_models().values() for name in (CONFIG_FILE, WEIGHTS_FILE)):
-        files[path.relative_to(PROJECT).as_posix()] = path
+    for folder in bundled_models().values():
+        for path in (folder / name for name in (CONFIG_FILE, WEIGHTS_FILE, REFERENCE_FILE)):
+            if path.is_file():
+                files[path.relative_to(PROJECT).as_posix()] = path
     return Deployment(space, files, variables, hardware, private, model_is_private)
 
 

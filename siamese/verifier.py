@@ -17,6 +17,7 @@ from siamese.devices import choose_device
 from siamese.distances import paired_distance
 from siamese.model import SiameseNetwork, embed_all
 from siamese.preprocess import canonical_image, load_image, to_tensor
+from siamese.reference import Reference, load_reference
 from siamese.sources import locate_model
 
 Image = str | os.PathLike | PIL.Image.Image | np.ndarray
@@ -43,11 +44,19 @@ class Verifier:
     Safe to call from several threads; holds no state between calls.
     """
 
-    def __init__(self, network: SiameseNetwork, config: ModelFolderConfig, name: str, device: torch.device) -> None:
+    def __init__(
+        self,
+        network: SiameseNetwork,
+        config: ModelFolderConfig,
+        name: str,
+        device: torch.device,
+        reference: Reference | None = None,
+    ) -> None:
         self.network = network.to(device)
         self.config = config
         self.name = name
         self.device = device
+        self.reference = reference  # None: the model folder has none
 
     @classmethod
     def from_pretrained(
@@ -61,7 +70,7 @@ class Verifier:
         chosen = choose_device(device or "cpu")
         folder, name = locate_model(source, revision)
         network, config = load_model(folder)
-        return cls(network, config, name, chosen)
+        return cls(network, config, name, chosen, load_reference(folder, network))
 
     def canonical(self, image: Image) -> np.ndarray:
         """What the network sees of an image: uint8 (H, W), or (H, W, 3) for a colour model.
@@ -75,8 +84,15 @@ class Verifier:
         """Embeddings of N images: float32 (N, D). Euclidean distance between two rows is what `verify` compares."""
         if not len(images):
             return np.empty((0, self.config.encoder.embedding_dim), np.float32)
-        canonical = np.stack([self.canonical(image) for image in images])
-        return embed_all(self.network, to_tensor(canonical)).numpy()
+        return self.embed_canonical(np.stack([self.canonical(image) for image in images]))
+
+    def embed_canonical(self, images: np.ndarray) -> np.ndarray:
+        """As `embed`, of what the network sees: uint8 (N, H, W) or (N, H, W, 3), each from `canonical`."""
+        return embed_all(self.network, to_tensor(images)).numpy()
+
+    def is_familiar(self, embedding: np.ndarray | None) -> bool:
+        """Whether an image, by its embedding (D,), is like those that the model was tested on; True where nobody can say."""
+        return self.reference is None or embedding is None or self.reference.is_familiar(embedding)
 
     def verify(self, image_a: Image, image_b: Image, threshold: float | None = None) -> Verdict:
         """Whether two images show the same class.
@@ -84,11 +100,14 @@ class Verifier:
         Each image is a path, a PIL image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4). `threshold` (above 0) replaces
         the calibrated one; the probability follows. Raises ValueError like `canonical`.
         """
+        # Each image by itself: in a batch, rounding may depend on the place in it, and verify(a, b) must equal verify(b, a).
+        return self.verify_embeddings(*(self.embed([image])[0] for image in (image_a, image_b)), threshold)
+
+    def verify_embeddings(self, a: np.ndarray, b: np.ndarray, threshold: float | None = None) -> Verdict:
+        """As `verify`, for the embeddings (D,) of two images, each embedded by itself."""
         threshold = self.config.calibration.threshold if threshold is None else float(threshold)
         if not 0 < threshold < float("inf"):
             raise ValueError(f"threshold is {threshold}, allowed: a distance above 0")
-        # Each image by itself: in a batch, rounding may depend on the place in it, and verify(a, b) must equal verify(b, a).
-        a, b = (embed_all(self.network, to_tensor(self.canonical(image)[None])) for image in (image_a, image_b))
-        distance = paired_distance(a, b).item()
+        distance = paired_distance(torch.from_numpy(a), torch.from_numpy(b)).item()
         probability = float(probability_same(distance, self.config.calibration, threshold))
         return Verdict(distance <= threshold, probability, max(probability, 1 - probability), distance, threshold)

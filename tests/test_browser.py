@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 import app as app_module
 from siamese import Verifier
-from siamese.page import picture
+from siamese.page import caution, picture
 
 ONE = [(0.38, 0.3), (0.52, 0.15), (0.52, 0.85)]  # of the paper's side
 ZERO = [(0.5 + 0.22 * math.sin(turn), 0.5 - 0.33 * math.cos(turn)) for turn in np.linspace(0, 2 * math.pi, 9)]
@@ -422,3 +422,14 @@ def test_the_visitor_chooses_among_ones_own_and_the_bundled_models(two_models, o
     expect_verdict_on(page, bundled, pair)
     page.get_by_label("model", exact=True).check()
     expect_verdict_on(page, verifier, pair)
+
+
+def test_a_drawing_unlike_all_digits_gets_a_caution_and_nothing_moves(page):
+    star = [(0.5 + 0.38 * math.sin(turn), 0.5 - 0.38 * math.cos(turn)) for turn in np.arange(6) * 0.8 * math.pi]
+    draw(page, "first", ONE)
+    expect(page.locator("#verdict .seen img")).to_have_count(1)
+    expect(page.locator("#verdict .caution")).to_have_text("")
+    before = [page.locator(part).bounding_box() for part in ("#verdict .panel", "#examples")]
+    draw(page, "second", star)
+    expect(page.locator("#verdict .caution")).to_have_text(caution([True, False]))
+    assert [page.locator(part).bounding_box() for part in ("#verdict .panel", "#examples")] == before

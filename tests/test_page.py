@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from siamese import page
-from siamese.config import EncoderConfig, ModelFolderConfig
+from siamese.config import DataRecord, EncoderConfig, ModelFolderConfig
 from siamese.verifier import Verdict, Verifier
 
 HOSTILE = "<script>alert('\"')</script>&amp;"
@@ -152,6 +152,19 @@ def test_the_side_without_an_image_has_an_empty_frame(digits):
     assert "src" not in left
 
 
+@pytest.mark.parametrize(
+    ("known", "start"),
+    [([True, True], ""), ([False, True], "The first image"), ([True, False], "The second image"), ([False] * 2, "Both")],
+)
+def test_images_unlike_all_that_the_model_knows_are_named_in_the_same_layout(known, start):
+    sentence = page.caution(known)
+    assert sentence.startswith(start)
+    html = page.panel(0.8, NOTHING, verdict_at(0.2, 0.9), caution=sentence)
+    assert sentence in Elements(html).text
+    assert len(Elements(html).of_class("caution")) == 1
+    assert bool(sentence) == ("unlike anything this model knows" in Elements(html).text)
+
+
 # ---- The header ----
 
 
@@ -169,6 +182,24 @@ def test_the_header_claims_no_accuracy_that_nobody_measured():
     text = Elements(page.header("mine", ModelFolderConfig(encoder=EncoderConfig("compact", 16)))).text
     assert "accuracy not measured" in text
     assert "%" not in text
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ({}, "training data not recorded"),
+        ({"dataset": "mnist", "training_images": 54001, "classes": 10}, "trained on 54,001 images of 10 classes (mnist)"),
+        ({"dataset": f"/home/me/{HOSTILE}", "training_images": 5, "classes": 2}, "trained on 5 images of 2 classes"),
+        ({"dataset": "a.csv", "training_images": 9, "pairs": 4, "split": "pairs"}, "trained on 4 labelled pairs of 9"),
+    ],
+    ids=["nothing", "digits", "hostile", "pairs"],
+)
+def test_the_header_says_what_the_model_was_trained_on(record, words):
+    config = ModelFolderConfig(encoder=EncoderConfig("compact", 16), data=DataRecord(**record))
+    elements = Elements(page.header("mine", config))
+    assert words in elements.text
+    assert "/home" not in elements.text
+    assert all(tag != "script" for tag, _ in elements.elements)
 
 
 def test_the_name_of_a_model_is_text():

@@ -18,7 +18,7 @@ from hub_protocol import READER, STRANGER, WRITER
 from huggingface_hub import SpaceHardware
 from packaging.requirements import Requirement
 
-from siamese.checkpoint import CONFIG_FILE, WEIGHTS_FILE
+from siamese.checkpoint import CONFIG_FILE, REFERENCE_FILE, WEIGHTS_FILE
 from siamese.sources import bundled_models
 
 SPACE = "spaces/ada/demo"
@@ -83,7 +83,8 @@ def test_a_new_space_holds_the_app_and_the_package_in_one_commit_and_runs(server
     expected = {"app.py", "requirements.txt", "README.md", "LICENSE", "siamese/thumbnail.png", ".gitattributes"}
     expected |= {f"siamese/{path.name}" for path in (ROOT / "siamese").glob("*.py")}
     expected |= {"siamese/mnist_sample.npz"}
-    expected |= {f"siamese/weights/{model}/{name}" for model in bundled_models() for name in (CONFIG_FILE, WEIGHTS_FILE)}
+    for name in (CONFIG_FILE, WEIGHTS_FILE, REFERENCE_FILE):
+        expected |= {f"siamese/weights/{model}/{name}" for model in bundled_models()}
     assert set(files) == expected
     for name in expected - {"requirements.txt", "README.md", ".gitattributes"}:
         assert files[name] == (ROOT / name).read_bytes(), name

@@ -25,7 +25,7 @@ from siamese.model import ENCODERS, SiameseNetwork, embed_all
 from siamese.preprocess import to_tensor
 
 ONE_EPOCH = ["--dataset", "mnist-sample", "--device", "cpu", "--epochs", "1"]  # seven steps of 256 images
-FILES = {"model.safetensors", "config.json", "README.md", "metrics.jsonl", *PLOTS}
+FILES = {"model.safetensors", "config.json", "reference.safetensors", "README.md", "metrics.jsonl", *PLOTS}
 
 
 def names(folder: Path) -> set[str]:
