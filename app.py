@@ -22,7 +22,7 @@ import gradio as gr
 from gradio_client.utils import is_file_obj_with_meta
 from PIL import Image
 
-from siamese import Verdict, Verifier, page, page_distances
+from siamese import Verdict, Verifier, lessons, page, page_distances, page_recognise
 from siamese.data import load_sample_digits
 from siamese.hub_errors import HubError, HubUnavailableError
 from siamese.preprocess import MAX_PIXELS
@@ -37,6 +37,9 @@ AT_ONCE = 4  # comparisons that run at the same time
 MAX_SKETCHES = 64  # drawings on their way from browsers to a handler, see LatestSketches
 M_ARENA_MAX, ARENAS = -8, 2  # glibc's name for the number of heaps, and how many are enough for AT_ONCE
 CACHE_CHECK, CACHE_AGE = 600, 3600  # s: how often uploaded files are looked through, and how old they may get
+
+# Of all listeners but /compare; the latest event counts, those that come while it is answered are left out.
+PRIVATE = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
 
 # Pairs of test digits (indices into load_sample_digits()) and what to say of them.
 EXAMPLES = [
@@ -124,101 +127,173 @@ def build_demo(verifier: Verifier, notice: str = "", others: Sequence[Verifier] 
             paths.append(value["path"])
         return {**verifier.verify(*paths).to_dict(), "model": verifier.name}
 
-    def show(turn: int, model: str, point, slider, tab_a, sketch_a, upload_a, tab_b, sketch_b, upload_b) -> tuple[str, str]:
-        """The verdict on what the open tabs of the two sides hold, and where it stands among the test pairs, as HTML."""
-        images = [_chosen(tab_a, sketch_a, upload_a), _chosen(tab_b, sketch_b, upload_b)]
-        return _outcome(models[model], images, point or slider, turn)
-
-    def load_example(model: str, point: float | None, slider: float, event: gr.EventData) -> list:
-        """An example pair for the two uploads, the tab they are on, and the verdict."""
-        images = [Image.fromarray(digits[index]) for index in EXAMPLES[int(event.pair)][:2]]
-        return [*("upload", images[0]), *("upload", images[1]), *_outcome(models[model], images, point or slider)]
-
-    def clear(model: str, point: float | None, slider: float) -> list:
-        """Nothing drawn, nothing uploaded, no verdict."""
-        return [*[None] * 4, *_outcome(models[model], [None, None], point or slider)]
-
-    def choose(model: str) -> list:
-        """Another model: what it is, and the thresholds that it offers."""
-        point, slider = _thresholds(models[model])
-        return [page.header(model, models[model].config, notice), gr.Radio(**point), gr.Slider(**slider)]
-
-    digits, labels = load_sample_digits()
-    point, slider = _thresholds(verifier)
-    waiting, standing = _outcome(verifier, [None, None], point["value"])
+    def forget_visitor(request: gr.Request) -> None:
+        """Gradio itself would keep the state of a page for an hour after it is closed."""
+        demo.state_holder.delete_state(request.session_hash)
 
     with Demo(
         title="Same or different?", analytics_enabled=False, delete_cache=(CACHE_CHECK, CACHE_AGE), fill_width=True
     ) as demo:
         header = gr.HTML(page.header(verifier.name, verifier.config, notice), elem_id="header")
         model = gr.Radio(list(models), value=verifier.name, label="Model", elem_id="model", visible=len(models) > 1)
-        with gr.Row(elem_id="stage"):
-            sides = [_input_side(ordinal) for ordinal in page.ORDINALS]
-            with gr.Column(min_width=300, elem_classes="outcome"):
-                with gr.Row(elem_id="actions"):
-                    compare_button = gr.Button("Compare", variant="primary", scale=2, min_width=120)
-                    clear_button = gr.Button("Clear both", scale=1, min_width=120)
-                verdict = gr.HTML(waiting, elem_id="verdict")
-        examples = gr.HTML(page.examples(EXAMPLES, digits, labels), elem_id="examples", js_on_load=page.EXAMPLES_JS)
-        with gr.Row(elem_id="judge"):
-            gr.HTML("<h2>Where to draw the line</h2>")
-            standing = gr.HTML(standing, elem_id="standing")
-            with gr.Column(min_width=240):
-                point = gr.Radio(
-                    **point, label="Threshold", info="Fewer false accepts cost more false rejects.", elem_id="point"
-                )
-                slider = gr.Slider(
-                    THRESHOLD_STEP, **slider, step=THRESHOLD_STEP, buttons=[], label="Or any distance", elem_id="threshold"
-                )
-
-        sketches, uploads = [side.sketch for side in sides], [side.upload for side in sides]
-        refresh = gr.Number(visible=False, precision=0)  # any new value shows the verdict on what the page holds then
-        private = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
-        # One listener for all, and the latest event counts, so that a verdict on what was there before never stays. Handlers
-        # that change several parts bring their own verdict, and refresh it only when all of them are in place.
-        inputs = [part for side in sides for part in (side.active, side.sketch, side.upload)]
-        judge, outcome = [model, point, slider], [verdict, standing]
-        refresh.change(show, [refresh, *judge, *inputs], outcome, **private)
-        verdict.change(None, [verdict, refresh], refresh, js=page.LATEST_JS, **private)
-        chosen_model = model.input(choose, model, [header, point, slider], **private)
-        chosen_model.then(None, None, refresh, js=page.REFRESH_JS, **private)
-        point.input(None, point, [slider, refresh], js=page.POINT_JS, **private)
-        slider.input(None, None, [point, refresh], js=page.SLIDER_JS, **private)
-        for part in (*sketches, *uploads):
-            part.input(None, None, refresh, js=page.REFRESH_JS, **private)
-        compare_button.click(None, None, refresh, js=page.COMPARE_JS, **private)
-        cleared = clear_button.click(clear, judge, [*sketches, *uploads, *outcome], **private)
-        cleared.then(None, None, refresh, js=page.REFRESH_JS, **private)
-        # The tabs are opened by a script: as an output, they would have Gradio fetch the drawings on them time and again.
-        loaded = [part for side in sides for part in (side.active, side.upload)]
-        chosen = examples.click(load_example, judge, [*loaded, *outcome], **private)
-        chosen.then(None, None, refresh, js=page.OPEN_UPLOADS_JS, **private)
-        for side in sides:
-            for tab, name in ((side.draw_tab, "draw"), (side.upload_tab, "upload")):
-                tab.select(None, None, [side.active, refresh], js=page.tab_js(name), **private)
+        model.input(lambda name: page.header(name, models[name].config, notice), model, header, **PRIVATE)
+        with gr.Tabs(elem_id="modes"):
+            with gr.Tab("Compare", elem_id="compare"):
+                _compare_tab(models, model)
+            with gr.Tab("Recognise", elem_id="lesson"):
+                _recognise_tab(models, model)
         gr.api(compare, api_name="compare")
+        demo.unload(forget_visitor)
     return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE)
 
 
-def _input_side(ordinal: str) -> Side:
-    with gr.Column(min_width=300, elem_classes="side"):
-        gr.HTML(f"<h2>{ordinal.capitalize()} image</h2>")
+def _compare_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
+    """Two images, the verdict on them, and what it rests on. `model` holds the name of one of `models`."""
+
+    def show(turn: int, name: str, point, slider, tab_a, sketch_a, upload_a, tab_b, sketch_b, upload_b) -> tuple[str, str]:
+        """The verdict on what the open tabs of the two sides hold, and where it stands among the test pairs, as HTML."""
+        images = [_chosen(tab_a, sketch_a, upload_a), _chosen(tab_b, sketch_b, upload_b)]
+        return _outcome(models[name], images, point or slider, turn)
+
+    def load_example(name: str, point: float | None, slider: float, event: gr.EventData) -> list:
+        """An example pair for the two uploads, the tab they are on, and the verdict."""
+        images = [Image.fromarray(digits[index]) for index in EXAMPLES[int(event.pair)][:2]]
+        return [*("upload", images[0]), *("upload", images[1]), *_outcome(models[name], images, point or slider)]
+
+    def choose(name: str) -> list:
+        """The thresholds that another model offers."""
+        point, slider = _thresholds(models[name])
+        return [gr.Radio(**point), gr.Slider(**slider)]
+
+    digits, labels = load_sample_digits()
+    point, slider = _thresholds(models[model.value])
+    waiting, standing = _outcome(models[model.value], [None, None], point["value"])
+
+    with gr.Row(elem_classes="stage"):
+        sides = [_input_side(ordinal, f"{ordinal.capitalize()} image") for ordinal in page.ORDINALS]
+        with gr.Column(min_width=300, elem_classes="outcome"):
+            with gr.Row(elem_classes="actions"):
+                compare_button = gr.Button("Compare", variant="primary", scale=2, min_width=120)
+                clear_button = gr.Button("Clear both", scale=1, min_width=120)
+            verdict = gr.HTML(waiting, elem_id="verdict", elem_classes="answer")
+    examples = gr.HTML(page.examples(EXAMPLES, digits, labels), elem_id="examples", js_on_load=page.EXAMPLES_JS)
+    with gr.Row(elem_id="judge"):
+        gr.HTML("<h2>Where to draw the line</h2>")
+        standing = gr.HTML(standing, elem_id="standing")
+        with gr.Column(min_width=240):
+            point = gr.Radio(
+                **point, label="Threshold", info="Fewer false accepts cost more false rejects.", elem_id="point"
+            )
+            slider = gr.Slider(
+                THRESHOLD_STEP, **slider, step=THRESHOLD_STEP, buttons=[], label="Or any distance", elem_id="threshold"
+            )
+
+    uploads = [side.upload for side in sides]
+    refresh = gr.Number(visible=False, precision=0)  # any new value shows the verdict on what the page holds then
+    # One listener for all, and the latest event counts, so that a verdict on what was there before never stays. Handlers
+    # that change several parts bring their own verdict, and refresh it only when all of them are in place.
+    inputs = [part for side in sides for part in (side.active, side.sketch, side.upload)]
+    judge, outcome = [model, point, slider], [verdict, standing]
+    refresh.change(show, [refresh, *judge, *inputs], outcome, **PRIVATE)
+    verdict.change(None, [verdict, refresh], refresh, js=page.LATEST_JS, **PRIVATE)
+    chosen_model = model.input(choose, model, [point, slider], **PRIVATE)
+    chosen_model.then(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
+    point.input(None, point, [slider, refresh], js=page.POINT_JS, **PRIVATE)
+    slider.input(None, None, [point, refresh], js=page.SLIDER_JS, **PRIVATE)
+    _refresh_on_input(sides, refresh)
+    compare_button.click(None, None, refresh, js=page.COMPARE_JS, **PRIVATE)
+    clear_button.click(None, None, [*uploads, refresh], js=page.clear_js("compare", uploads=2), **PRIVATE)
+    # The tabs are opened by a script: as an output, they would have Gradio fetch the drawings on them time and again.
+    loaded = [part for side in sides for part in (side.active, side.upload)]
+    chosen = examples.click(load_example, judge, [*loaded, *outcome], **PRIVATE)
+    chosen.then(None, None, refresh, js=page.OPEN_UPLOADS_JS, **PRIVATE)
+
+
+def _recognise_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
+    """Examples of new classes, a query, and the classes by how near they are to it; kept for the page alone."""
+
+    def teach(known: tuple, name: str, label: str, tab: str, sketch, upload) -> list:
+        """One example more, or what was wrong with it."""
+        image = _chosen(tab, sketch, upload)
+        try:
+            if image is None:
+                raise ValueError("draw or upload an example first")
+            known = lessons.teach(known, label, image, models, name)
+        except ValueError as error:
+            return [gr.skip(), gr.skip(), page_recognise.note(str(error), problem=True)]
+        return [known, page_recognise.taught(known, name), page_recognise.note(f"Added an example of {known[-1].name}.")]
+
+    def remove(known: tuple, name: str, event: gr.EventData) -> tuple:
+        """The examples without one class."""
+        known = lessons.forget(known, str(event.name))
+        return known, page_recognise.taught(known, name), page_recognise.note("")
+
+    def clear(name: str) -> tuple:
+        """No examples."""
+        return (), page_recognise.taught((), name), page_recognise.note("")
+
+    def ask(turn: int, known: tuple, name: str, tab: str, sketch, upload) -> str:
+        """The ranking of the classes for what the open tab of the query holds, as HTML."""
+        return _ranking(models[name], known, _chosen(tab, sketch, upload), turn)
+
+    with gr.Row(elem_classes="stage"):
+        with gr.Column(min_width=300, elem_classes="half"):
+            example = _input_side("example", "An example of a class")
+            with gr.Row(elem_id="teaching"):
+                label = gr.Textbox(label="Name of the class", max_length=lessons.MAX_NAME_LENGTH, elem_id="label")
+                add_button = gr.Button("Add example", variant="primary", min_width=120)
+            note = gr.HTML(page_recognise.note(""))
+        query = _input_side("query", "What is this?")
+        ranking = gr.HTML(_ranking(models[model.value], (), None), elem_id="answer", elem_classes=["answer", "outcome"])
+    taught = gr.HTML(page_recognise.taught((), model.value), elem_id="taught", js_on_load=page_recognise.REMOVE_JS)
+    forget_button = gr.Button("Forget all", elem_id="forget")
+
+    examples = gr.State(())
+    refresh = gr.Number(visible=False, precision=0)
+    refresh.change(ask, [refresh, examples, model, *query[2:]], ranking, **PRIVATE)
+    ranking.change(None, [ranking, refresh], refresh, js=page.LATEST_JS, **PRIVATE)
+    _refresh_on_input([query], refresh)
+    taught_as = [examples, taught, note]
+    for trigger in (add_button.click, label.submit):
+        added = trigger(teach, [examples, model, label, *example[2:]], taught_as, **PRIVATE)
+        added.then(None, [note, example.upload], [example.upload, refresh], js=page_recognise.ADDED_JS, **PRIVATE)
+    changes = (
+        taught.click(remove, [examples, model], taught_as, **PRIVATE),
+        forget_button.click(clear, model, taught_as, **PRIVATE),
+        model.input(page_recognise.taught, [examples, model], taught, **PRIVATE),
+    )
+    for change in changes:
+        change.then(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
+
+
+def _input_side(name: str, title: str) -> Side:
+    with gr.Column(min_width=300, elem_id=f"{name}-side", elem_classes="side"):
+        gr.HTML(f"<h2>{title}</h2>")
         with gr.Tabs(selected="draw"):
             with gr.Tab("Draw", id="draw") as draw_tab:
                 sketch = gr.ImageEditor(
                     sources=(), image_mode="L", type="pil", canvas_size=(CANVAS, CANVAS), fixed_canvas=True, layers=False,
                     transforms=(), brush=gr.Brush(default_size=BRUSH_RADIUS, colors=["#000000"], color_mode="fixed"),
-                    buttons=[], show_label=False, placeholder=" ", elem_id=f"sketch-{ordinal}", elem_classes="sketch",
+                    buttons=[], show_label=False, placeholder=" ", elem_id=f"sketch-{name}", elem_classes="sketch",
                 )  # fmt: skip
                 sketch.blob_storage = LatestSketches()
             with gr.Tab("Upload", id="upload") as upload_tab:
                 upload = UploadedImage(
                     sources=["upload", "clipboard", "webcam"], show_label=False, buttons=[], format="png",
-                    placeholder="Drop an image here\nor click to choose one", elem_id=f"upload-{ordinal}",
-                    elem_classes="upload", alt_text=f"The {ordinal} image",
+                    placeholder="Drop an image here\nor click to choose one", elem_id=f"upload-{name}",
+                    elem_classes="upload", alt_text=title,
                 )  # fmt: skip
         active = gr.Textbox("draw", visible=False)
     return Side(draw_tab, upload_tab, active, sketch, upload)
+
+
+def _refresh_on_input(sides: Sequence[Side], refresh: gr.Number) -> None:
+    """Whatever is drawn, uploaded or brought to the front gives `refresh` a new value."""
+    for side in sides:
+        for part in (side.sketch, side.upload):
+            part.input(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
+        for tab, name in ((side.draw_tab, "draw"), (side.upload_tab, "upload")):
+            tab.select(None, None, [side.active, refresh], js=page.tab_js(name), **PRIVATE)
 
 
 def _thresholds(verifier: Verifier) -> tuple[dict, dict]:
@@ -269,6 +344,22 @@ def _verdict_panel(
         return None, page.panel(threshold, seen, message=text, turn=turn, caution=caution)
     verdict = verifier.verify_embeddings(*embeddings, threshold)
     return verdict, page.panel(threshold, seen, verdict, turn=turn, caution=caution)
+
+
+def _ranking(verifier: Verifier, examples: tuple, image: Image.Image | str | None, turn: int | None = None) -> str:
+    """The taught classes, nearest to the image first, or what is wrong or missing, as HTML."""
+    threshold = verifier.config.calibration.threshold
+    if image is None:
+        return page_recognise.answer(examples, threshold, message="Draw or upload what is to be recognised.", turn=turn)
+    try:
+        seen = verifier.canonical(image)
+    except ValueError as error:
+        return page_recognise.answer(examples, threshold, message=str(error), problem=True, turn=turn)
+    embedding = verifier.embed_canonical(seen[None])[0]
+    if not lessons.knows_any(examples, verifier.name):
+        return page_recognise.answer(examples, threshold, seen=seen, message="Teach a class or two first.", turn=turn)
+    found = lessons.recognise(examples, embedding, verifier)
+    return page_recognise.answer(examples, threshold, found, seen, familiar=verifier.is_familiar(embedding), turn=turn)
 
 
 def _error(message: str) -> gr.Error:
@@ -334,9 +425,8 @@ def main(argv: list[str] | None = None) -> int:
         spaces.GPU(_needs_a_gpu)
     build_demo(verifier, notice, others).launch(
         server_name=args.host, server_port=args.port, share=args.share, max_file_size=MAX_FILE_SIZE, ssr_mode=False,
-        enable_monitoring=False, run_history=False, footer_links=["api", "settings"], css=page.CSS + page_distances.CSS,
-        js=page.PAGE_JS,
-        theme=_theme(),
+        enable_monitoring=False, run_history=False, footer_links=["api", "settings"], theme=_theme(),
+        css=page.CSS + page_distances.CSS + page_recognise.CSS, js=page.PAGE_JS,
     )  # fmt: skip
     return 0
 

@@ -137,9 +137,24 @@ def picture(image: np.ndarray | None, description: str) -> str:
     return f'<img class="picture" alt="{html.escape(description)}" src="data:image/png;base64,{data}">'
 
 
+# Whatever happens on the page gets the next number, its turn, and refreshes the verdict; see LATEST_JS.
+NEXT_TURN = "window.turn = (window.turn ?? 0) + 1"
+
+
 def tab_js(name: str) -> str:
     """Script of a tab that was opened: its name, and a new number to refresh the verdict."""
     return f"() => ['{name}', {NEXT_TURN}]"
+
+
+# Not by a value of the sketchpad: it takes one that it was given before for no change.
+EMPTY_SKETCHES = """
+for (const bin of document.querySelectorAll('#{place} .sketch button[aria-label="Clear canvas"]')) bin.click();
+"""
+
+
+def clear_js(place: str, uploads: int) -> str:
+    """Script that empties all sketchpads in the element `place`: None for each upload, and a new number to refresh."""
+    return f"() => {{{EMPTY_SKETCHES.format(place=place)} return [{'null, ' * uploads}{NEXT_TURN}]; }}"
 
 
 EXAMPLES_JS = """
@@ -149,8 +164,6 @@ element.addEventListener("click", (event) => {
 });
 """
 
-# Whatever happens on the page gets the next number, its turn, and refreshes the verdict; see LATEST_JS.
-NEXT_TURN = "window.turn = (window.turn ?? 0) + 1"
 REFRESH_JS = f"() => ({NEXT_TURN})"
 
 # Gradio sends a request while the parts for the one before are still being gathered, so that an older verdict may come last:
@@ -175,7 +188,8 @@ COMPARE_JS = f"""
 
 OPEN_UPLOADS_JS = f"""
 () => {{
-  for (const tab of document.querySelectorAll('.side [role="tab"]')) if (tab.textContent.trim() === "Upload") tab.click();
+  const tabs = document.querySelectorAll('#compare .side [role="tab"]');
+  for (const tab of tabs) if (tab.textContent.trim() === "Upload") tab.click();
   return {NEXT_TURN};
 }}
 """
@@ -220,8 +234,7 @@ main > .column { gap: 24px; }
 /* On a phone Gradio hides the link before the dot, but not the dot. */
 .gradio-container footer { gap: 16px; }
 .gradio-container footer .divider { display: none; }
-#header .html-container, #verdict .html-container, #examples .html-container,
-  .side .html-container { padding: 0 !important; }
+#header .html-container, #modes .html-container { padding: 0 !important; }
 h1, h2, h3 { margin: 0 !important; line-height: 1.2; color: var(--body-text-color); font-weight: 600; }
 h1 { font-size: 1.75rem !important; }
 h2 { font-size: 1rem !important; }
@@ -231,16 +244,16 @@ h3 { font-size: .875rem !important; }
   background: var(--background-fill-secondary); overflow-wrap: anywhere; }
 #header .model { max-width: none; font-size: .875rem; color: var(--quiet); }
 
-#stage { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 24px; align-items: stretch; }
+#modes .stage { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 24px; align-items: stretch; }
 .side { position: relative; gap: 0 !important; container-type: inline-size; }
 .side > .block { position: absolute; top: 12px; left: 0; z-index: 1; width: auto; pointer-events: none; }
-#stage .tab-wrapper { height: 40px; padding: 0; margin: 0 0 12px; }
-#stage .tab-container { height: 40px; justify-content: flex-end; }
-#stage .tab-container button.selected { font-weight: 600; }
+#modes .stage .tab-wrapper { height: 40px; padding: 0; margin: 0 0 12px; }
+#modes .stage .tab-container { height: 40px; justify-content: flex-end; }
+#modes .stage .tab-container button.selected { font-weight: 600; }
 .side .tabitem { padding: 0; }
 .outcome { gap: 12px !important; }
-#actions { height: 40px; gap: 12px; flex-wrap: nowrap; }
-#actions button { height: 40px; padding: 0 8px; min-width: 0; font-size: 1rem; white-space: nowrap; }
+#modes .actions { height: 40px; gap: 12px; flex-wrap: nowrap; }
+#modes .actions button { height: 40px; padding: 0 8px; min-width: 0; font-size: 1rem; white-space: nowrap; }
 
 /* The paper fills its box (Gradio leaves 30 px around it) and is square; the tools stand in a row under it. */
 .sketch, .upload { height: calc(100cqw + 44px) !important; border-style: solid !important;
@@ -252,18 +265,17 @@ h3 { font-size: .875rem !important; }
   border-top: 1px solid var(--border-color-primary); background: var(--background-fill-secondary); }
 .sketch .pixi-target, .sketch .pixi-target-crop { inset: -30px -30px auto; width: calc(100% + 60px);
   height: calc(100% + 16px); }
-#stage .sketch .toolbar-wrap, #stage .sketch .top-panel { inset: auto auto 4px 4px; width: auto; border: 0;
+#modes .stage .sketch .toolbar-wrap, #modes .stage .sketch .top-panel { inset: auto auto 4px 4px; width: auto; border: 0;
   background: none;
   flex-direction: row; box-shadow: none; }
-#stage .sketch .top-panel { inset: auto 4px 4px auto; }
-#stage .half-container { position: static; flex-direction: row; width: auto; padding: 0; border: 0; }
-#stage .half-container > .wrap { inset: auto auto 44px 0; transform: none; }
-#stage .sketch .toolbar-wrap button, #stage .sketch .top-panel button { width: 36px; height: 36px; border-radius: 8px;
-  justify-content: center;
-  background: none; box-shadow: none; }
-#stage .sketch .toolbar-wrap button > div, #stage .sketch .top-panel button > div { width: 20px; height: 20px;
+#modes .stage .sketch .top-panel { inset: auto 4px 4px auto; }
+#modes .stage .half-container { position: static; flex-direction: row; width: auto; padding: 0; border: 0; }
+#modes .stage .half-container > .wrap { inset: auto auto 44px 0; transform: none; }
+#modes .stage .sketch .toolbar-wrap button, #modes .stage .sketch .top-panel button { width: 36px; height: 36px;
+  border-radius: 8px; justify-content: center; background: none; box-shadow: none; }
+#modes .stage .sketch .toolbar-wrap button > div, #modes .stage .sketch .top-panel button > div { width: 20px; height: 20px;
   padding: 0; }
-#stage .sketch .toolbar-wrap .highlight { background: var(--body-text-color);
+#modes .stage .sketch .toolbar-wrap .highlight { background: var(--body-text-color);
   color: var(--background-fill-primary) !important; }
 .sketch [aria-label="Pan"], .sketch [aria-label^="Zoom"], .sketch [aria-label="Color"], .sketch .zoom-number,
 .sketch .separator { display: none; }
@@ -271,7 +283,7 @@ h3 { font-size: .875rem !important; }
 .upload img.tiny { image-rendering: pixelated; }
 .upload img.broken { visibility: hidden; }
 
-#verdict, #verdict .html-container, #verdict .prose { flex: 1; display: flex; flex-direction: column; }
+.answer, .answer .html-container, .answer .prose { flex: 1; display: flex; flex-direction: column; }
 .panel { flex: 1; padding: 18px; border: 1px solid var(--border-color-primary); border-radius: 10px;
   background: var(--block-background-fill); --ink: var(--quiet); }
 .panel.same { --ink: var(--same); }
@@ -320,7 +332,7 @@ h3 { font-size: .875rem !important; }
 .cards small { font-size: .8125rem; color: var(--quiet); }
 
 @media (max-width: 1023px) {
-  #stage { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  #modes .stage { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .outcome { grid-column: 1 / -1; }
   .details { display: grid; grid-template-columns: 1fr 1fr; gap: 24px; }
   .seen { margin-top: 0; }
@@ -328,9 +340,9 @@ h3 { font-size: .875rem !important; }
 }
 /* On a phone the sides stand one above the other; the verdict sticks to the lower edge of the screen until its place. */
 @media (max-width: 639px) {
-  #stage { display: block; }
-  .side, #actions, .details { margin-bottom: 16px; }
-  .outcome, #verdict, #verdict .html-container, #verdict .prose, .panel { display: contents; }
+  #modes .stage { display: block; }
+  .side, #modes .actions, .details { margin-bottom: 16px; }
+  .outcome, .answer, .answer .html-container, .answer .prose, .panel { display: contents; }
   .headline, .details { padding: 12px; border: 1px solid var(--border-color-primary); border-radius: 10px;
     background: var(--block-background-fill); }
   .headline { position: sticky; bottom: 8px; z-index: 20; margin: 0 0 16px; min-height: 48px;

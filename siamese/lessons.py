@@ -1,0 +1,78 @@
+"""What a visitor of the demo teaches: a few examples of a few new classes, for as long as the page is open.
+
+Nothing is trained; a gallery of so few examples is made anew for each question. Each example is embedded by every model that
+the visitor may choose, so that the picture itself need not be kept.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from siamese.config import shorten
+from siamese.gallery import Gallery, Identification
+from siamese.verifier import Image, Verifier
+
+MAX_CLASSES = 10
+MAX_EXAMPLES = 5  # of each class
+MAX_NAME_LENGTH = 40
+
+
+@dataclass(frozen=True)
+class Example:
+    """One picture of a class, as each model sees it."""
+
+    name: str  # of the class
+    seen: Mapping[str, np.ndarray]  # by the name of the model: what it sees, uint8 (H, W) or (H, W, 3)
+    embeddings: Mapping[str, np.ndarray]  # by the same names: float32 (D,)
+
+
+def teach(
+    examples: Sequence[Example], name: str, image: Image, models: Mapping[str, Verifier], model: str
+) -> tuple[Example, ...]:
+    """The examples with one more, of a new class or a known one.
+
+    Raises ValueError where `model` cannot use the image, for a name that is empty or too long, and where there are
+    MAX_CLASSES, or MAX_EXAMPLES of the class, already. Another of the `models` that cannot use the image goes without it.
+    """
+    name = " ".join(name.split())
+    if not 0 < len(name) <= MAX_NAME_LENGTH:
+        raise ValueError(f"the name is {shorten(name)}, allowed: 1 to {MAX_NAME_LENGTH} characters")
+    known = class_names(examples)
+    if name not in known and len(known) == MAX_CLASSES:
+        raise ValueError(f"there are {MAX_CLASSES} classes, as many as fit: remove one first")
+    if sum(example.name == name for example in examples) == MAX_EXAMPLES:
+        raise ValueError(f"{name} has {MAX_EXAMPLES} examples, as many as fit")
+    seen = {model: models[model].canonical(image)}
+    for other, verifier in models.items():
+        try:
+            seen.setdefault(other, verifier.canonical(image))
+        except ValueError:
+            continue
+    embeddings = {each: models[each].embed_canonical(picture[None])[0] for each, picture in seen.items()}
+    return (*examples, Example(name, seen, embeddings))
+
+
+def forget(examples: Sequence[Example], name: str) -> tuple[Example, ...]:
+    """The examples without those of a class."""
+    return tuple(example for example in examples if example.name != name)
+
+
+def class_names(examples: Sequence[Example]) -> list[str]:
+    """The classes, in the order in which they were first taught."""
+    return list(dict.fromkeys(example.name for example in examples))
+
+
+def knows_any(examples: Sequence[Example], model: str) -> bool:
+    """Whether there is an example that the model can use."""
+    return any(model in example.embeddings for example in examples)
+
+
+def recognise(examples: Sequence[Example], embedding: np.ndarray, verifier: Verifier) -> Identification:
+    """All classes that the model knows examples of, nearest first. Raises ValueError where there are none."""
+    gallery = Gallery(verifier)
+    for example in examples:
+        if verifier.name in example.embeddings:
+            gallery.enrol_embeddings(example.name, torch.from_numpy(example.embeddings[verifier.name])[None])
+    return gallery.identify_embedding(torch.from_numpy(embedding), top=MAX_CLASSES)
