@@ -22,9 +22,10 @@ import gradio as gr
 from gradio_client.utils import is_file_obj_with_meta
 from PIL import Image
 
-from siamese import Verdict, Verifier, lessons, page, page_distances, page_recognise
+from siamese import Verifier, lessons, page, page_distances, page_recognise, page_understand
 from siamese.data import load_sample_digits
 from siamese.hub_errors import HubError, HubUnavailableError
+from siamese.pair import look
 from siamese.preprocess import MAX_PIXELS
 from siamese.sources import bundled_models, split_revision
 
@@ -150,15 +151,27 @@ def build_demo(verifier: Verifier, notice: str = "", others: Sequence[Verifier] 
 def _compare_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
     """Two images, the verdict on them, and what it rests on. `model` holds the name of one of `models`."""
 
-    def show(turn: int, name: str, point, slider, tab_a, sketch_a, upload_a, tab_b, sketch_b, upload_b) -> tuple[str, str]:
-        """The verdict on what the open tabs of the two sides hold, and where it stands among the test pairs, as HTML."""
-        images = [_chosen(tab_a, sketch_a, upload_a), _chosen(tab_b, sketch_b, upload_b)]
-        return _outcome(models[name], images, point or slider, turn)
+    def judge(images: list, name: str, point: float | None, slider: float, is_explained: bool, turn: int | None = None):
+        """All that is said of two images, as HTML: the verdict, its place among test pairs, the map, the drivers."""
+        pair = look(models[name], images)
+        threshold = point or slider
+        verdict = pair.verdict(threshold)
+        effects = pair.drivers() if is_explained else None
+        return [
+            page.panel(threshold, pair.seen, verdict, pair.message, pair.is_problem, turn, page.caution(pair.is_familiar)),
+            page_distances.section(models[name].config.distances, threshold, verdict),
+            maps[name].draw(pair.embeddings),
+            page_understand.drivers(pair.seen, effects),
+        ]
 
-    def load_example(name: str, point: float | None, slider: float, event: gr.EventData) -> list:
-        """An example pair for the two uploads, the tab they are on, and the verdict."""
+    def show(turn: int, name: str, point, slider, is_explained, *parts) -> list:
+        """All that is said of what the open tabs of the two sides hold; each side has three parts."""
+        return judge([_chosen(*parts[:3]), _chosen(*parts[3:])], name, point, slider, is_explained, turn)
+
+    def load_example(name: str, point, slider, is_explained, event: gr.EventData) -> list:
+        """An example pair for the two uploads, the tab they are on, and all that is said of it."""
         images = [Image.fromarray(digits[index]) for index in EXAMPLES[int(event.pair)][:2]]
-        return [*("upload", images[0]), *("upload", images[1]), *_outcome(models[name], images, point or slider)]
+        return ["upload", images[0], "upload", images[1], *judge(images, name, point, slider, is_explained)]
 
     def choose(name: str) -> list:
         """The thresholds that another model offers."""
@@ -167,7 +180,8 @@ def _compare_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
 
     digits, labels = load_sample_digits()
     point, slider = _thresholds(models[model.value])
-    waiting, standing = _outcome(models[model.value], [None, None], point["value"])
+    maps = {name: page_understand.Map(verifier.reference) for name, verifier in models.items()}
+    waiting, standing, plane, drivers = judge([None, None], model.value, point["value"], 0, False)
 
     with gr.Row(elem_classes="stage"):
         sides = [_input_side(ordinal, f"{ordinal.capitalize()} image") for ordinal in page.ORDINALS]
@@ -188,13 +202,23 @@ def _compare_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
                 THRESHOLD_STEP, **slider, step=THRESHOLD_STEP, buttons=[], label="Or any distance", elem_id="threshold"
             )
 
+    with gr.Row(elem_id="understand"):
+        with gr.Column():
+            gr.HTML("<h2>Where the two images lie</h2>")
+            plane = gr.HTML(plane, elem_id="plane")
+        with gr.Column():
+            gr.HTML("<h2>What drives the distance</h2>")
+            explain = gr.Checkbox(label="Show it on the images", elem_id="explain", container=False)
+            drivers = gr.HTML(drivers, elem_id="drivers")
+
     uploads = [side.upload for side in sides]
     refresh = gr.Number(visible=False, precision=0)  # any new value shows the verdict on what the page holds then
     # One listener for all, and the latest event counts, so that a verdict on what was there before never stays. Handlers
     # that change several parts bring their own verdict, and refresh it only when all of them are in place.
     inputs = [part for side in sides for part in (side.active, side.sketch, side.upload)]
-    judge, outcome = [model, point, slider], [verdict, standing]
-    refresh.change(show, [refresh, *judge, *inputs], outcome, **PRIVATE)
+    settings, outcome = [model, point, slider, explain], [verdict, standing, plane, drivers]
+    refresh.change(show, [refresh, *settings, *inputs], outcome, **PRIVATE)
+    explain.input(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
     verdict.change(None, [verdict, refresh], refresh, js=page.LATEST_JS, **PRIVATE)
     chosen_model = model.input(choose, model, [point, slider], **PRIVATE)
     chosen_model.then(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
@@ -205,7 +229,7 @@ def _compare_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
     clear_button.click(None, None, [*uploads, refresh], js=page.clear_js("compare", uploads=2), **PRIVATE)
     # The tabs are opened by a script: as an output, they would have Gradio fetch the drawings on them time and again.
     loaded = [part for side in sides for part in (side.active, side.upload)]
-    chosen = examples.click(load_example, judge, [*loaded, *outcome], **PRIVATE)
+    chosen = examples.click(load_example, settings, [*loaded, *outcome], **PRIVATE)
     chosen.then(None, None, refresh, js=page.OPEN_UPLOADS_JS, **PRIVATE)
 
 
@@ -315,37 +339,6 @@ def _chosen(tab: str, sketch: dict | None, upload: str | None) -> Image.Image | 
     return drawing if darkest < lightest else None
 
 
-def _outcome(
-    verifier: Verifier, images: list[Image.Image | str | None], threshold: float, turn: int | None = None
-) -> tuple[str, str]:
-    """The verdict on two images, or what is wrong with them or missing, and where they stand among the test pairs."""
-    verdict, panel = _verdict_panel(verifier, images, threshold, turn)
-    return panel, page_distances.section(verifier.config.distances, threshold, verdict)
-
-
-def _verdict_panel(
-    verifier: Verifier, images: list[Image.Image | str | None], threshold: float, turn: int | None
-) -> tuple[Verdict | None, str]:
-    seen, problems = [None, None], []
-    for side, (ordinal, image) in enumerate(zip(page.ORDINALS, images, strict=True)):
-        if image is None:
-            continue
-        try:
-            seen[side] = verifier.canonical(image)
-        except ValueError as error:
-            problems.append(f"{ordinal.capitalize()} image: {error}")
-    if problems:
-        return None, page.panel(threshold, seen, message=" ".join(problems), problem=True, turn=turn)
-    embeddings = [None if image is None else verifier.embed_canonical(image[None])[0] for image in seen]
-    caution = page.caution([verifier.is_familiar(embedding) for embedding in embeddings])
-    missing = [ordinal for ordinal, image in zip(page.ORDINALS, images, strict=True) if image is None]
-    if missing:
-        text = "Draw or upload two images." if len(missing) == 2 else f"Draw or upload a {missing[0]} image."
-        return None, page.panel(threshold, seen, message=text, turn=turn, caution=caution)
-    verdict = verifier.verify_embeddings(*embeddings, threshold)
-    return verdict, page.panel(threshold, seen, verdict, turn=turn, caution=caution)
-
-
 def _ranking(verifier: Verifier, examples: tuple, image: Image.Image | str | None, turn: int | None = None) -> str:
     """The taught classes, nearest to the image first, or what is wrong or missing, as HTML."""
     threshold = verifier.config.calibration.threshold
@@ -426,7 +419,7 @@ def main(argv: list[str] | None = None) -> int:
     build_demo(verifier, notice, others).launch(
         server_name=args.host, server_port=args.port, share=args.share, max_file_size=MAX_FILE_SIZE, ssr_mode=False,
         enable_monitoring=False, run_history=False, footer_links=["api", "settings"], theme=_theme(),
-        css=page.CSS + page_distances.CSS + page_recognise.CSS, js=page.PAGE_JS,
+        css="".join(part.CSS for part in (page, page_distances, page_recognise, page_understand)), js=page.PAGE_JS,
     )  # fmt: skip
     return 0
 

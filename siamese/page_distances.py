@@ -43,14 +43,15 @@ def section(curve: DistanceCurve | None, threshold: float, verdict: "Verdict | N
         return '<p class="rates">This model does not say how its test pairs were spread.</p>'
     rates = error_rates(curve, threshold)
     false_accepts, false_rejects = (_percent(rate) for rate in rates)
-    pair = "" if verdict is None else f' This pair lies at <b class="pair">{verdict.distance:.3f}</b>.'
+    pair = "&nbsp;" if verdict is None else f'This pair lies at <b class="pair">{verdict.distance:.3f}</b>.'
     return (
         f"{_drawing(curve, threshold, None if verdict is None else verdict.distance)}"
         '<div class="legend"><span class="same-key">same test pairs</span>'
         '<span class="different-key">different test pairs</span></div>'
         f'<p class="rates">Up to a distance of <b class="chosen">{threshold:.3f}</b> two images are called same. Of the '
         f'test pairs, <b class="false-accepts">{false_accepts}</b> of the different ones would be (false accepts), and '
-        f'<b class="false-rejects">{false_rejects}</b> of the same ones would not (false rejects).{pair}</p>'
+        f'<b class="false-rejects">{false_rejects}</b> of the same ones would not (false rejects).</p>'
+        f'<p class="rates">{pair}</p>'
     )
 
 

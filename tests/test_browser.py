@@ -21,6 +21,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 import app as app_module
 from siamese import Verifier
 from siamese.page import caution, picture
+from siamese.page_understand import drivers
+from siamese.pair import look
 
 ONE = [(0.38, 0.3), (0.52, 0.15), (0.52, 0.85)]  # of the paper's side
 ZERO = [(0.5 + 0.22 * math.sin(turn), 0.5 - 0.33 * math.cos(turn)) for turn in np.linspace(0, 2 * math.pi, 9)]
@@ -163,6 +165,15 @@ def seen(page: Page) -> list[np.ndarray]:
 
 def open_tab(page: Page, side: int, name: str) -> None:
     page.locator(".side").nth(side).get_by_role("tab", name=name).click()
+
+
+def places(page: Page, *selectors: str) -> list[list[float]]:
+    """Where elements are on the page, whatever part of it is in view."""
+    script = """(elements) => elements.map((element) => {
+      const {x, y, width, height} = element.getBoundingClientRect();
+      return [x + scrollX, y + scrollY, width, height];
+    })"""
+    return [place for selector in selectors for place in page.locator(selector).evaluate_all(script)]
 
 
 def upload(page: Page, ordinal: str, file: Path) -> None:
@@ -435,10 +446,29 @@ def test_a_drawing_unlike_all_digits_gets_a_caution_and_nothing_moves(page):
     draw(page, "first", ONE)
     expect(page.locator("#verdict .seen img")).to_have_count(1)
     expect(page.locator("#verdict .caution")).to_have_text("")
-    before = [page.locator(part).bounding_box() for part in ("#verdict .panel", "#examples")]
+    before = places(page, "#verdict .panel", "#examples")
     draw(page, "second", STAR)
     expect(page.locator("#verdict .caution")).to_have_text(caution([True, False]))
-    assert [page.locator(part).bounding_box() for part in ("#verdict .panel", "#examples")] == before
+    assert places(page, "#verdict .panel", "#examples") == before
+
+
+# ---- Understanding ----
+
+
+def test_the_map_and_the_drivers_follow_the_pair_and_nothing_moves(page, digits, bundled):
+    before = places(page, "#examples", "#judge", "#understand")
+    expect(page.locator("#plane .mark")).to_have_count(0)
+    page.locator("#examples button").first.click()
+    expect(page.locator("#plane .mark")).to_have_count(2)
+    expect(page.locator("#drivers img")).to_have_count(0)
+    page.get_by_label("Show it on the images").check()
+    expect(page.locator("#drivers img")).to_have_count(2)
+    pair = look(bundled, [digits[0][index] for index in app_module.EXAMPLES[0][:2]])
+    expected = re.findall(r'src="([^"]+)"', drivers(pair.seen, pair.drivers()))
+    assert page.locator("#drivers img").evaluate_all("images => images.map((image) => image.src)") == expected
+    page.get_by_label("Show it on the images").uncheck()
+    expect(page.locator("#drivers img")).to_have_count(0)
+    assert places(page, "#examples", "#judge", "#understand") == before
 
 
 # ---- Recognise ----
