@@ -22,7 +22,7 @@ import gradio as gr
 from gradio_client.utils import is_file_obj_with_meta
 from PIL import Image
 
-from siamese import Verifier, lessons, page, page_distances, page_recognise, page_understand
+from siamese import Verifier, lessons, page, page_about, page_distances, page_recognise, page_understand
 from siamese.data import load_sample_digits
 from siamese.hub_errors import HubError, HubUnavailableError
 from siamese.pair import look
@@ -128,6 +128,10 @@ def build_demo(verifier: Verifier, notice: str = "", others: Sequence[Verifier] 
             paths.append(value["path"])
         return {**verifier.verify(*paths).to_dict(), "model": verifier.name}
 
+    def describe(name: str) -> tuple[str, str]:
+        """What is said of another model, on top and on its own tab."""
+        return page.header(name, models[name].config, notice), page_about.about(name, models[name].config)
+
     def forget_visitor(request: gr.Request) -> None:
         """Gradio itself would keep the state of a page for an hour after it is closed."""
         demo.state_holder.delete_state(request.session_hash)
@@ -137,12 +141,14 @@ def build_demo(verifier: Verifier, notice: str = "", others: Sequence[Verifier] 
     ) as demo:
         header = gr.HTML(page.header(verifier.name, verifier.config, notice), elem_id="header")
         model = gr.Radio(list(models), value=verifier.name, label="Model", elem_id="model", visible=len(models) > 1)
-        model.input(lambda name: page.header(name, models[name].config, notice), model, header, **PRIVATE)
         with gr.Tabs(elem_id="modes"):
             with gr.Tab("Compare", elem_id="compare"):
                 _compare_tab(models, model)
             with gr.Tab("Recognise", elem_id="lesson"):
                 _recognise_tab(models, model)
+            with gr.Tab("How it works", elem_id="about"):
+                about = gr.HTML(page_about.about(verifier.name, verifier.config))
+        model.input(describe, model, [header, about], **PRIVATE)
         gr.api(compare, api_name="compare")
         demo.unload(forget_visitor)
     return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE)
@@ -162,6 +168,7 @@ def _compare_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
             page_distances.section(models[name].config.distances, threshold, verdict),
             maps[name].draw(pair.embeddings),
             page_understand.drivers(pair.seen, effects),
+            page_about.snippets(name, threshold, models[name].config.calibration.threshold),
         ]
 
     def show(turn: int, name: str, point, slider, is_explained, *parts) -> list:
@@ -181,7 +188,7 @@ def _compare_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
     digits, labels = load_sample_digits()
     point, slider = _thresholds(models[model.value])
     maps = {name: page_understand.Map(verifier.reference) for name, verifier in models.items()}
-    waiting, standing, plane, drivers = judge([None, None], model.value, point["value"], 0, False)
+    waiting, standing, plane, drivers, snippets = judge([None, None], model.value, point["value"], 0, False)
 
     with gr.Row(elem_classes="stage"):
         sides = [_input_side(ordinal, f"{ordinal.capitalize()} image") for ordinal in page.ORDINALS]
@@ -210,13 +217,15 @@ def _compare_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
             gr.HTML("<h2>What drives the distance</h2>")
             explain = gr.Checkbox(label="Show it on the images", elem_id="explain", container=False)
             drivers = gr.HTML(drivers, elem_id="drivers")
+    with gr.Accordion("The same in a program", open=False):
+        snippets = gr.HTML(snippets, elem_id="snippets", js_on_load=page_about.COPY_JS)
 
     uploads = [side.upload for side in sides]
     refresh = gr.Number(visible=False, precision=0)  # any new value shows the verdict on what the page holds then
     # One listener for all, and the latest event counts, so that a verdict on what was there before never stays. Handlers
     # that change several parts bring their own verdict, and refresh it only when all of them are in place.
     inputs = [part for side in sides for part in (side.active, side.sketch, side.upload)]
-    settings, outcome = [model, point, slider, explain], [verdict, standing, plane, drivers]
+    settings, outcome = [model, point, slider, explain], [verdict, standing, plane, drivers, snippets]
     refresh.change(show, [refresh, *settings, *inputs], outcome, **PRIVATE)
     explain.input(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
     verdict.change(None, [verdict, refresh], refresh, js=page.LATEST_JS, **PRIVATE)
@@ -419,7 +428,8 @@ def main(argv: list[str] | None = None) -> int:
     build_demo(verifier, notice, others).launch(
         server_name=args.host, server_port=args.port, share=args.share, max_file_size=MAX_FILE_SIZE, ssr_mode=False,
         enable_monitoring=False, run_history=False, footer_links=["api", "settings"], theme=_theme(),
-        css="".join(part.CSS for part in (page, page_distances, page_recognise, page_understand)), js=page.PAGE_JS,
+        css="".join(part.CSS for part in (page, page_about, page_distances, page_recognise, page_understand)),
+        js=page.PAGE_JS,
     )  # fmt: skip
     return 0
 

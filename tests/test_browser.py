@@ -471,6 +471,21 @@ def test_the_map_and_the_drivers_follow_the_pair_and_nothing_moves(page, digits,
     assert places(page, "#examples", "#judge", "#understand") == before
 
 
+def test_the_same_call_is_copied_with_the_threshold_of_the_page(page, app):
+    page.get_by_label("0.1% false accepts").check()
+    page.get_by_role("button", name="The same in a program").click()
+    expect(page.locator("#snippets code").first).to_contain_text("threshold=")
+    press(page, "Copy: This page, as a service")
+    expect(page.locator("#snippets button").nth(2)).to_have_text("Copied")
+    assert f'Client("{app.url}/")' in page.evaluate("navigator.clipboard.readText()")
+
+
+def test_how_it_works_is_drawn(page):
+    page.get_by_role("tab", name="How it works").click()
+    expect(page.locator("#about svg.network")).to_be_visible()
+    expect(page.locator("#about .facts dd").first).to_contain_text("54,001 images")
+
+
 # ---- Recognise ----
 
 
