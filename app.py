@@ -12,6 +12,7 @@ import os
 import sys
 from abc import ABCMeta
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 try:
@@ -21,8 +22,12 @@ except ImportError:
 import gradio as gr
 from gradio_client.utils import is_file_obj_with_meta
 from PIL import Image
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
-from siamese import Verifier, lessons, page, page_about, page_distances, page_recognise, page_understand
+from siamese import Verifier, lessons, page, page_about, page_batch, page_distances, page_recognise, page_understand
+from siamese.batch import MAX_IMAGES, Batch, look_at_all
 from siamese.data import load_sample_digits
 from siamese.hub_errors import HubError, HubUnavailableError
 from siamese.pair import look
@@ -39,7 +44,9 @@ MAX_SKETCHES = 64  # drawings on their way from browsers to a handler, see Lates
 M_ARENA_MAX, ARENAS = -8, 2  # glibc's name for the number of heaps, and how many are enough for AT_ONCE
 CACHE_CHECK, CACHE_AGE = 600, 3600  # s: how often uploaded files are looked through, and how old they may get
 
-# Of all listeners but /compare; the latest event counts, those that come while it is answered are left out.
+PAGE_PARTS = (page, page_about, page_batch, page_distances, page_recognise, page_understand)
+
+# Of all listeners of the page; the latest event counts, those that come while it is answered are left out.
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
 
 # Pairs of test digits (indices into load_sample_digits()) and what to say of them.
@@ -106,9 +113,9 @@ class Demo(gr.Blocks):
 
 
 def build_demo(verifier: Verifier, notice: str = "", others: Sequence[Verifier] = ()) -> gr.Blocks:
-    """The page and its one public endpoint, /compare, around `verifier`; start it with `launch`. `notice` stands on top.
+    """The page and its public endpoints, /compare, /embed and /distances, around `verifier`; start it with `launch`.
 
-    Visitors of the page may choose one of the `others` instead.
+    `notice` stands on top. Visitors of the page may choose one of the `others` instead.
     """
     models = {verifier.name: verifier}
     for other in others:
@@ -116,17 +123,35 @@ def build_demo(verifier: Verifier, notice: str = "", others: Sequence[Verifier] 
 
     def compare(image_a: gr.FileData, image_b: gr.FileData) -> dict:
         """Compare two image files: {is_same, probability_same, confidence, distance, threshold, model}."""
-        paths = []
-        for name, value in (("image_a", image_a), ("image_b", image_b)):
-            # The same test by which Gradio moves uploads into its cache: any other path is one it has not checked.
-            if not is_file_obj_with_meta(value):
-                raise _error(f"{name} is not a file: pass gradio_client.handle_file(path or URL)")
+        paths = [_path(value, name) for name, value in (("image_a", image_a), ("image_b", image_b))]
+        for name, path in zip(("image_a", "image_b"), paths, strict=True):
             try:
-                verifier.canonical(value["path"])
+                verifier.canonical(path)
             except ValueError as error:
                 raise _error(f"{name}: {error}") from error
-            paths.append(value["path"])
         return {**verifier.verify(*paths).to_dict(), "model": verifier.name}
+
+    def batch(images: list) -> Batch:
+        """What the model makes of the files of a request. Raises gr.Error where one of them is no good."""
+        if not isinstance(images, list) or not images:
+            raise _error(f"images is no list of files, allowed: 1 to {MAX_IMAGES} of gradio_client.handle_file(path or URL)")
+        names = [f"images[{place}]" for place in range(len(images))]
+        try:
+            found, problems = look_at_all(verifier, [_path(*pair) for pair in zip(images, names, strict=True)], names)
+        except ValueError as error:
+            raise _error(str(error)) from error
+        if problems:
+            raise _error("; ".join(problems.values()))
+        return found
+
+    def embed(images: list[gr.FileData]) -> dict:
+        """Embeddings of 1 to 32 image files, whose Euclidean distances are those of /compare: {embeddings, model}."""
+        return {"embeddings": batch(images).embeddings.tolist(), "model": verifier.name}
+
+    def distances(images: list[gr.FileData]) -> dict:
+        """Distances between all of 1 to 32 image files: {distances, threshold, model}; same: at most the threshold."""
+        threshold = verifier.config.calibration.threshold
+        return {"distances": batch(images).distances().tolist(), "threshold": threshold, "model": verifier.name}
 
     def describe(name: str) -> tuple[str, str]:
         """What is said of another model, on top and on its own tab."""
@@ -146,10 +171,13 @@ def build_demo(verifier: Verifier, notice: str = "", others: Sequence[Verifier] 
                 _compare_tab(models, model)
             with gr.Tab("Recognise", elem_id="lesson"):
                 _recognise_tab(models, model)
+            with gr.Tab("Many", elem_id="many"):
+                _batch_tab(models, model)
             with gr.Tab("How it works", elem_id="about"):
                 about = gr.HTML(page_about.about(verifier.name, verifier.config))
         model.input(describe, model, [header, about], **PRIVATE)
-        gr.api(compare, api_name="compare")
+        for endpoint in (compare, embed, distances):
+            gr.api(endpoint, api_name=endpoint.__name__)
         demo.unload(forget_visitor)
     return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE)
 
@@ -299,6 +327,29 @@ def _recognise_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
         change.then(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
 
 
+def _batch_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
+    """Many images, and the distances between all of them."""
+
+    def measure(turn: int, name: str, paths: list[str] | None) -> str:
+        """The distances between all uploaded images, as HTML."""
+        verifier, paths = models[name], paths or []
+        names = [Path(path).name for path in paths]
+        try:
+            batch, problems = look_at_all(verifier, paths, names)
+        except ValueError as error:
+            return page_batch.matrix([], [], [], 1, [str(error)])
+        used = [name for place, name in enumerate(names) if place not in problems]
+        threshold = verifier.config.calibration.threshold
+        return page_batch.matrix(used, batch.seen, batch.distances(), threshold, list(problems.values()))
+
+    files = gr.File(file_count="multiple", label=f"Images, up to {MAX_IMAGES}", height=160, elem_id="files")
+    shown = gr.HTML(page_batch.matrix([], [], [], 1))
+    refresh = gr.Number(visible=False, precision=0)
+    refresh.change(measure, [refresh, model, files], shown, **(PRIVATE | {"show_progress": "minimal"}))
+    for event in (files.change, model.input):
+        event(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
+
+
 def _input_side(name: str, title: str) -> Side:
     with gr.Column(min_width=300, elem_id=f"{name}-side", elem_classes="side"):
         gr.HTML(f"<h2>{title}</h2>")
@@ -364,6 +415,14 @@ def _ranking(verifier: Verifier, examples: tuple, image: Image.Image | str | Non
     return page_recognise.answer(examples, threshold, found, seen, familiar=verifier.is_familiar(embedding), turn=turn)
 
 
+def _path(value: Any, name: str) -> str:
+    """The path of an uploaded file. Raises gr.Error where `value`, the argument `name`, is none."""
+    # The same test by which Gradio moves uploads into its cache: any other path is one it has not checked.
+    if not is_file_obj_with_meta(value):
+        raise _error(f"{name} is not a file: pass gradio_client.handle_file(path or URL)")
+    return value["path"]
+
+
 def _error(message: str) -> gr.Error:
     return gr.Error(message, print_exception=False)  # the caller's mistake: no traceback in the server's log
 
@@ -394,6 +453,11 @@ def _load(source: str | None) -> tuple[Verifier, str]:
         notice = f"The model {source} cannot be had: {error}. This is the bundled one instead."
         print(f"app.py: {notice}", file=sys.stderr)
         return Verifier.from_pretrained(), notice
+
+
+def _health(request: Request) -> JSONResponse:
+    """Whether the server answers; for load balancers and monitors, which need not load the page."""
+    return JSONResponse({"status": "ok"})
 
 
 def _needs_a_gpu() -> None:
@@ -428,8 +492,8 @@ def main(argv: list[str] | None = None) -> int:
     build_demo(verifier, notice, others).launch(
         server_name=args.host, server_port=args.port, share=args.share, max_file_size=MAX_FILE_SIZE, ssr_mode=False,
         enable_monitoring=False, run_history=False, footer_links=["api", "settings"], theme=_theme(),
-        css="".join(part.CSS for part in (page, page_about, page_distances, page_recognise, page_understand)),
-        js=page.PAGE_JS,
+        css="".join(part.CSS for part in PAGE_PARTS),
+        js=page.PAGE_JS, app_kwargs={"routes": [Route("/health", _health)]},
     )  # fmt: skip
     return 0
 

@@ -340,6 +340,7 @@ h3 { font-size: .875rem !important; }
 }
 /* On a phone the sides stand one above the other; the verdict sticks to the lower edge of the screen until its place. */
 @media (max-width: 639px) {
+  #modes > .tab-wrapper .tab-container button { padding: 0 7px; font-size: .875rem; }
   #modes .stage { display: block; }
   .side, #modes .actions, .details { margin-bottom: 16px; }
   .outcome, .answer, .answer .html-container, .answer .prose, .panel { display: contents; }

@@ -102,14 +102,47 @@ def test_a_program_gets_the_verdict_of_the_verifier_and_the_name_of_the_model(fi
     assert values == pytest.approx(bundled.verify(pictures[first], pictures[second]).to_dict(), rel=1e-4, abs=1e-6)
 
 
-def test_only_compare_is_public(client, app):
+def test_only_three_endpoints_are_public(client, app):
     described = client.view_api(return_format="dict", print_info=False)
-    assert list(described["named_endpoints"]) == ["/compare"]
+    assert list(described["named_endpoints"]) == ["/compare", "/embed", "/distances"]
     assert not described["unnamed_endpoints"]
     parameters = described["named_endpoints"]["/compare"]["parameters"]
     assert [parameter["parameter_name"] for parameter in parameters] == ["image_a", "image_b"]
     info = json.loads(app.get("/gradio_api/info"))
-    assert list(info["named_endpoints"]) == ["/compare"]
+    assert list(info["named_endpoints"]) == ["/compare", "/embed", "/distances"]
+
+
+def test_embeddings_and_distances_of_many_files_are_those_of_the_verifier(client, pictures, bundled):
+    paths = [pictures[name] for name in ("plain.png", "sketch.png", "photo.jpg", "transparent.png")]
+    files = [handle_file(path) for path in paths]
+    embedded = client.predict(images=files, api_name="/embed")
+    assert embedded["model"] == "digits (bundled)"
+    assert np.array(embedded["embeddings"]) == pytest.approx(bundled.embed(paths), abs=1e-4)
+    answer = client.predict(images=files, api_name="/distances")
+    assert answer["threshold"] == bundled.config.calibration.threshold
+    expected = [[bundled.verify(a, b).distance for b in paths] for a in paths]
+    assert np.array(answer["distances"]) == pytest.approx(np.array(expected), abs=1e-3)
+
+
+@pytest.mark.parametrize("endpoint", ["/embed", "/distances"])
+def test_lists_that_cannot_be_embedded_are_refused_in_a_sentence(endpoint, client, pictures):
+    good = handle_file(pictures["plain.png"])
+    for images, words in (
+        ([], "1 to 32"),
+        (None, "1 to 32"),
+        ("plain.png", "1 to 32"),
+        ([good, 5], "images[1] is not a file"),
+        ([good, handle_file(pictures["blank.png"])], "images[1]: the image is blank"),
+        ([good] * 33, "at most 32"),
+    ):
+        with pytest.raises(AppError) as caught:
+            client.predict(images=images, api_name=endpoint)
+        assert_one_sentence(str(caught.value), words)
+    assert len(client.predict(images=[good], api_name=endpoint)[endpoint[1:].replace("embed", "embeddings")]) == 1
+
+
+def test_a_monitor_learns_that_the_server_answers(app):
+    assert json.loads(app.get("/health")) == {"status": "ok"}
 
 
 # ---- What cannot be compared ----

@@ -486,6 +486,24 @@ def test_how_it_works_is_drawn(page):
     expect(page.locator("#about .facts dd").first).to_contain_text("54,001 images")
 
 
+# ---- Many images ----
+
+
+def test_many_images_give_a_matrix_and_a_csv(page, pictures, bundled, tmp_path):
+    (tmp_path / "text.png").write_text("text")
+    page.get_by_role("tab", name="Many").click()
+    paths = [pictures[name] for name in ("plain.png", "sketch.png", "photo.jpg")]
+    page.locator("#files input[type=file]").set_input_files([*paths, tmp_path / "text.png"])
+    expect(page.locator("#many .problems")).to_contain_text("'text.png' is not an image")
+    cells = page.locator("#many .matrix tbody td")
+    expect(cells).to_have_text([f"{bundled.verify(a, b).distance:.2f}" for a in paths for b in paths])
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Save as CSV").click()
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert lines[0] == ",plain.png,sketch.png,photo.jpg"
+    assert float(lines[1].split(",")[2]) == pytest.approx(bundled.verify(*paths[:2]).distance, abs=1e-3)
+
+
 # ---- Recognise ----
 
 

@@ -1,0 +1,45 @@
+"""Distances between all of many images at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from siamese.distances import paired_distance
+from siamese.verifier import Image, Verifier
+
+MAX_IMAGES = 32  # of one request: a second of work on a small machine, and a matrix that can still be read
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a model makes of N images."""
+
+    seen: np.ndarray  # uint8 (N, H, W) or (N, H, W, 3): what the network sees
+    embeddings: np.ndarray  # float32 (N, D)
+
+    def distances(self) -> np.ndarray:
+        """All distances, float32 (N, N): symmetric, 0 on the diagonal, as `Verifier.verify` gives them but for rounding."""
+        rows = torch.from_numpy(self.embeddings)
+        return paired_distance(rows[:, None], rows[None]).numpy()
+
+
+def look_at_all(verifier: Verifier, images: Sequence[Image], names: Sequence[str]) -> tuple[Batch, dict[int, str]]:
+    """The images that can be used, and for the places of the others why not.
+
+    Raises ValueError for more than MAX_IMAGES. `names` stand in the reasons.
+    """
+    if len(images) > MAX_IMAGES:
+        raise ValueError(f"there are {len(images)} images, allowed: at most {MAX_IMAGES} at once")
+    seen, problems = [], {}
+    for place, (image, name) in enumerate(zip(images, names, strict=True)):
+        try:
+            seen.append(verifier.canonical(image))
+        except ValueError as error:
+            problems[place] = str(error) if name in str(error) else f"{name}: {error}"
+    size, dim = verifier.config.encoder.image_size, verifier.config.encoder.embedding_dim
+    if not seen:
+        return Batch(np.empty((0, size, size), np.uint8), np.empty((0, dim), np.float32)), problems
+    stacked = np.stack(seen)
+    return Batch(stacked, verifier.embed_canonical(stacked)), problems
