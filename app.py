@@ -196,7 +196,7 @@ def _compare_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
             page_distances.section(models[name].config.distances, threshold, verdict),
             maps[name].draw(pair.embeddings),
             page_understand.drivers(pair.seen, effects),
-            page_about.snippets(name, threshold, models[name].config.calibration.threshold),
+            page_about.snippets(name, threshold, models[name].config.calibration.threshold, next(iter(models))),
         ]
 
     def show(turn: int, name: str, point, slider, is_explained, *parts) -> list:
@@ -256,7 +256,7 @@ def _compare_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
     settings, outcome = [model, point, slider, explain], [verdict, standing, plane, drivers, snippets]
     refresh.change(show, [refresh, *settings, *inputs], outcome, **PRIVATE)
     explain.input(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
-    verdict.change(None, [verdict, refresh], refresh, js=page.LATEST_JS, **PRIVATE)
+    verdict.change(None, verdict, refresh, js=page.latest_js("verdict"), **PRIVATE)
     chosen_model = model.input(choose, model, [point, slider], **PRIVATE)
     chosen_model.then(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
     point.input(None, point, [slider, refresh], js=page.POINT_JS, **PRIVATE)
@@ -299,9 +299,11 @@ def _recognise_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
 
     with gr.Row(elem_classes="stage"):
         with gr.Column(min_width=300, elem_classes="half"):
-            example = _input_side("example", "An example of a class")
+            example = _input_side("example", "An example")
             with gr.Row(elem_id="teaching"):
-                label = gr.Textbox(label="Name of the class", max_length=lessons.MAX_NAME_LENGTH, elem_id="label")
+                label = gr.Textbox(
+                    label="Name of the class", max_length=lessons.MAX_NAME_LENGTH, max_lines=1, elem_id="label"
+                )
                 add_button = gr.Button("Add example", variant="primary", min_width=120)
             note = gr.HTML(page_recognise.note(""))
         query = _input_side("query", "What is this?")
@@ -312,7 +314,7 @@ def _recognise_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
     examples = gr.State(())
     refresh = gr.Number(visible=False, precision=0)
     refresh.change(ask, [refresh, examples, model, *query[2:]], ranking, **PRIVATE)
-    ranking.change(None, [ranking, refresh], refresh, js=page.LATEST_JS, **PRIVATE)
+    ranking.change(None, ranking, refresh, js=page.latest_js("ranking"), **PRIVATE)
     _refresh_on_input([query], refresh)
     taught_as = [examples, taught, note]
     for trigger in (add_button.click, label.submit):

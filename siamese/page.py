@@ -137,7 +137,7 @@ def picture(image: np.ndarray | None, description: str) -> str:
     return f'<img class="picture" alt="{html.escape(description)}" src="data:image/png;base64,{data}">'
 
 
-# Whatever happens on the page gets the next number, its turn, and refreshes the verdict; see LATEST_JS.
+# Whatever happens on the page gets the next number, its turn, and refreshes the verdict; see latest_js.
 NEXT_TURN = "window.turn = (window.turn ?? 0) + 1"
 
 
@@ -157,6 +157,22 @@ def clear_js(place: str, uploads: int) -> str:
     return f"() => {{{EMPTY_SKETCHES.format(place=place)} return [{'null, ' * uploads}{NEXT_TURN}]; }}"
 
 
+def latest_js(place: str) -> str:
+    """Script for each verdict that comes to `place`: where it is older than the one before it, ask again.
+
+    Gradio sends a request while the parts for the one before are still being gathered, so that the older may end last.
+    """
+    return f"""
+(panel) => {{
+  const [, turn] = /data-turn="(\\d+)"/.exec(panel) ?? [];
+  if (!turn) return;
+  const newest = (window.newest ??= {{}});
+  if (Number(turn) < newest.{place}) return {NEXT_TURN};
+  newest.{place} = Number(turn);
+}}
+"""
+
+
 EXAMPLES_JS = """
 element.addEventListener("click", (event) => {
   const card = event.target.closest("button[data-pair]");
@@ -165,15 +181,6 @@ element.addEventListener("click", (event) => {
 """
 
 REFRESH_JS = f"() => ({NEXT_TURN})"
-
-# Gradio sends a request while the parts for the one before are still being gathered, so that an older verdict may come last:
-# where it is not that of the latest turn, ask again.
-LATEST_JS = f"""
-(panel, latest) => {{
-  const [, turn] = /data-turn="(\\d+)"/.exec(panel) ?? [];
-  return turn && Number(turn) < latest ? ({NEXT_TURN}) : latest;
-}}
-"""
 
 # A named threshold moves the slider; the slider lets go of the name. Both refresh the verdict.
 POINT_JS = f"(point) => [Math.round(1000 * point) / 1000, {NEXT_TURN}]"
@@ -226,7 +233,9 @@ CSS = """
   --quiet: #52606d; }
 .dark { --same: #93c5fd; --same-soft: #1e3a6e; --different: #fdba74; --different-soft: #7c4413; --problem: #fca5a5;
   --quiet: #a9b4c0; }
-.gradio-container { --color-accent: var(--body-text-color); overflow: visible; }
+/* Gradio's own grey for what is secondary is too light to be read. */
+.gradio-container { --color-accent: var(--body-text-color); --block-info-text-color: var(--quiet);
+  --body-text-color-subdued: var(--quiet); overflow: visible; }
 .gradio-container .main.app { padding: 0; }
 .gradio-container main.contain { width: 100%; max-width: 1240px; margin: 0 auto !important; padding: 24px 16px;
   box-sizing: border-box; }
@@ -351,6 +360,8 @@ h3 { font-size: .875rem !important; }
   .sign { width: 44px; height: 44px; font-size: 26px; }
   .word { font-size: 1.5rem; }
   .details { display: block; }
+  .caution { grid-column: 1 / -1; min-height: 3.9em; }
+  #answer .caution { grid-column: auto; }
   .seen { margin-top: 18px; }
   .cards { grid-template-columns: repeat(2, minmax(0, 1fr)); }
 }

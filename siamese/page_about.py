@@ -80,8 +80,11 @@ def _drawing(config: ModelFolderConfig) -> str:
     )
 
 
-def snippets(model: str, threshold: float, own: float) -> str:
-    """The comparison on the page as Python, on the command line, and as a call to the running demo."""
+def snippets(model: str, threshold: float, own: float, served: str) -> str:
+    """The comparison on the page as Python, on the command line, and as a call to the running demo.
+
+    `own` is the model's own threshold; the demo answers programs by the model `served`, at its own threshold.
+    """
     name = model.removesuffix(BUNDLED)
     source = name if model.endswith(BUNDLED) or "/" in name else f"path/to/{name}"
     is_own = threshold == own
@@ -95,7 +98,8 @@ def snippets(model: str, threshold: float, own: float) -> str:
         + ("" if is_own else f" --threshold {threshold:.6g}"),
         "This page, as a service": "from gradio_client import Client, handle_file\n\n"
         f'client = Client("{ADDRESS}")\n'
-        'client.predict(image_a=handle_file("a.png"), image_b=handle_file("b.png"), api_name="/compare")',
+        'client.predict(image_a=handle_file("a.png"), image_b=handle_file("b.png"), api_name="/compare")'
+        + ("" if model == served and is_own else f"\n# judged by the model {served} at its own threshold"),
     }
     return "".join(
         f'<div class="snippet"><h3>{title}</h3><button type="button" data-copy aria-label="Copy: {title}">Copy</button>'

@@ -20,7 +20,7 @@ def matrix(
     `problems` are sentences about images that are not in it.
     """
     said = "".join(f"<li>{html.escape(problem)}</li>" for problem in problems)
-    left_out = f'<ul class="problems" role="alert">{said}</ul>' if said else ""
+    left_out = f'<div role="alert"><ul class="problems">{said}</ul></div>' if said else ""
     if len(names) < 2:
         hint = f"Choose two or more images, up to {MAX_IMAGES}, for the distances between all of them."
         return f'{left_out}<p class="hint">{hint}</p>'

@@ -41,7 +41,7 @@ def test_of_what_was_not_measured_nothing_is_said():
 
 def test_names_are_text():
     config = ModelFolderConfig(data=DataRecord(dataset=HOSTILE, training_images=5, classes=2))
-    for shown in (page_about.about(HOSTILE, config), page_about.snippets(HOSTILE, 0.5, 0.5)):
+    for shown in (page_about.about(HOSTILE, config), page_about.snippets(HOSTILE, 0.5, 0.5, HOSTILE)):
         assert "<script" not in shown
         assert "alert(" in shown
 
@@ -52,7 +52,7 @@ def test_the_snippets_give_the_answer_of_the_page(threshold, bundled_folder, dig
     own = verifier.config.calibration.threshold
     for name, image in zip(("a.png", "b.png"), digits[0][:2], strict=True):
         Image.fromarray(image).save(tmp_path / name)
-    found = texts(page_about.snippets(verifier.name, threshold or own, own))
+    found = texts(page_about.snippets(verifier.name, threshold or own, own, verifier.name))
     verdict = verifier.verify(digits[0][0], digits[0][1], threshold)
     python = subprocess.run(
         [sys.executable, "-c", found["Python"]], cwd=tmp_path, env={"PYTHONPATH": str(root)}, capture_output=True, text=True
@@ -71,5 +71,8 @@ def test_the_snippets_give_the_answer_of_the_page(threshold, bundled_folder, dig
 
 
 def test_a_folder_is_no_bundled_model_and_its_path_is_not_told():
-    assert "'path/to/mine'" in texts(page_about.snippets("mine", 1, 1))["Python"]
-    assert "'user/name@v1'" in texts(page_about.snippets("user/name@v1", 1, 1))["Python"]
+    assert "'path/to/mine'" in texts(page_about.snippets("mine", 1, 1, "mine"))["Python"]
+    assert "'user/name@v1'" in texts(page_about.snippets("user/name@v1", 1, 1, "mine"))["Python"]
+    for other in (page_about.snippets("mine", 1, 1, "yours"), page_about.snippets("yours", 2, 1, "yours")):
+        assert "judged by the model yours at its own threshold" in texts(other)["This page, as a service"]
+    assert "judged by" not in page_about.snippets("mine", 1, 1, "mine")
