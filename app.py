@@ -10,6 +10,7 @@ import ctypes
 import logging
 import os
 import sys
+import time
 from abc import ABCMeta
 from typing import Any, NamedTuple
 
@@ -18,10 +19,11 @@ try:
 except ImportError:
     spaces = None
 import gradio as gr
+import numpy as np
 from gradio_client.utils import is_file_obj_with_meta
 from PIL import Image
 
-from siamese import Verdict, Verifier, page, page_distances
+from siamese import Gallery, Verdict, Verifier, page, page_about, page_distances, page_recognise
 from siamese.data import load_sample_digits
 from siamese.hub_errors import HubError, HubUnavailableError
 from siamese.preprocess import MAX_PIXELS
@@ -35,6 +37,9 @@ MAX_WAITING = 64  # comparisons in the queue before visitors are asked to come b
 AT_ONCE = 4  # comparisons that run at the same time
 MAX_SKETCHES = 64  # drawings on their way from browsers to a handler, see LatestSketches
 M_ARENA_MAX, ARENAS = -8, 2  # glibc's name for the number of heaps, and how many are enough for AT_ONCE
+MOST_CLASSES, MOST_EXAMPLES = 20, 5  # that a visitor may teach, and of each
+LONGEST_NAME = 40  # characters
+STATE_AGE = 3600  # s: what a visitor has taught is forgotten then, if the page was not closed before
 CACHE_CHECK, CACHE_AGE = 600, 3600  # s: how often uploaded files are looked through, and how old they may get
 
 # Pairs of test digits (indices into load_sample_digits()) and what to say of them.
@@ -46,6 +51,10 @@ EXAMPLES = [
     (216, 556, "Hard"),
     (393, 554, "Hard"),
 ]
+
+
+# Every listener but /compare: none of a program's business, no veil over the page, and the latest event counts.
+PRIVATE = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
 
 
 class _WithoutStub(type(gr.Image)):
@@ -74,6 +83,14 @@ class Side(NamedTuple):
     active: gr.Textbox  # "draw" or "upload": only the browser knows which tab is open, this carries it to the handlers
     sketch: gr.ImageEditor
     upload: UploadedImage
+
+
+class Taught(NamedTuple):
+    """A class that a visitor has taught the page."""
+
+    name: str
+    embeddings: tuple[np.ndarray, ...]  # one (D,) for each example
+    seen: tuple[np.ndarray, ...]  # what the network sees of it
 
 
 class LatestSketches(dict):
@@ -140,69 +157,163 @@ def build_demo(verifier: Verifier, notice: str = "") -> gr.Blocks:
         title="Same or different?", analytics_enabled=False, delete_cache=(CACHE_CHECK, CACHE_AGE), fill_width=True
     ) as demo:
         gr.HTML(page.header(verifier.name, verifier.config, notice), elem_id="header")
-        with gr.Row(elem_id="stage"):
-            sides = [_input_side(ordinal) for ordinal in page.ORDINALS]
-            with gr.Column(min_width=300, elem_classes="outcome"):
-                with gr.Row(elem_id="actions"):
-                    compare_button = gr.Button("Compare", variant="primary", scale=2, min_width=120)
-                    clear_button = gr.Button("Clear both", scale=1, min_width=120)
-                verdict = gr.HTML(waiting, elem_id="verdict")
-        examples = gr.HTML(page.examples(EXAMPLES, digits, labels), elem_id="examples", js_on_load=page.EXAMPLES_JS)
-        with gr.Row(elem_id="judge"):
-            gr.HTML("<h2>Where to draw the line</h2>")
-            standing = gr.HTML(standing, elem_id="standing")
-            with gr.Column(min_width=240):
-                point = gr.Radio(
-                    list(points.items()), value=own, label="Threshold", elem_id="point",
-                    info="Fewer false accepts cost more false rejects.",
-                )  # fmt: skip
-                slider = gr.Slider(
-                    THRESHOLD_STEP, page_distances.largest_threshold(curve, own), round(own, 3), step=THRESHOLD_STEP,
-                    buttons=[], label="Or any distance", elem_id="threshold",
-                )  # fmt: skip
+        with gr.Tabs(elem_id="stage"):
+            with gr.Tab("Compare", elem_id="compare"):
+                with gr.Row(elem_classes="trio"):
+                    sides = [_input_side(ordinal, f"{ordinal.capitalize()} image") for ordinal in page.ORDINALS]
+                    with gr.Column(min_width=300, elem_classes="outcome"):
+                        with gr.Row(elem_id="actions"):
+                            compare_button = gr.Button("Compare", variant="primary", scale=2, min_width=120)
+                            clear_button = gr.Button("Clear both", scale=1, min_width=120)
+                        verdict = gr.HTML(waiting, elem_id="verdict")
+                examples = gr.HTML(page.examples(EXAMPLES, digits, labels), elem_id="examples", js_on_load=page.EXAMPLES_JS)
+                with gr.Row(elem_id="judge"):
+                    gr.HTML("<h2>Where to draw the line</h2>")
+                    standing = gr.HTML(standing, elem_id="standing")
+                    with gr.Column(min_width=240):
+                        point = gr.Radio(
+                            list(points.items()), value=own, label="Threshold", elem_id="point",
+                            info="Fewer false accepts cost more false rejects.",
+                        )  # fmt: skip
+                        slider = gr.Slider(
+                            THRESHOLD_STEP, page_distances.largest_threshold(curve, own), round(own, 3), step=THRESHOLD_STEP,
+                            buttons=[], label="Or any distance", elem_id="threshold",
+                        )  # fmt: skip
+            with gr.Tab("Recognise", elem_id="recognise"):
+                _recognise(verifier)
+        gr.HTML(page_about.about(verifier.config), elem_id="about")
 
         sketches, uploads = [side.sketch for side in sides], [side.upload for side in sides]
         refresh = gr.Number(visible=False)  # any new value shows the verdict on what the page holds then
-        private = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
         # One listener for all, and the latest event counts, so that a verdict on what was there before never stays. Handlers
         # that change several parts bring their own verdict, and refresh it only when all of them are in place.
         inputs = [part for side in sides for part in (side.active, side.sketch, side.upload)]
         threshold, outcome = [point, slider], [verdict, standing]
-        refresh.change(show, [*inputs, *threshold], outcome, **private)
-        point.input(None, point, [slider, refresh], js=page.POINT_JS, **private)
-        slider.input(None, None, [point, refresh], js=page.SLIDER_JS, **private)
+        refresh.change(show, [*inputs, *threshold], outcome, **PRIVATE)
+        point.input(None, point, [slider, refresh], js=page.POINT_JS, **PRIVATE)
+        slider.input(None, None, [point, refresh], js=page.SLIDER_JS, **PRIVATE)
         for part in (*sketches, *uploads):
-            part.input(None, None, refresh, js=page.REFRESH_JS, **private)
-        compare_button.click(None, None, refresh, js=page.COMPARE_JS, **private)
-        cleared = clear_button.click(clear, threshold, [*sketches, *uploads, *outcome], **private)
-        cleared.then(None, None, refresh, js=page.REFRESH_JS, **private)
+            part.input(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
+        compare_button.click(None, None, refresh, js=page.COMPARE_JS, **PRIVATE)
+        cleared = clear_button.click(clear, threshold, [*sketches, *uploads, *outcome], **PRIVATE)
+        cleared.then(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
         # The tabs are opened by a script: as an output, they would have Gradio fetch the drawings on them time and again.
         loaded = [part for side in sides for part in (side.active, side.upload)]
-        chosen = examples.click(load_example, threshold, [*loaded, *outcome], **private)
-        chosen.then(None, None, refresh, js=page.OPEN_UPLOADS_JS, **private)
+        chosen = examples.click(load_example, threshold, [*loaded, *outcome], **PRIVATE)
+        chosen.then(None, None, refresh, js=page.OPEN_UPLOADS_JS, **PRIVATE)
         for side in sides:
             for tab, name in ((side.draw_tab, "draw"), (side.upload_tab, "upload")):
-                tab.select(None, None, [side.active, refresh], js=page.tab_js(name), **private)
+                tab.select(None, None, [side.active, refresh], js=page.tab_js(name), **PRIVATE)
         gr.api(compare, api_name="compare")
     return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE)
 
 
-def _input_side(ordinal: str) -> Side:
+def _recognise(verifier: Verifier) -> None:
+    """The tab in which a visitor teaches classes by examples, and asks which of them another image is of."""
+
+    def teach(name: str, tab: str, sketch, upload, taught: tuple[Taught, ...]) -> list:
+        """One more example: what is taught, as HTML too, and a new number where that worked."""
+        try:
+            taught = _with_example(verifier, taught, name, _chosen(tab, sketch, upload))
+        except ValueError as error:
+            return [taught, _lesson(taught, str(error)), gr.skip()]
+        return [taught, _lesson(taught), time.time()]
+
+    def forget(taught: tuple[Taught, ...], event: gr.EventData) -> list:
+        """All but one class."""
+        taught = tuple(each for number, each in enumerate(taught) if number != int(event.forget))
+        return [taught, _lesson(taught)]
+
+    def ask(tab: str, sketch, upload, taught: tuple[Taught, ...]) -> str:
+        """The nearest classes of what the open tab of the query holds, as HTML."""
+        return _answer(verifier, taught, _chosen(tab, sketch, upload))
+
+    taught = gr.State((), time_to_live=STATE_AGE)
+    with gr.Row(elem_classes="trio"):
+        with gr.Column(min_width=300, elem_classes="teaching"):
+            example = _input_side("example", "Teach by examples")
+            with gr.Row(elem_classes="naming"):
+                name = gr.Textbox(
+                    label="Name of the class", max_length=LONGEST_NAME, placeholder="such as alpha", elem_id="class-name"
+                )
+                teach_button = gr.Button("Add example", variant="primary", min_width=120)
+            lesson = gr.HTML(_lesson(()), elem_id="lesson", js_on_load=page_recognise.LESSON_JS)
+        query = _input_side("query", "Which one is this?")
+        with gr.Column(min_width=300, elem_classes="outcome"):
+            answer = gr.HTML(_answer(verifier, (), None), elem_id="answer")
+
+    refresh, added = gr.Number(visible=False), gr.Number(visible=False)  # any new value tells of a change
+    refresh.change(ask, [query.active, query.sketch, query.upload, taught], answer, **PRIVATE)
+    inputs = [name, example.active, example.sketch, example.upload, taught]
+    for trigger in (teach_button.click, name.submit):
+        trigger(teach, inputs, [taught, lesson, added], **PRIVATE)
+    # An event of its own: a drawing that goes out with an event is not taken back by its answer.
+    emptied = added.change(lambda: (None, None), None, [example.sketch, example.upload], **PRIVATE)
+    emptied.then(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
+    lesson.click(forget, taught, [taught, lesson], **PRIVATE).then(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
+    for part in (query.sketch, query.upload):
+        part.input(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
+    for side in (example, query):
+        for tab, which in ((side.draw_tab, "draw"), (side.upload_tab, "upload")):
+            tab.select(None, None, [side.active, refresh], js=page.tab_js(which), **PRIVATE)
+
+
+def _with_example(
+    verifier: Verifier, taught: tuple[Taught, ...], name: str, image: Image.Image | str | None
+) -> tuple[Taught, ...]:
+    """What is taught with one more example of a class. Raises ValueError with what is missing, wrong or too much."""
+    name = " ".join(name.split())[:LONGEST_NAME]
+    if image is None:
+        raise ValueError("Draw or upload an example first.")
+    if not name:
+        raise ValueError("Give the class of this example a name.")
+    known = {each.name: each for each in taught}
+    before = known.get(name, Taught(name, (), ()))
+    if len(before.embeddings) >= MOST_EXAMPLES:
+        raise ValueError(f"{name} has {MOST_EXAMPLES} examples, which is as many as this page takes.")
+    if not before.embeddings and len(known) >= MOST_CLASSES:
+        raise ValueError(f"There are {MOST_CLASSES} classes, which is as many as this page takes: forget one.")
+    seen, embedding = verifier.canonical(image), verifier.embed([image])[0]
+    known[name] = Taught(name, (*before.embeddings, embedding), (*before.seen, seen))
+    return tuple(known.values())
+
+
+def _lesson(taught: tuple[Taught, ...], problem: str = "") -> str:
+    return page_recognise.lesson([(each.name, each.seen) for each in taught], problem)
+
+
+def _answer(verifier: Verifier, taught: tuple[Taught, ...], image: Image.Image | str | None) -> str:
+    """The nearest of the taught classes, or what is missing or wrong, as HTML."""
+    try:
+        seen = None if image is None else verifier.canonical(image)
+    except ValueError as error:
+        return page_recognise.answer(None, None, str(error), problem=True)
+    if not taught:
+        return page_recognise.answer(None, seen, "Teach it a class or two: draw an example, name it, add it.")
+    if seen is None:
+        return page_recognise.answer(None, None, "Draw or upload what it should recognise.")
+    gallery = Gallery(verifier)
+    for each in taught:
+        gallery.enrol_embeddings(each.name, np.stack(each.embeddings))
+    return page_recognise.answer(gallery.identify(image), seen)
+
+
+def _input_side(name: str, heading: str) -> Side:
     with gr.Column(min_width=300, elem_classes="side"):
-        gr.HTML(f"<h2>{ordinal.capitalize()} image</h2>")
+        gr.HTML(f"<h2>{heading}</h2>")
         with gr.Tabs(selected="draw"):
             with gr.Tab("Draw", id="draw") as draw_tab:
                 sketch = gr.ImageEditor(
                     sources=(), image_mode="L", type="pil", canvas_size=(CANVAS, CANVAS), fixed_canvas=True, layers=False,
                     transforms=(), brush=gr.Brush(default_size=BRUSH_RADIUS, colors=["#000000"], color_mode="fixed"),
-                    buttons=[], show_label=False, placeholder=" ", elem_id=f"sketch-{ordinal}", elem_classes="sketch",
+                    buttons=[], show_label=False, placeholder=" ", elem_id=f"sketch-{name}", elem_classes="sketch",
                 )  # fmt: skip
                 sketch.blob_storage = LatestSketches()
             with gr.Tab("Upload", id="upload") as upload_tab:
                 upload = UploadedImage(
                     sources=["upload", "clipboard", "webcam"], show_label=False, buttons=[], format="png",
-                    placeholder="Drop an image here\nor click to choose one", elem_id=f"upload-{ordinal}",
-                    elem_classes="upload", alt_text=f"The {ordinal} image",
+                    placeholder="Drop an image here\nor click to choose one", elem_id=f"upload-{name}",
+                    elem_classes="upload", alt_text=f"The {name} image",
                 )  # fmt: skip
         active = gr.Textbox("draw", visible=False)
     return Side(draw_tab, upload_tab, active, sketch, upload)
@@ -305,9 +416,10 @@ def main(argv: list[str] | None = None) -> int:
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # for what Gradio opens before we see it: Pillow refuses twice this number
     if spaces is not None:
         spaces.GPU(_needs_a_gpu)
+    css = page.CSS + page_distances.CSS + page_recognise.CSS + page_about.CSS
     build_demo(verifier, notice).launch(
         server_name=args.host, server_port=args.port, share=args.share, max_file_size=MAX_FILE_SIZE, ssr_mode=False,
-        enable_monitoring=False, run_history=False, footer_links=["api", "settings"], css=page.CSS + page_distances.CSS,
+        enable_monitoring=False, run_history=False, footer_links=["api", "settings"], css=css,
         js=page.PAGE_JS,
         theme=_theme(),
     )  # fmt: skip

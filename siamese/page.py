@@ -137,7 +137,8 @@ COMPARE_JS = """
 
 OPEN_UPLOADS_JS = """
 () => {
-  for (const tab of document.querySelectorAll('.side [role="tab"]')) if (tab.textContent.trim() === "Upload") tab.click();
+  const tabs = document.querySelectorAll('#compare .side [role="tab"]');
+  for (const tab of tabs) if (tab.textContent.trim() === "Upload") tab.click();
   return Math.random();
 }
 """
@@ -193,12 +194,12 @@ h3 { font-size: .875rem !important; }
   background: var(--background-fill-secondary); overflow-wrap: anywhere; }
 #header .model { max-width: none; font-size: .875rem; color: var(--quiet); }
 
-#stage { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 24px; align-items: stretch; }
+#stage .trio { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 24px; align-items: stretch; }
 .side { position: relative; gap: 0 !important; container-type: inline-size; }
 .side > .block { position: absolute; top: 12px; left: 0; z-index: 1; width: auto; pointer-events: none; }
-#stage .tab-wrapper { height: 40px; padding: 0; margin: 0 0 12px; }
-#stage .tab-container { height: 40px; justify-content: flex-end; }
-#stage .tab-container button.selected { font-weight: 600; }
+#stage .side .tab-wrapper { height: 40px; padding: 0; margin: 0 0 12px; }
+#stage .side .tab-container { height: 40px; justify-content: flex-end; }
+#stage .side .tab-container button.selected { font-weight: 600; }
 .side .tabitem { padding: 0; }
 .outcome { gap: 12px !important; }
 #actions { height: 40px; gap: 12px; flex-wrap: nowrap; }
@@ -281,7 +282,7 @@ h3 { font-size: .875rem !important; }
 .cards small { font-size: .8125rem; color: var(--quiet); }
 
 @media (max-width: 1023px) {
-  #stage { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  #stage .trio { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .outcome { grid-column: 1 / -1; }
   .details { display: grid; grid-template-columns: 1fr 1fr; gap: 24px; }
   .seen { margin-top: 0; }
@@ -289,7 +290,7 @@ h3 { font-size: .875rem !important; }
 }
 /* On a phone the sides stand one above the other; the verdict sticks to the lower edge of the screen until its place. */
 @media (max-width: 639px) {
-  #stage { display: block; }
+  #stage .trio { display: block; }
   .side, #actions, .details { margin-bottom: 16px; }
   .outcome, #verdict, #verdict .html-container, #verdict .prose, .panel { display: contents; }
   .headline, .details { padding: 12px; border: 1px solid var(--border-color-primary); border-radius: 10px;

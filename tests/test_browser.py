@@ -334,6 +334,51 @@ def test_the_verdict_is_on_what_the_open_tabs_show(page, pictures, bundled):
     expect_verdict_on(page, bundled, [drawn, pictures["plain.png"]])
 
 
+# ---- Classes of the visitor's own ----
+
+
+def open_recognise(page: Page) -> None:
+    page.locator("#stage").get_by_role("tab", name="Recognise").click()
+    expect(page.locator("#recognise " + BOTH_BRUSHES)).to_have_count(2)
+
+
+def teach(page: Page, name: str, stroke: list, examples: int) -> None:
+    draw(page, "example", stroke)
+    page.get_by_label("Name of the class").fill(name)
+    press(page, "Add example")
+    expect(page.locator("#lesson li", has_text=name).locator("img")).to_have_count(examples)
+    expect(page.locator("#recognise " + BOTH_BRUSHES)).to_have_count(2)  # the brush is in hand
+    page.wait_for_timeout(2000)
+    press(page, "Add example")  # and the paper empty
+    expect(page.locator("#lesson [role=alert]")).to_have_text("Draw or upload an example first.")
+
+
+def test_a_visitor_teaches_two_classes_and_has_drawings_recognised(page, browser, app):
+    open_recognise(page)
+    press(page, "Add example")
+    expect(page.locator("#lesson [role=alert]")).to_have_text("Draw or upload an example first.")
+    teach(page, "<b>stick</b>", ONE, 1)
+    teach(page, "ring", ZERO, 1)
+    teach(page, "ring", [(0.95 * x, 0.95 * y) for x, y in ZERO], 2)
+    expect(page.locator("#answer .message")).to_have_text("Draw or upload what it should recognise.")
+
+    draw(page, "query", [(x + 0.03, y) for x, y in ZERO])
+    expect(page.locator("#answer .word")).to_have_text("ring")
+    expect(page.locator("#answer .ranking .name")).to_have_text(["ring", "<b>stick</b>"])
+    page.get_by_role("button", name="Forget ring").click()
+    expect(page.locator("#answer .word")).to_have_text("None of these")
+    page.locator("#sketch-query").get_by_role("button", name="Clear canvas").click()
+    expect(page.locator("#answer .message")).to_have_text("Draw or upload what it should recognise.")
+    draw(page, "query", ONE)
+    expect(page.locator("#answer .word")).to_have_text("<b>stick</b>")
+
+    other = browser.new_page()  # another visitor has been taught nothing
+    other.goto(app.url)
+    open_recognise(other)
+    expect(other.locator("#lesson li")).to_have_count(0)
+    other.close()
+
+
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
