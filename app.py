@@ -32,6 +32,7 @@ from siamese.sources import split_revision
 CANVAS = 400  # px, side of the drawing: at least what the page shows, since Gradio scales it down only
 BRUSH_RADIUS = 10  # px of the canvas: a stroke of 5% of its side, about that of a pen in MNIST
 THRESHOLD_STEP = 0.001  # of the slider, in units of distance
+EMPTY_PAPER = {"background": None, "layers": [], "composite": None}  # None would empty a sketchpad just once
 MAX_FILE_SIZE = "20mb"
 MAX_WAITING = 64  # comparisons in the queue before visitors are asked to come back later
 AT_ONCE = 4  # comparisons that run at the same time
@@ -146,7 +147,7 @@ def build_demo(verifier: Verifier, notice: str = "") -> gr.Blocks:
 
     def clear(point: float | None, slider: float) -> list:
         """Nothing drawn, nothing uploaded, no verdict."""
-        return [*[None] * 4, *_outcome(verifier, [None, None], point or slider)]
+        return [*[EMPTY_PAPER] * 2, None, None, *_outcome(verifier, [None, None], point or slider)]
 
     digits, labels = load_sample_digits()
     own, curve = verifier.config.calibration.threshold, verifier.config.distances
@@ -248,7 +249,7 @@ def _recognise(verifier: Verifier) -> None:
     for trigger in (teach_button.click, name.submit):
         trigger(teach, inputs, [taught, lesson, added], **PRIVATE)
     # An event of its own: a drawing that goes out with an event is not taken back by its answer.
-    emptied = added.change(lambda: (None, None), None, [example.sketch, example.upload], **PRIVATE)
+    emptied = added.change(lambda: (EMPTY_PAPER, None), None, [example.sketch, example.upload], **PRIVATE)
     emptied.then(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
     lesson.click(forget, taught, [taught, lesson], **PRIVATE).then(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
     for part in (query.sketch, query.upload):
