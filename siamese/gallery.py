@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -83,8 +84,9 @@ class Gallery:
             raise ValueError(f"class {shorten(name)} has no images, allowed: at least one")
         self.enrol_embeddings(name, torch.from_numpy(self.verifier.embed(images)))
 
-    def enrol_embeddings(self, name: str, embeddings: Tensor) -> None:
+    def enrol_embeddings(self, name: str, embeddings: Tensor | np.ndarray) -> None:
         """Add examples by their embeddings, float32 (K, D) from `Verifier.embed`. Raises ValueError for any other shape."""
+        embeddings = torch.as_tensor(embeddings)
         dim = self.verifier.config.encoder.embedding_dim
         if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME_LENGTH:
             raise ValueError(f"the name of a class is {shorten(name)}, allowed: text of 1 to {MAX_NAME_LENGTH} characters")
