@@ -29,6 +29,7 @@ BUNDLED_WEIGHTS = Path(__file__).with_name("weights")
 DEFAULT_BUNDLED = "digits"
 
 MAX_CONFIG_BYTES = 1_000_000
+MAX_REFERENCE_BYTES = 40_000_000
 MAX_HEADER_BYTES = 1_000_000  # of the safetensors file: names and shapes only
 MAX_WEIGHTS_BYTES = 400_000_000  # what a folder from anywhere may take of the memory before it is found to be good or bad
 

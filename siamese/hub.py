@@ -97,7 +97,7 @@ def push_folder(folder: str | Path, repo_id: str, private: bool = False, revisio
 
 
 def fetch_model(repo_id: str, revision: str | None = None) -> tuple[Path, str]:
-    """The local folder of a model on the Hub (config and weights only) and its commit.
+    """The local folder of a model on the Hub (config, weights and reference only) and its commit.
 
     A commit that the cache holds is taken without asking the Hub. So is, with a warning in the log, what the cache knows of
     a branch or tag where the Hub does not say within ASK_SECONDS_IF_CACHED which commit it is. Raises ValueError for a name
@@ -188,6 +188,11 @@ def _download(repo_id: str, commit: str) -> Path:
         if size is None or size > limit:
             stated = "an unknown size" if size is None else f"{size:,} bytes"
             raise HubError(f"{name} of {repo_id} has {stated}, allowed: at most {limit:,} bytes")
+    # First, since a cache that holds all of FETCHED is not asked for more.
+    with contextlib.suppress(errors.RemoteEntryNotFoundError):  # older models have none
+        size = api.get_hf_file_metadata(url=hf_hub_url(repo_id, REFERENCE_FILE, revision=commit)).size
+        if size is not None and size <= checkpoint.MAX_REFERENCE_BYTES:
+            api.hf_hub_download(repo_id, REFERENCE_FILE, revision=commit)
     paths = [api.hf_hub_download(repo_id, name, revision=commit) for name in FETCHED]
     return Path(paths[0]).parent
 

@@ -55,7 +55,7 @@ def answer(
         state, sign, word = ("same", "=", nearest.name) if found.name is not None else ("different", "≠", "None of these")
         about = f"{percent(nearest.probability_same)} confident"
         if found.name is None:
-            about = f"nearest: {nearest.name}, {percent(nearest.probability_same)}"
+            about = f"{percent(1 - nearest.probability_same)} confident; nearest: {nearest.name}"
         words = f'<div><div class="word">{html.escape(word)}</div><div class="confidence">{html.escape(about)}</div></div>'
         rows = [
             (match.name, f"{match.distance:.3f}", match.probability_same, percent(match.probability_same))
@@ -129,5 +129,6 @@ CSS = """
 .ranking .share { display: block; height: 6px; width: calc(100% * var(--share)); min-width: 2px; border-radius: 3px;
   background: var(--ink); }
 .panel .limit { margin: 8px 0 0; font-size: .8125rem; color: var(--quiet); }
-#answer .seen { grid-template-columns: auto 1fr; }
+#answer .details { display: block; }
+#answer .seen { margin-top: 18px; grid-template-columns: auto 1fr; }
 """

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from siamese.checkpoint import REFERENCE_FILE, fingerprint, write_file
+from siamese.checkpoint import MAX_REFERENCE_BYTES, REFERENCE_FILE, fingerprint, write_file
 from siamese.config import one_line
 from siamese.distances import distance_matrix
 from siamese.model import SiameseNetwork
@@ -22,7 +22,6 @@ from siamese.model import SiameseNetwork
 FORMAT = "siamese-reference-1"
 MOST_IMAGES = 1000  # 256 kB at 64 numbers each, and enough that nearly every test image has a neighbour
 FALSE_WARNINGS = 0.01  # share of test images that would be called unfamiliar
-MAX_REFERENCE_BYTES = 40_000_000
 
 
 @dataclass(frozen=True)

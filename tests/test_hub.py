@@ -17,7 +17,7 @@ from hub_server import HubServer
 from PIL import Image
 
 from siamese import Verifier
-from siamese.checkpoint import CARD_FILE, CONFIG_FILE, MAX_WEIGHTS_BYTES, METRICS_FILE, WEIGHTS_FILE
+from siamese.checkpoint import CARD_FILE, CONFIG_FILE, MAX_WEIGHTS_BYTES, METRICS_FILE, REFERENCE_FILE, WEIGHTS_FILE
 from siamese.hub import push_command
 from siamese.sources import bundled_models, locate_model, split_revision
 
@@ -260,12 +260,16 @@ def test_a_commit_in_the_cache_asks_nothing_and_a_branch_one_question(server, cl
     assert server.requests(repo)[before:] == [f"GET /api/models/{repo}/revision/main"]
 
 
-def test_only_config_and_weights_are_ever_downloaded(server, client, folder, repo):
+def test_only_config_weights_and_reference_are_ever_downloaded(server, client, folder, repo):
     traps = ("model.py", "pytorch_model.bin", "requirements.txt", "__init__.py")
     server.add(repo, {**contents(folder), **dict.fromkeys(traps, b"import os")})
     place, _ = client.call("fetch_model", repo)["value"]
     assert sorted(path.name for path in Path(place).iterdir()) == [CONFIG_FILE, WEIGHTS_FILE]
-    assert {line.rsplit("/", 1)[1] for line in server.requests(repo) if "/resolve/" in line} == {CONFIG_FILE, WEIGHTS_FILE}
+    asked = {line.rsplit("/", 1)[1] for line in server.requests(repo) if "/resolve/" in line}
+    assert asked == {CONFIG_FILE, WEIGHTS_FILE, REFERENCE_FILE}
+    server.change(repo, {**contents(folder), REFERENCE_FILE: b"reference"})
+    place, _ = client.call("fetch_model", repo)["value"]
+    assert sorted(path.name for path in Path(place).iterdir()) == sorted(asked)
 
 
 def test_what_is_no_model_is_refused_before_it_is_downloaded(server, client, folder, repo):
