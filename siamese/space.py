@@ -87,11 +87,11 @@ def prepare(
     if model in bundled_models() and not revision and not Path(model).is_dir():
         variables[VARIABLE] = model
     elif model:
-        commit, model_is_private = _pin(model, revision)
+        commit, model_is_private, names = _pin(model, revision)
         variables[VARIABLE] = f"{model}@{commit}"
         card.data["models"] = [model]
         if not model_is_private:  # the build has no token
-            card.data["preload_from_hub"] = [f"{model} {CONFIG_FILE},{WEIGHTS_FILE} {commit}"]
+            card.data["preload_from_hub"] = [f"{model} {','.join(names)} {commit}"]
     files = project_files("README.md", "app.py", "requirements.txt", "LICENSE", THUMBNAIL)
     files["README.md"] = str(card).encode()
     files["requirements.txt"] = _requirements().encode()
@@ -157,8 +157,8 @@ def wait_until_running(deployment: Deployment, commit: str, minutes: float) -> s
         time.sleep(POLL_SECONDS)
 
 
-def _pin(model: str, revision: str | None) -> tuple[str, bool]:
-    """The commit of a model on the Hub, and whether the model is private. It is loaded once, to see that it can be."""
+def _pin(model: str, revision: str | None) -> tuple[str, bool, list[str]]:
+    """The commit of a model on the Hub, whether it is private, and its files. It is loaded once, to see that it can be."""
     if Path(model).is_dir():
         raise ValueError(
             f"--model is {model!r}, a folder, and a Space sees only the Hub: push it first, with "
@@ -169,7 +169,8 @@ def _pin(model: str, revision: str | None) -> tuple[str, bool]:
         info = connect(login_needed=False).model_info(model, revision=revision)
     folder, commit = fetch_model(model, info.sha)
     load_model(folder)
-    return commit, bool(info.private)
+    names = [name for name in (CONFIG_FILE, WEIGHTS_FILE, REFERENCE_FILE) if (folder / name).is_file()]
+    return commit, bool(info.private), names
 
 
 def _requirements() -> str:

@@ -1,5 +1,6 @@
 """python -m siamese deploy: what a Space holds, that this is enough to run, how its build is followed, what goes wrong."""
 
+import json
 import os
 import re
 import socket
@@ -93,6 +94,12 @@ def test_a_new_space_holds_the_app_and_the_package_in_one_commit_and_runs(server
     assert server.spaces[SPACE].variables == {}
 
 
+def test_a_bundled_model_is_shown_by_its_name_and_asks_the_hub_for_no_model(server, deploy):
+    assert deploy("--model", "digits", "--no-wait").returncode == 0
+    assert server.spaces[SPACE].variables == {"SIAMESE_MODEL": "digits"}
+    assert "models" not in front_matter(server)
+
+
 def test_the_configuration_of_a_space_is_complete_and_valid(server, deploy, model):
     commit = server.add("ada/digits", model)
     assert deploy("--model", "ada/digits", "--no-wait").returncode == 0
@@ -174,8 +181,9 @@ def test_the_files_of_a_space_serve_the_preloaded_model_without_the_hub(server, 
             subprocess.run([sys.executable, "-c", preload, repository, name, revision], env=home, check=True)
     variables = home | server.spaces[SPACE].variables
     config = start_app(unpack(server, tmp_path / "app"), {**variables, "HF_HUB_OFFLINE": "1"})
-    assert f"ada/digits@{commit}"[:30] in config
-    assert "bundled" not in config
+    header = json.loads(config)["components"][0]["props"]["value"]
+    assert f"ada/digits@{commit}"[:30] in header
+    assert "bundled" not in header
 
 
 # ---- Updates ----
@@ -349,7 +357,7 @@ def test_a_commit_that_fails_is_repeated_by_the_command_that_is_named(server, de
         ({"space": "demo"}, 2, ["'demo'", "USER/NAME"]),
         ({"hardware": "h100"}, 2, ["'h100'", *SpaceHardware]),
         ({"model": "tests"}, 2, ["'tests'", "push tests --repo-id USER/NAME"]),
-        ({"model": "digits"}, 2, ["'digits'", "USER/NAME"]),
+        ({"model": "numerals"}, 2, ["'numerals'", "USER/NAME"]),
         ({"model": "ada/broken"}, 2, ["config.json"]),
         ({"model": "ada/digits@v9"}, 3, ["ada/digits", "v9"]),
         ({"model": "ada/nothing"}, 3, ["ada/nothing"]),
