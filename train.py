@@ -265,7 +265,9 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
                 generator = np.random.default_rng(derived_seed(arguments.seed, 3, epoch))
                 batches = pair_batches(training.is_same, batch_size, steps_per_epoch, generator)
             elif by_class:
-                batches = class_batches(training.labels, batch_size, LEAST_POSITIVES, steps_per_epoch, arguments.seed, epoch)
+                batches = class_batches(
+                    training.labels, batch_size, LEAST_POSITIVES, steps_per_epoch, arguments.seed, epoch, training.groups
+                )
             else:
                 rounds = range(passes * epoch, passes * (epoch + 1))
                 batches = torch.cat([epoch_batches(len(training), batch_size, arguments.seed, each) for each in rounds])

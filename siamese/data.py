@@ -337,7 +337,12 @@ def with_rotations(data: LabelledImages) -> LabelledImages:
     images = allocate((4 * len(data), *data.images.shape[1:]))
     for turns in range(4):
         images[turns * len(data) : (turns + 1) * len(data)] = np.rot90(data.images, turns, axes=(1, 2))
-    return LabelledImages(images, np.concatenate([data.labels + turns * count for turns in range(4)]))
+
+    def of_each_turn(numbers: np.ndarray, count: int) -> np.ndarray:
+        return np.concatenate([numbers + turns * count for turns in range(4)])
+
+    groups = None if data.groups is None else of_each_turn(data.groups, int(data.groups.max()) + 1)
+    return LabelledImages(images, of_each_turn(data.labels, count), groups=groups)
 
 
 @dataclass(frozen=True)
@@ -453,11 +458,20 @@ def _at_most(data: LabelledImages, count: int, seed: int) -> LabelledImages:
     return data.take(np.sort(np.random.default_rng(seed).permutation(len(data))[:count]))
 
 
-def class_batches(labels: np.ndarray, batch_size: int, per_class: int, steps: int, seed: int, epoch: int) -> Tensor:
+def class_batches(
+    labels: np.ndarray,
+    batch_size: int,
+    per_class: int,
+    steps: int,
+    seed: int,
+    epoch: int,
+    groups: np.ndarray | None = None,
+) -> Tensor:
     """Indices of batches that hold `per_class` images of each of batch_size / per_class classes: int64 (steps, B).
 
-    With many classes a random batch holds hardly a same pair (Schroff et al. 2015). Classes with fewer images give some
-    twice. The order depends on `seed` and `epoch` alone.
+    With many classes a random batch holds hardly a same pair (Schroff et al. 2015). Where classes have `groups`, int64 (K,),
+    such as alphabets, a batch is of few groups: it takes one whole group after the other, and so compares what is most
+    alike. Classes with fewer images give some twice. The order depends on `seed` and `epoch` alone.
     """
     generator = np.random.default_rng(derived_seed(seed, 3, epoch))
     by_class = np.argsort(labels, kind="stable")
@@ -465,7 +479,10 @@ def class_batches(labels: np.ndarray, batch_size: int, per_class: int, steps: in
     sizes = np.diff(starts)
     batches = []
     for _ in range(steps):
-        classes = generator.choice(len(sizes), min(batch_size // per_class, len(sizes)), replace=False)
+        classes = generator.permutation(len(sizes))
+        if groups is not None:
+            classes = classes[np.argsort(generator.permutation(groups.max() + 1)[groups[classes]], kind="stable")]
+        classes = classes[: batch_size // per_class]
         places = [
             generator.permutation(np.resize(generator.permutation(size), max(size, per_class)))[:per_class]
             for size in sizes[classes]

@@ -271,7 +271,7 @@ def bootstrap_intervals_over_pairs(
 
 
 def one_shot_error(
-    embeddings: Tensor, labels: Tensor, groups: Tensor, ways: int = 20, runs: int = 20, seed: int = 0
+    embeddings: Tensor, labels: Tensor, groups: Tensor, ways: int = 20, runs: int = 200, seed: int = 0
 ) -> dict[int, float]:
     """Share of queries recognised wrongly from one example of each of `ways` classes, for each group: percent.
 

@@ -1,6 +1,7 @@
 """The bundled sample, MNIST from disk and never from the network, splits and batches."""
 
 import bz2
+import dataclasses
 import struct
 from pathlib import Path
 
@@ -374,9 +375,20 @@ def test_a_class_balanced_batch_holds_so_many_of_each_of_its_classes(sizes, per_
     assert not torch.equal(batches, class_batches(labels, batch_size, per_class, 3, seed, 2)) or len(labels) < 6
 
 
+@given(st.integers(2, 6), st.integers(1, 9), st.integers(2, 20), st.integers(0, 99))
+def test_a_batch_takes_one_whole_group_of_classes_after_the_other(count, size, classes, seed):
+    groups = np.arange(count * size) % count
+    labels = np.repeat(np.arange(count * size), 4)
+    for batch in class_batches(labels, 4 * classes, 4, 3, seed, 0, groups).numpy():
+        found = np.sort(np.bincount(groups[np.unique(labels[batch])], minlength=count))
+        whole, rest = divmod(min(classes, count * size), size)
+        assert found.tolist() == sorted([0] * (count - whole - (rest > 0)) + [rest] * (rest > 0) + [size] * whole)
+
+
 def test_rotated_classes_are_classes_of_their_own():
-    data = numbered([0, 0, 1, 1, 1])
+    data = dataclasses.replace(numbered([0, 0, 1, 1, 1]), groups=np.array([0, 1]))
     turned = with_rotations(data)
+    assert turned.groups.tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
     assert turned.labels.tolist() == [0, 0, 1, 1, 1, 2, 2, 3, 3, 3, 4, 4, 5, 5, 5, 6, 6, 7, 7, 7]
     for turns in range(4):
         for image, original in zip(turned.images[5 * turns : 5 * turns + 5], data.images, strict=True):
