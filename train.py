@@ -220,6 +220,7 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
         image_of = torch.arange(len(training), device=device)
         known = torch.from_numpy(training.labels).to(device).__getitem__
     augment = AUGMENTATIONS[preprocess.mode]
+    is_of_digits = splits.record.split == "given" and DATASETS[arguments.dataset].is_of_digits
 
     # Model, loss, optimiser.
     network = SiameseNetwork(encoder)
@@ -277,7 +278,8 @@ def train(arguments: argparse.Namespace, given: dict, world: World, command: str
             for batch in tqdm(batches, f"epoch {epoch + 1}/{arguments.epochs}", steps_per_epoch, False, initial=done):
                 generator = torch.Generator(device).manual_seed(derived_seed(arguments.seed, 1, state["step"]))
                 x = to_tensor(images[image_of[batch[share]].to(images.device)]).to(device)  # (B, C, H, W)
-                x = augment(x, generator, batch_size, share) if arguments.augment else x
+                if arguments.augment:
+                    x = augment(x, generator, batch_size, share, known(batch[share]) if is_of_digits else None)
                 for group in optimizer.param_groups:
                     group["lr"] = arguments.lr * schedule(state["step"] / total_steps)
                 with torch.autocast(device.type, precision, enabled=precision != torch.float32):

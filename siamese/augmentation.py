@@ -25,42 +25,109 @@ class Draws:
 
 
 def augment_ink(
-    images: Tensor, generator: torch.Generator, batch_size: int | None = None, part: slice | None = None
+    images: Tensor,
+    generator: torch.Generator,
+    batch_size: int | None = None,
+    part: slice | None = None,
+    digits: Tensor | None = None,
 ) -> Tensor:
-    """Randomly join, rotate, scale, shear, shift and thicken or thin drawings: float (B, C, H, W) in 0..1 -> the same.
+    """Randomly add strokes to, rotate, scale, shear, shift and thicken or thin drawings: float (B, C, H, W) in 0..1 -> same.
 
     Drawn from `generator`, on its device. Where `images` are just a `part` of a batch of `batch_size`, they become what they
-    would in the whole batch.
+    would in the whole batch. `digits` (B,): where the drawings are of digits, which; then some are also written as they are
+    in other parts of the world.
     """
     part = part or slice(0, len(images))
     draws = Draws(generator, batch_size or len(images), part)
-    return _change_thickness(_transform(_join_strokes(images, draws), draws), draws)
+    return _change_thickness(_transform(_add_strokes(images, draws, digits), draws), draws)
 
 
-def _join_strokes(images: Tensor, draws: Draws) -> Tensor:
-    """Half of the drawings with two ends of strokes joined by a bent stroke, as by a pen that is not lifted."""
-    directions = draws.uniform(-torch.pi, torch.pi, 2)
-    bend, radius = draws.uniform(-0.12, 0.12, 2), draws.uniform(1.3, 2.1, 1)
+def _add_strokes(images: Tensor, draws: Draws, digits: Tensor | None = None) -> Tensor:
+    """Half of the drawings with two ends of strokes joined, as by a pen that is not lifted; others in another style.
+
+    MNIST was written in one country, in separate strokes. Elsewhere a one has a flag and a foot, and a seven a crossbar.
+    """
+    directions, radius = draws.uniform(-torch.pi, torch.pi, 2), draws.uniform(1.3, 2.1, 1)
+    bend, sizes, chance = draws.uniform(-0.12, 0.12, 2), draws.uniform(0, 1, 4), draws.uniform(0, 1, 3)
     # Batches are in random order, so the first half is a random half.
-    count = min(max(draws.batch_size // 2 - draws.part.start, 0), len(images))
-    images, others = images[:count], images[count:]
-    directions, bend, radius = directions[:count], bend[:count], radius[:count]
+    joined = min(max(draws.batch_size // 2 - draws.part.start, 0), len(images))
+    count = joined if digits is None else len(images)
     if not count:
-        return others
-    _, channels, height, width = images.shape
-    device = images.device
+        return images
+    (height, width), device = images.shape[2:], images.device
     rows, columns = torch.meshgrid(torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij")
     pixels = torch.stack([rows, columns], dim=-1).reshape(-1, 2).float()  # (H*W, 2)
-    # What lies farthest in some direction is mostly the end of a stroke, where a pen would be lifted.
-    reach = directions.cos()[..., None] * pixels[:, 0] + directions.sin()[..., None] * pixels[:, 1]  # (B, 2, H*W)
-    ink = images.amax(dim=1).reshape(count, 1, -1) > 0.5  # (B, 1, H*W)
-    start, end = pixels[reach.masked_fill(~ink, -torch.inf).argmax(dim=2)].unbind(dim=1)  # (B, 2) each
-    bend = bend * height
-    t = torch.linspace(0, 1, 16, device=device)[None, :, None]
-    curve = start[:, None] * (1 - t) + end[:, None] * t + 4 * t * (1 - t) * bend[:, None]  # (B, 16, 2)
-    distance = torch.cdist(pixels.expand(count, -1, -1), curve).amin(dim=2)  # (B, H*W)
-    stroke = (radius * height / 28 - distance).clamp(0, 1).reshape(count, 1, height, width)
-    return torch.cat([torch.maximum(images, stroke.expand(-1, channels, -1, -1)), others])
+    ink = images[:count].amax(dim=1).reshape(count, 1, -1) > 0.5
+    if digits is not None:
+        directions = torch.cat([directions, torch.tensor(list(_ENDS.values()), device=device).expand(count, -1)], dim=1)
+    # What lies farthest in some direction is mostly the end of a stroke, where a pen is put down or lifted.
+    vectors = torch.stack([directions.cos(), directions.sin()], dim=2)[:count]
+    reach = (vectors @ pixels.T).masked_fill(~ink, -torch.inf)  # (B, directions, H*W)
+    start, end, *ends = (pixels[reach.argmax(dim=2)] / height).unbind(dim=1)  # (B, 2) each
+    t = torch.linspace(0, 1, 5, device=device)[:, None]
+    path = start[:, None] * (1 - t) + end[:, None] * t + 4 * t * (1 - t) * bend[:count, None]  # (B, 5, 2)
+    is_drawn = torch.arange(count, device=device) < joined
+    if digits is not None:
+        ends = dict(zip(_ENDS, ends, strict=True))
+        for digit, style in _STYLES.items():
+            is_styled = (digits == digit) & (chance[:, 2] < STYLED) & (torch.arange(count, device=device) >= joined)
+            path = torch.where(is_styled[:, None, None], style(ends, sizes, chance), path)
+            is_drawn = is_drawn | is_styled
+    stroke = (radius[:count] * height / 28 - _distance_to(path * height, pixels)).clamp(0, 1) * is_drawn[:, None]
+    drawn = torch.maximum(images[:count], stroke.reshape(count, 1, height, width))
+    return torch.cat([drawn, images[count:]])
+
+
+STYLED = 0.5  # of the ones, fives and sevens in the half of a batch that is not joined at random
+# Angles from the direction of rows, downwards, to that of columns, to the right.
+_ENDS = {
+    "bottom": 0.0,
+    "top": torch.pi,
+    "bottom left": -0.25 * torch.pi,
+    "top left": -0.75 * torch.pi,
+    "top right": 0.75 * torch.pi,
+}
+
+
+# A style takes points of the drawing (B, 2) and random numbers in 0..1, and gives a line through five points (B, 5, 2); row
+# and column, in units of the side of the image.
+def _one(ends: dict[str, Tensor], sizes: Tensor, chance: Tensor) -> Tensor:
+    """A one with a flag, a foot, or both."""
+    has_flag, has_foot = chance[:, :1] < 0.8, chance[:, 1:2] < 0.7
+    flag = torch.stack([0.04 + 0.2 * sizes[:, 0], -0.08 - 0.16 * sizes[:, 1]], dim=1) * has_flag
+    foot = torch.stack([0.08 * (sizes[:, 2] - 0.5), 0.07 + 0.14 * sizes[:, 3]], dim=1) * has_foot
+    return torch.stack(
+        [ends["top"] + flag, ends["top"], ends["bottom"], ends["bottom"] - foot, ends["bottom"] + foot], dim=1
+    )
+
+
+def _five(ends: dict[str, Tensor], sizes: Tensor, chance: Tensor) -> Tensor:
+    """A five whose bar is drawn last, and the pen not lifted on the way to it."""
+    middle = (ends["bottom left"] + ends["top left"]) / 2 + 0.2 * (sizes[:, :2] - sizes[:, 2:])
+    return torch.stack([ends["bottom left"], middle, *[ends["top left"]] * 3], dim=1)
+
+
+def _seven(ends: dict[str, Tensor], sizes: Tensor, chance: Tensor) -> Tensor:
+    """A seven with a crossbar; for half of them, the pen is not lifted on the way to it."""
+    bar = torch.stack([0.1 * (sizes[:, 0] - 0.5), 0.09 + 0.13 * sizes[:, 1]], dim=1)
+    centre = (ends["bottom"] + ends["top right"]) / 2 + 0.1 * (sizes[:, 2:] - 0.5)
+    start = torch.where(chance[:, :1] < 0.5, ends["bottom"], centre - bar)
+    return torch.stack([start, centre - bar, centre + bar, centre + bar, centre + bar], dim=1)
+
+
+_STYLES = {1: _one, 5: _five, 7: _seven}
+
+
+def _distance_to(path: Tensor, pixels: Tensor) -> Tensor:
+    """Distance of each pixel (P, 2) to the line through the points of each path (B, K, 2): (B, P)."""
+    start, along = path[:, :-1], path.diff(dim=1)  # (B, K-1, 2)
+    square = along.square().sum(dim=2, keepdim=True).clamp_min(1e-6)  # (B, K-1, 1)
+    projection = along @ pixels.T - (along * start).sum(dim=2, keepdim=True)  # (B, K-1, P)
+    share = (projection / square).clamp_(0, 1)
+    # |pixel - start - share * along|^2, multiplied out: matrix products instead of a vector for each pixel and segment.
+    to_start = pixels.square().sum(dim=1) - 2 * start @ pixels.T + start.square().sum(dim=2, keepdim=True)
+    squared = to_start - share * (2 * projection - share * square)
+    return squared.amin(dim=1).clamp_min(0).sqrt()
 
 
 def _transform(images: Tensor, draws: Draws) -> Tensor:
@@ -89,7 +156,11 @@ def _change_thickness(images: Tensor, draws: Draws) -> Tensor:
 
 
 def augment_photos(
-    images: Tensor, generator: torch.Generator, batch_size: int | None = None, part: slice | None = None
+    images: Tensor,
+    generator: torch.Generator,
+    batch_size: int | None = None,
+    part: slice | None = None,
+    digits: Tensor | None = None,
 ) -> Tensor:
     """Randomly rotate, scale, shift, relight and partly cover photographs: float (B, C, H, W) in 0..1 -> the same.
 

@@ -154,14 +154,15 @@ class Dataset:
     hub_id: str  # its repository on the Hugging Face Hub, "" where it has none
     preprocess: str = "ink"  # key of siamese.preprocess
     image_size: int = 28  # px a side that the network sees
+    is_of_digits: bool = False  # whether its classes are the digits 0 to 9
 
 
 _MNIST_ABOUT = "handwritten digits of 28 x 28 px, the MNIST database by Y. LeCun, C. Cortes and C. Burges (CC BY-SA 3.0)"
 _EMNIST_BY = "28 x 28 px, EMNIST by G. Cohen, S. Afshar, J. Tapson and A. van Schaik (2017), from NIST Special Database 19"
 
 DATASETS: dict[str, Dataset] = {
-    "mnist": Dataset(load_mnist, f"70,000 {_MNIST_ABOUT}", "ylecun/mnist"),
-    "mnist-sample": Dataset(load_mnist_sample, f"3,000 {_MNIST_ABOUT}", "ylecun/mnist"),
+    "mnist": Dataset(load_mnist, f"70,000 {_MNIST_ABOUT}", "ylecun/mnist", is_of_digits=True),
+    "mnist-sample": Dataset(load_mnist_sample, f"3,000 {_MNIST_ABOUT}", "ylecun/mnist", is_of_digits=True),
     "fashion-mnist": Dataset(
         functools.partial(load_from_torchvision, name="FashionMNIST"),
         "70,000 pictures of clothes of 28 x 28 px, Fashion-MNIST by H. Xiao, K. Rasul and R. Vollgraf (2017, MIT)",
@@ -173,7 +174,9 @@ DATASETS: dict[str, Dataset] = {
         "70,000 cursive Japanese characters of 28 x 28 px, KMNIST by T. Clanuwat et al. (2018, CC BY-SA 4.0)",
         "",
     ),
-    "qmnist": Dataset(load_qmnist, "70,000 digits, QMNIST by C. Yadav and L. Bottou (2019, BSD), a rebuilt MNIST", ""),
+    "qmnist": Dataset(
+        load_qmnist, "70,000 digits, QMNIST by C. Yadav and L. Bottou (2019, BSD), a rebuilt MNIST", "", is_of_digits=True
+    ),
     "emnist-letters": Dataset(functools.partial(load_emnist, split="letters"), f"145,600 letters of {_EMNIST_BY}", ""),
     "emnist-balanced": Dataset(
         functools.partial(load_emnist, split="balanced"), f"131,600 letters and digits of {_EMNIST_BY}", ""
@@ -182,6 +185,7 @@ DATASETS: dict[str, Dataset] = {
         functools.partial(load_from_torchvision, name="USPS"),
         "9,298 digits of 16 x 16 px from envelopes, the USPS database by J. Hull (1994)",
         "",
+        is_of_digits=True,
     ),
     "omniglot": Dataset(
         load_omniglot,

@@ -56,6 +56,33 @@ def test_augmentation_never_mirrors(digits):
     assert share_nearer_than(asymmetric.flip(2, 3)) > 0.8
 
 
+def test_some_ones_fives_and_sevens_are_written_in_another_style(digits):
+    images, labels = to_tensor(digits[0]), torch.from_numpy(digits[1])
+    drawn = {}
+    for digit in range(10):
+        same = images[labels == digit][:20].repeat(10, 1, 1, 1)
+        plain, styled = (
+            augment_ink(same, torch.Generator().manual_seed(digit), digits=which)
+            for which in (None, torch.full((200,), digit))
+        )
+        is_styled = (plain != styled).flatten(1).any(dim=1)
+        assert not is_styled[:100].any()  # these are joined at random
+        drawn[digit] = is_styled[100:].float().mean().item()
+        assert styled.mean() >= plain.mean()
+    assert [digit for digit, share in drawn.items() if share] == [1, 5, 7]
+    assert all(0.2 < drawn[digit] < 0.8 for digit in (1, 5, 7))
+
+
+def test_part_of_a_batch_of_digits_becomes_what_it_would_in_the_whole(digits):
+    images, labels = to_tensor(digits[0][:60]), torch.from_numpy(digits[1][:60])
+    whole = augment_ink(images, torch.Generator().manual_seed(3), digits=labels)
+    parts = [
+        augment_ink(images[part], torch.Generator().manual_seed(3), 60, part, labels[part])
+        for part in (slice(0, 23), slice(23, 60))
+    ]
+    torch.testing.assert_close(torch.cat(parts), whole)
+
+
 def test_augmentation_moves_in_all_directions_alike(digits):
     images = to_tensor(digits[0])
     positions = torch.arange(28.0)

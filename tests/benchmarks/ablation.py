@@ -23,7 +23,7 @@ VARIANTS: dict[str, list[str]] = {
     "encoder seed": ["--encoder", "seed"],
 }
 DISTORTIONS = {  # each left out
-    "no joined strokes": "_join_strokes",
+    "no added strokes": "_add_strokes",
     "no affine map": "_transform",
     "no change of thickness": "_change_thickness",
 }
@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     for name in arguments.variants:
         left_out = contextlib.nullcontext()
         if name in DISTORTIONS:
-            left_out = mock.patch.object(augmentation, DISTORTIONS[name], lambda images, draws: images)
+            left_out = mock.patch.object(augmentation, DISTORTIONS[name], lambda images, *_: images)
         common = ["--dataset", arguments.dataset, "--data-dir", arguments.data_dir, "--epochs", str(arguments.epochs)]
         folder = arguments.output / f"{name.replace(' ', '-')}-{arguments.epochs}"
         with left_out:
