@@ -45,7 +45,7 @@ from siamese.data import (
 )
 from siamese.devices import choose_device, describe_device, has_fast_bfloat16
 from siamese.distributed import World, gather_rows, processes
-from siamese.folders import choose_settings, choose_settings_of
+from siamese.folders import FOLDER_BOX_FRACTION, choose_settings, choose_settings_of
 from siamese.hub import HubError, check_login, push_command, push_folder
 from siamese.jobs import DEFAULT_TIMEOUT, run_hosted
 from siamese.losses import FOR_LABELLED_PAIRS, LOSSES, build_loss, loss_class
@@ -370,7 +370,7 @@ def choose_input(arguments: argparse.Namespace) -> tuple[PreprocessConfig, Encod
     else:
         arguments.split = arguments.split or "classes"
         mode, image_size, channels = choose_settings(arguments.dataset)
-    preprocess = PreprocessConfig(arguments.preprocess or mode)
+    preprocess = PreprocessConfig(arguments.preprocess or mode, FOLDER_BOX_FRACTION)
     return preprocess, EncoderConfig(
         arguments.encoder, dim, arguments.image_size or image_size, arguments.channels or channels
     )

@@ -31,54 +31,47 @@ def augment_ink(
     part: slice | None = None,
     digits: Tensor | None = None,
 ) -> Tensor:
-    """Randomly add strokes to, rotate, scale, shear, shift and thicken or thin drawings: float (B, C, H, W) in 0..1 -> same.
+    """Randomly rotate, scale, shear, shift and thicken or thin drawings: float (B, C, H, W) in 0..1 -> the same.
 
     Drawn from `generator`, on its device. Where `images` are just a `part` of a batch of `batch_size`, they become what they
-    would in the whole batch. `digits` (B,): where the drawings are of digits, which; then some are also written as they are
-    in other parts of the world.
+    would in the whole batch. `digits` (B,): where the drawings are of digits, which; only they get strokes added, as what a
+    stroke may change of another sign is not known.
     """
     part = part or slice(0, len(images))
     draws = Draws(generator, batch_size or len(images), part)
-    return _change_thickness(_transform(_add_strokes(images, draws, digits), draws), draws)
+    images = images if digits is None else _add_strokes(images, draws, digits)
+    return _change_thickness(_transform(images, draws), draws)
 
 
-def _add_strokes(images: Tensor, draws: Draws, digits: Tensor | None = None) -> Tensor:
-    """Half of the drawings with two ends of strokes joined, as by a pen that is not lifted; others in another style.
+def _add_strokes(images: Tensor, draws: Draws, digits: Tensor) -> Tensor:
+    """Half of the digits with two ends of strokes joined, as by a pen that is not lifted; others in another style.
 
     MNIST was written in one country, in separate strokes. Elsewhere a one has a flag and a foot, and a seven a crossbar.
     """
     directions, radius = draws.uniform(-torch.pi, torch.pi, 2), draws.uniform(1.3, 2.1, 1)
     bend, sizes, chance = draws.uniform(-0.12, 0.12, 2), draws.uniform(0, 1, 4), draws.uniform(0, 1, 3)
-    # Batches are in random order, so the first half is a random half.
-    joined = min(max(draws.batch_size // 2 - draws.part.start, 0), len(images))
-    count = joined if digits is None else len(images)
-    if not count:
-        return images
-    (height, width), device = images.shape[2:], images.device
+    (height, width), count, device = images.shape[2:], len(images), images.device
     rows, columns = torch.meshgrid(torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij")
     pixels = torch.stack([rows, columns], dim=-1).reshape(-1, 2).float()  # (H*W, 2)
-    ink = images[:count].amax(dim=1).reshape(count, 1, -1) > 0.5
-    if digits is not None:
-        directions = torch.cat([directions, torch.tensor(list(_ENDS.values()), device=device).expand(count, -1)], dim=1)
     # What lies farthest in some direction is mostly the end of a stroke, where a pen is put down or lifted.
-    vectors = torch.stack([directions.cos(), directions.sin()], dim=2)[:count]
-    reach = (vectors @ pixels.T).masked_fill(~ink, -torch.inf)  # (B, directions, H*W)
-    start, end, *ends = (pixels[reach.argmax(dim=2)] / height).unbind(dim=1)  # (B, 2) each
+    directions = torch.cat([directions, torch.tensor(list(_ENDS.values()), device=device).expand(count, -1)], dim=1)
+    reach = torch.stack([directions.cos(), directions.sin()], dim=2) @ pixels.T  # (B, 2 + ends, H*W)
+    is_ink = images.amax(dim=1).reshape(count, 1, -1) > 0.5
+    start, end, *ends = (pixels[reach.masked_fill(~is_ink, -torch.inf).argmax(dim=2)] / height).unbind(dim=1)  # (B, 2) each
     t = torch.linspace(0, 1, 5, device=device)[:, None]
-    path = start[:, None] * (1 - t) + end[:, None] * t + 4 * t * (1 - t) * bend[:count, None]  # (B, 5, 2)
-    is_drawn = torch.arange(count, device=device) < joined
-    if digits is not None:
-        ends = dict(zip(_ENDS, ends, strict=True))
-        for digit, style in _STYLES.items():
-            is_styled = (digits == digit) & (chance[:, 2] < STYLED) & (torch.arange(count, device=device) >= joined)
-            path = torch.where(is_styled[:, None, None], style(ends, sizes, chance), path)
-            is_drawn = is_drawn | is_styled
-    stroke = (radius[:count] * height / 28 - _distance_to(path * height, pixels)).clamp(0, 1) * is_drawn[:, None]
-    drawn = torch.maximum(images[:count], stroke.reshape(count, 1, height, width))
-    return torch.cat([drawn, images[count:]])
+    path = start[:, None] * (1 - t) + end[:, None] * t + 4 * t * (1 - t) * bend[:, None]  # (B, 5, 2)
+    # Batches are in random order, so the first half is a random half.
+    is_joined = torch.arange(count, device=device) + draws.part.start < draws.batch_size // 2
+    is_drawn, ends = is_joined, dict(zip(_ENDS, ends, strict=True))
+    for digit, style in _STYLES.items():
+        is_styled = ~is_joined & (digits == digit) & (chance[:, 2] < STYLED)
+        path = torch.where(is_styled[:, None, None], style(ends, sizes, chance), path)
+        is_drawn = is_drawn | is_styled
+    stroke = (radius * height / 28 - _distance_to(path * height, pixels)).clamp(0, 1) * is_drawn[:, None]
+    return torch.maximum(images, stroke.reshape(count, 1, height, width))
 
 
-STYLED = 0.5  # of the ones, fives and sevens in the half of a batch that is not joined at random
+STYLED = 0.8  # of the digits that have another style, in the half of a batch that is not joined at random
 # Angles from the direction of rows, downwards, to that of columns, to the right.
 _ENDS = {
     "bottom": 0.0,
@@ -92,13 +85,12 @@ _ENDS = {
 # A style takes points of the drawing (B, 2) and random numbers in 0..1, and gives a line through five points (B, 5, 2); row
 # and column, in units of the side of the image.
 def _one(ends: dict[str, Tensor], sizes: Tensor, chance: Tensor) -> Tensor:
-    """A one with a flag, a foot, or both."""
-    has_flag, has_foot = chance[:, :1] < 0.8, chance[:, 1:2] < 0.7
-    flag = torch.stack([0.04 + 0.2 * sizes[:, 0], -0.08 - 0.16 * sizes[:, 1]], dim=1) * has_flag
-    foot = torch.stack([0.08 * (sizes[:, 2] - 0.5), 0.07 + 0.14 * sizes[:, 3]], dim=1) * has_foot
-    return torch.stack(
-        [ends["top"] + flag, ends["top"], ends["bottom"], ends["bottom"] - foot, ends["bottom"] + foot], dim=1
-    )
+    """A one with a flag, which may be as long as its stem, a foot, or both."""
+    has_flag, has_foot = chance[:, :1] < 0.8, chance[:, 1:2] < 0.5
+    flag = torch.stack([0.04 + 0.4 * sizes[:, 0], -0.08 - 0.22 * sizes[:, 1]], dim=1) * has_flag
+    foot = torch.stack([0.08 * (sizes[:, 2] - 0.5), 0.06 + 0.14 * sizes[:, 3]], dim=1) * has_foot
+    top, bottom = ends["top"], ends["bottom"]
+    return torch.stack([top + flag, top, bottom, bottom - foot, bottom + foot], dim=1)
 
 
 def _five(ends: dict[str, Tensor], sizes: Tensor, chance: Tensor) -> Tensor:
@@ -108,14 +100,29 @@ def _five(ends: dict[str, Tensor], sizes: Tensor, chance: Tensor) -> Tensor:
 
 
 def _seven(ends: dict[str, Tensor], sizes: Tensor, chance: Tensor) -> Tensor:
-    """A seven with a crossbar; for half of them, the pen is not lifted on the way to it."""
-    bar = torch.stack([0.1 * (sizes[:, 0] - 0.5), 0.09 + 0.13 * sizes[:, 1]], dim=1)
-    centre = (ends["bottom"] + ends["top right"]) / 2 + 0.1 * (sizes[:, 2:] - 0.5)
-    start = torch.where(chance[:, :1] < 0.5, ends["bottom"], centre - bar)
-    return torch.stack([start, centre - bar, centre + bar, centre + bar, centre + bar], dim=1)
+    """A seven with a crossbar; for most of them, the pen is not lifted on the way to it, which makes a loop."""
+    share = 0.35 + 0.4 * sizes[:, :1]  # of the way down the stem
+    centre = (1 - share) * ends["top right"] + share * ends["bottom"]
+    bar = torch.stack([0.1 * (sizes[:, 1] - 0.5), 0.08 + 0.16 * sizes[:, 2]], dim=1)
+    loop = torch.stack([-0.04 * sizes[:, 1], -0.06 - 0.12 * sizes[:, 3]], dim=1)
+    is_joined = chance[:, :1] < 0.7
+    start, turn = (torch.where(is_joined, point, centre - bar) for point in (ends["bottom"], ends["bottom"] + loop))
+    return torch.stack([start, turn, centre - bar, centre, centre + bar], dim=1)
 
 
-_STYLES = {1: _one, 5: _five, 7: _seven}
+def _nine(ends: dict[str, Tensor], sizes: Tensor, chance: Tensor) -> Tensor:
+    """A nine that is begun far to the right, or ends in a long tail."""
+    begin = torch.stack([0.1 * (sizes[:, 0] - 0.5), 0.1 + 0.15 * sizes[:, 1]], dim=1)
+    tail = torch.stack([0.04 * sizes[:, 2], -0.1 - 0.1 * sizes[:, 3]], dim=1)
+    end = tail + torch.stack([-0.08 * sizes[:, 0], -0.05 - 0.1 * sizes[:, 1]], dim=1)
+    is_begun = chance[:, :1] < 0.5
+    start, turn, last = (
+        torch.where(is_begun, ends["top"] + x, ends["bottom"] + y) for x, y in ((begin, 0), (0, tail), (0, end))
+    )
+    return torch.stack([start, turn, last, last, last], dim=1)
+
+
+_STYLES = {1: _one, 5: _five, 7: _seven, 9: _nine}
 
 
 def _distance_to(path: Tensor, pixels: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siamese.augmentation import augment_ink, augment_photos
+from siamese.augmentation import Draws, _add_strokes, augment_ink, augment_photos
 from siamese.preprocess import to_tensor
 
 
@@ -56,21 +56,29 @@ def test_augmentation_never_mirrors(digits):
     assert share_nearer_than(asymmetric.flip(2, 3)) > 0.8
 
 
-def test_some_ones_fives_and_sevens_are_written_in_another_style(digits):
+def test_strokes_are_added_to_digits_joined_in_one_half_and_in_other_styles_in_the_other(digits):
     images, labels = to_tensor(digits[0]), torch.from_numpy(digits[1])
-    drawn = {}
+    styled = []
     for digit in range(10):
         same = images[labels == digit][:20].repeat(10, 1, 1, 1)
-        plain, styled = (
-            augment_ink(same, torch.Generator().manual_seed(digit), digits=which)
-            for which in (None, torch.full((200,), digit))
-        )
-        is_styled = (plain != styled).flatten(1).any(dim=1)
-        assert not is_styled[:100].any()  # these are joined at random
-        drawn[digit] = is_styled[100:].float().mean().item()
-        assert styled.mean() >= plain.mean()
-    assert [digit for digit, share in drawn.items() if share] == [1, 5, 7]
-    assert all(0.2 < drawn[digit] < 0.8 for digit in (1, 5, 7))
+        draws = Draws(torch.Generator().manual_seed(digit), 200, slice(0, 200))
+        drawn = _add_strokes(same, draws, torch.full((200,), digit))
+        assert (drawn >= same).all()
+        assert drawn.max() <= 1
+        is_drawn = (drawn != same).flatten(1).any(dim=1)
+        assert is_drawn[:100].float().mean() > 0.9  # a join may lie within the ink
+        styled.append(is_drawn[100:].float().mean().item())
+    assert [digit for digit, share in enumerate(styled) if share] == [1, 5, 7, 9]
+    assert all(styled[digit] > 0.5 for digit in (1, 5, 7, 9))
+
+
+def test_other_signs_get_no_strokes(digits):
+    """A stroke may make another sign of a glyph."""
+    images = to_tensor(digits[0][:200])
+    as_digits, as_signs = (
+        augment_ink(images, torch.Generator().manual_seed(0), digits=which).mean() for which in (torch.zeros(200), None)
+    )
+    assert as_digits > 1.02 * as_signs
 
 
 def test_part_of_a_batch_of_digits_becomes_what_it_would_in_the_whole(digits):
