@@ -33,7 +33,7 @@ PLOTS = {
 HARDEST_SHOWN = 16
 LEFT_OUT_SHOWN = 200
 AUGMENTATION_IN_WORDS = {
-    "ink": "random affine distortion, joining strokes, stroke thickness",
+    "ink": "random affine distortion and stroke thickness; of digits, strokes added",
     "photo": "random rotation, scale and shift, light and contrast, covering a part",
 }
 BOOTSTRAP_IN_WORDS = {
