@@ -107,6 +107,8 @@ def render_card(config: ModelFolderConfig, left_out: Sequence[tuple[Path, str]] 
         return f"not supported by {metrics.different_pairs:,} different pairs" if rate is None else f"{rate:.2f}%"
 
     seen_images = f"| seen classes | {data.seen_images:,} | the comparison above |\n" if config.seen else ""
+    step = training.finished_at_step
+    ended_early = f"; ended early by its user, after step {step:,} in epoch {len(config.history)}" if step else ""
     augmentation = AUGMENTATION_IN_WORDS[config.preprocess.mode] if training.augment else "none"
     name_of_set = f"`{one_line(data.dataset)}`"
     count = f"{metrics.same_pairs + metrics.different_pairs:,}"
@@ -207,7 +209,7 @@ suggests, since pairs are not independent.
 {encoder.channels} channel{"s" if encoder.channels > 1 else ""}, {encoder.embedding_dim} numbers per embedding |
 | loss | {loss.name}{f" (margin {loss.margin:g})" if loss.margin else ""} |
 | optimiser | AdamW, peak learning rate {training.learning_rate:g}, weight decay {training.weight_decay:g} |
-| batches | {training.batch_size} images, {training.epochs} epochs, epoch {training.best_epoch} kept |
+| batches | {training.batch_size} images, {training.epochs} epochs, epoch {training.best_epoch} kept{ended_early} |
 | augmentation | {augmentation} |
 | preprocessing | {preprocessing} |
 | seed | {training.seed} |

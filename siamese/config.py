@@ -127,6 +127,7 @@ class TrainingRecord:
     seconds: float = 0.0  # wall-clock time spent in the epochs, validation included
     torch_version: str = ""
     date: str = ""  # ISO 8601, UTC
+    finished_at_step: int = field(default=0, metadata=ADDED_LATER)  # where its user had seen enough; 0: after all epochs
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ class LabelledImages:
     labels: np.ndarray  # int64 (N,), 0 <= label < number of classes
     has_copies: np.ndarray | None = None  # bool (N,), whether there are near duplicates of an image; None: not known
     groups: np.ndarray | None = None  # int64 (K,), the group of each class, such as its alphabet; None: there are none
+    names: tuple[str, ...] | None = None  # of the K classes; None: their numbers
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -56,7 +57,8 @@ class LabelledImages:
     def take(self, indices: np.ndarray) -> "LabelledImages":
         """The images at these indices, in that order; in a file on disk where they are many."""
         has_copies = None if self.has_copies is None else self.has_copies[indices]
-        return LabelledImages(take_images(self.images, indices), self.labels[indices], has_copies, self.groups)
+        images, labels = take_images(self.images, indices), self.labels[indices]
+        return dataclasses.replace(self, images=images, labels=labels, has_copies=has_copies)
 
     def distances(self, embeddings: Tensor) -> PairDistances:
         """Distances of all pairs, from the embeddings (N, D) of the images."""
@@ -272,7 +274,7 @@ def split_classes(
     if count - validation - test < least:
         raise ValueError(
             f"{count} {what} are too few to keep {validation} for validation and {test} for the test: at least {least} must "
-            "be left to train on. Add {what}, or take --split within, which tests on the classes trained on"
+            f"be left to train on. Add {what}, or take --split within, which tests on the classes trained on"
         )
     order = np.random.default_rng(seed).permutation(count)
     parts = (order[validation + test :], order[:validation], order[validation : validation + test])
@@ -287,7 +289,8 @@ def _of_classes(data: LabelledImages, classes: np.ndarray) -> LabelledImages:
     numbers[classes] = np.arange(len(classes))
     part = data.take(np.flatnonzero(numbers[data.labels] >= 0))
     groups = None if data.groups is None else data.groups[classes]
-    return LabelledImages(part.images, numbers[part.labels], part.has_copies, groups)
+    names = None if data.names is None else tuple(data.names[label] for label in classes)
+    return dataclasses.replace(part, labels=numbers[part.labels], groups=groups, names=names)
 
 
 def hold_out_seen(training: LabelledImages, seed: int) -> tuple[LabelledImages, LabelledImages | None]:
@@ -394,7 +397,7 @@ def load_splits(
     else:
         folder = read_folder(dataset, preprocess, encoder, progress=True)
         has_copies = np.bincount(folder.first)[folder.first] > 1
-        everything = LabelledImages(folder.images, folder.labels, has_copies, group_numbers(folder.names))
+        everything = LabelledImages(folder.images, folder.labels, has_copies, group_numbers(folder.names), folder.names)
         left_out, remarks = folder.left_out, folder.remarks
         shares = (validation_share, test_share, seed)
         if split in UNSEEN_SPLITS:

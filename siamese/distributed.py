@@ -66,11 +66,14 @@ class World:
                 dist.barrier()
 
 
+ALONE = World()  # one process
+
+
 @contextlib.contextmanager
 def processes(device_name: str) -> Iterator[tuple[World, str]]:
     """The processes that torchrun started, or this one alone, and the device of this one ("cuda" becomes "cuda:RANK")."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield World(), device_name
+        yield ALONE, device_name
         return
     uses_cuda = device_name == "cuda" or (device_name == "auto" and torch.cuda.is_available())
     if uses_cuda:

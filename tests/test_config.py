@@ -115,6 +115,7 @@ def test_the_unchanged_text_is_accepted():
 # Keys that older folders lack, with what is then read.
 ADDED_LATER = {("data", "pairs"): 0, ("data", "seen_images"): 0, ("data", "seen_classes"): 0, ("seen",): None}
 ADDED_LATER |= {("data", "validation_groups"): 0, ("data", "test_groups"): 0, ("distances",): None}
+ADDED_LATER |= {("training", "finished_at_step"): 0}
 
 
 @every_key

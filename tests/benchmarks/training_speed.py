@@ -30,8 +30,9 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 import train
+from siamese import training
 from siamese.config import EncoderConfig
-from siamese.devices import choose_device, describe_device
+from siamese.devices import choose_device, describe_device, has_fast_bfloat16
 from siamese.distances import distance_matrix
 from siamese.losses import LossConfig, build_loss
 from siamese.model import SiameseNetwork, WeightAverage, embed_all
@@ -164,7 +165,7 @@ def ours(arguments: argparse.Namespace, device: torch.device) -> dict:
                 bare.append((time.perf_counter() - started) / BARE_STEPS)
                 clock.resume()
 
-    train.WeightAverage = Watch
+    training.WeightAverage = Watch
     with tempfile.TemporaryDirectory() as folder:
         flags = ["--data-dir", arguments.data_dir, "--device", str(device), "--epochs", str(arguments.epochs)]
         with contextlib.suppress(LimitReached):
@@ -197,7 +198,7 @@ def bare_step(config: EncoderConfig, device: torch.device) -> Callable[[], None]
     images = torch.rand(256, config.channels, config.image_size, config.image_size, device=device)
     images = images.contiguous(memory_format=torch.channels_last)
     labels = torch.arange(256, device=device) % 10
-    precision = torch.bfloat16 if train.has_fast_bfloat16(device) else torch.float32
+    precision = torch.bfloat16 if has_fast_bfloat16(device) else torch.float32
 
     def step() -> None:
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
