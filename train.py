@@ -18,7 +18,7 @@ from siamese.hub import HubError, check_login, push_command, push_folder
 from siamese.jobs import DEFAULT_TIMEOUT, run_hosted
 from siamese.losses import FOR_LABELLED_PAIRS, LOSSES
 from siamese.model import ENCODERS
-from siamese.settings import EPOCHS, FOLDER_EPOCHS, TrainingSettings, check, with_defaults
+from siamese.settings import ENCODER_FOR, EPOCHS, FOLDER_EPOCHS, TrainingSettings, check, with_defaults
 from siamese.shipping import current_commit
 from siamese.training import (
     PRECISIONS,
@@ -37,13 +37,20 @@ from siamese.training import (
 FOLDER_SPLITS = (*UNSEEN_SPLITS, "within")
 
 
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Names the default of each flag that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        return action.help if action.default is None or action.default is False else super()._get_help_string(action)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The command line of training; every flag states its unit and default."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         epilog="A first try without any download: python train.py --dataset mnist-sample --output runs/first ; then "
         "python -m siamese compare A.png B.png --model runs/first",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     add = parser.add_argument
     add("--dataset", help=f"what to train on: {', '.join(DATASETS)}; or a folder of class folders")
@@ -58,7 +65,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("--image-size", type=int, help="of a folder: px a side that the network sees, 8..512; chosen if not given")
     add("--channels", type=int, help="of a folder: 1 grey, 3 colour; chosen if not given")
     add("--rotations", action="store_true", help="count each class turned by 90, 180 and 270 degrees as three more")
-    add("--encoder", help=f"network: {', '.join(ENCODERS)} (seed is the reference network)")
+    chosen = " and ".join(f"{name} for {kind} images" for kind, name in ENCODER_FOR.items())
+    add("--encoder", help=f"network: {', '.join(ENCODERS)} (seed is the reference network); {chosen} if not given")
     add("--pretrained", action="store_true", help="start resnet18 from ImageNet weights, downloaded if need be")
     add("--embedding-dim", type=int, help="numbers per embedding, 1..4096; the encoder's own width if not given")
     add("--loss", help=f"objective: {', '.join(LOSSES)}; with --pairs bce if not given, or contrastive")
@@ -76,7 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--precision", choices=("auto", *PRECISIONS), help="of the encoder's arithmetic; auto: what is fast")
     add("--device", choices=("auto", "cpu", "cuda", "mps"), help="auto takes a GPU where there is one")
     add("--seed", type=int, help="of the split, the weights, the batches and the augmentation")
-    add("--output", help="folder to write, runs/DATASET-ENCODER-LOSS if not given")
+    add("--output", help="folder to write, runs/DATASET[-ENCODER]-LOSS if not given")
     add("--resume", action="store_true", help="continue the interrupted training in --output, under its own settings")
     add("--overwrite", action="store_true", help="start again where --output holds an interrupted training")
     add("--push", action="store_true", help="when done, upload the model folder to the Hugging Face Hub, as --repo-id")

@@ -162,6 +162,9 @@ def test_settings_are_fitted_to_a_dataset_by_name_and_leave_nothing_open():
     fitted = fit_to_data(TrainingSettings("mnist-sample"))
     assert (fitted.split, fitted.preprocess, fitted.image_size, fitted.channels) == ("given", "ink", 28, 1)
     assert fitted.embedding_dim == ENCODERS["compact"].default_dim
+    assert fitted.encoder == "compact"
+    assert fit_to_data(TrainingSettings("fashion-mnist")).encoder == "residual"  # photographs
+    assert fit_to_data(TrainingSettings("fashion-mnist", encoder="seed")).encoder == "seed"
     left = {field.name for field in dataclasses.fields(fitted) if getattr(fitted, field.name) is None}
     assert left == {"pairs", "margin"}
 
@@ -179,7 +182,8 @@ def test_where_a_folder_lies_is_not_part_of_the_command(tmp_path):
         ({"encoder": "none"}, "allowed|available"),
         ({"image_size": 28}, "about a folder of images"),
         ({"margin": 0.5}, "loss supcon has none"),
-        ({"pretrained": True}, "encoder compact has no such weights"),
+        ({"pretrained": True, "encoder": "compact"}, "encoder compact has no such weights"),
+        ({"pretrained": True}, "it needs an encoder that has such weights, allowed with: --encoder resnet18"),
     ],
 )
 def test_a_training_that_cannot_be_is_refused_before_its_first_event(changes, sentence, tmp_path):
