@@ -20,10 +20,12 @@ try:
 except ImportError:
     spaces = None
 import gradio as gr
+from gradio.components.base import server
+from gradio.components.image_editor import AcceptBlobs
 from gradio_client.utils import is_file_obj_with_meta
 from PIL import Image
-from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from siamese import Verifier, lessons, page, page_about, page_batch, page_distances, page_recognise, page_understand
@@ -33,11 +35,14 @@ from siamese.hub_errors import HubError, HubUnavailableError
 from siamese.pair import look
 from siamese.preprocess import MAX_PIXELS
 from siamese.sources import bundled_models, split_revision
+from siamese.web import BodyLimit, health
 
 CANVAS = 400  # px, side of the drawing: at least what the page shows, since Gradio scales it down only
 BRUSH_RADIUS = 10  # px of the canvas: a stroke of 5% of its side, about that of a pen in MNIST
 THRESHOLD_STEP = 0.001  # of the slider, in units of distance
 MAX_FILE_SIZE = "20mb"
+MAX_BODY = 21_000_000  # bytes of a request that is no upload
+MAX_DRAWING = 2_000_000  # bytes: a PNG of the canvas has some 20,000
 MAX_WAITING = 64  # comparisons in the queue before visitors are asked to come back later
 AT_ONCE = 4  # comparisons that run at the same time
 MAX_SKETCHES = 64  # drawings on their way from browsers to a handler, see LatestSketches
@@ -78,6 +83,33 @@ class UploadedImage(gr.Image, metaclass=_WithoutStub):
         return payload.path if payload else None
 
 
+class LatestSketches(dict):
+    """Remembers the latest MAX_SKETCHES keys. Gradio never forgets a drawing that no handler came to read."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, value)
+        while len(self) > MAX_SKETCHES:
+            self.pop(next(iter(self)), None)
+
+
+class Sketch(gr.ImageEditor, metaclass=_WithoutStub):
+    """A gr.ImageEditor of one layer, whose drawings come piece by piece from browsers, or from whoever says to be one."""
+
+    is_template = True
+
+    @server
+    def accept_blobs(self, data: AcceptBlobs) -> None:
+        """Gradio's own, which would make a list as long as the browser says and keep whatever it is sent."""
+        try:
+            is_right = data.data["type"] in ("layer", "background", "composite") and isinstance(data.data["id"], str)
+            is_right &= data.data.get("index") in (None, "", "null", "0", 0) and len(data.files[0][1]) <= MAX_DRAWING
+        except (AttributeError, LookupError, TypeError):
+            is_right = False
+        if not is_right:
+            raise HTTPException(400, f"this is no drawing, allowed: one layer of at most {MAX_DRAWING:,} bytes")
+        super().accept_blobs(data)
+
+
 class Side(NamedTuple):
     """The widgets of one of the two images."""
 
@@ -86,15 +118,6 @@ class Side(NamedTuple):
     active: gr.Textbox  # "draw" or "upload": only the browser knows which tab is open, this carries it to the handlers
     sketch: gr.ImageEditor
     upload: UploadedImage
-
-
-class LatestSketches(dict):
-    """Remembers the latest MAX_SKETCHES keys. Gradio never forgets a drawing that no handler came to read."""
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        super().__setitem__(key, value)
-        while len(self) > MAX_SKETCHES:
-            self.pop(next(iter(self)), None)
 
 
 class Demo(gr.Blocks):
@@ -357,7 +380,7 @@ def _input_side(name: str, title: str) -> Side:
         gr.HTML(f"<h2>{title}</h2>")
         with gr.Tabs(selected="draw"):
             with gr.Tab("Draw", id="draw") as draw_tab:
-                sketch = gr.ImageEditor(
+                sketch = Sketch(
                     sources=(), image_mode="L", type="pil", canvas_size=(CANVAS, CANVAS), fixed_canvas=True, layers=False,
                     transforms=(), brush=gr.Brush(default_size=BRUSH_RADIUS, colors=["#000000"], color_mode="fixed"),
                     buttons=[], show_label=False, placeholder=" ", elem_id=f"sketch-{name}", elem_classes="sketch",
@@ -457,11 +480,6 @@ def _load(source: str | None) -> tuple[Verifier, str]:
         return Verifier.from_pretrained(), notice
 
 
-def _health(request: Request) -> JSONResponse:
-    """Whether the server answers; for load balancers and monitors, which need not load the page."""
-    return JSONResponse({"status": "ok"})
-
-
 def _needs_a_gpu() -> None:
     """ZeroGPU wants one such function. Never called: the processor answers sooner than a GPU is had, and costs no quota."""
 
@@ -495,7 +513,8 @@ def main(argv: list[str] | None = None) -> int:
         server_name=args.host, server_port=args.port, share=args.share, max_file_size=MAX_FILE_SIZE, ssr_mode=False,
         enable_monitoring=False, run_history=False, footer_links=["api", "settings"], theme=_theme(),
         css="".join(part.CSS for part in PAGE_PARTS),
-        js=page.PAGE_JS, app_kwargs={"routes": [Route("/health", _health)]},
+        js=page.PAGE_JS,
+        app_kwargs={"routes": [Route("/health", health)], "middleware": [Middleware(BodyLimit, most=MAX_BODY)]},
     )  # fmt: skip
     return 0
 

@@ -112,7 +112,7 @@ def choose_settings_of(files: Sequence[Path], looked_at: int = 60) -> tuple[str,
         raise ValueError(f"of {len(files):,} images, such as {str(files[0])!r}, none of those tried can be read")
     if np.median(paper) > 0.6:
         return "ink", 28 if np.median(sides) <= 40 else 40, 1
-    return "photo", 40 if np.median(sides) < 64 else 64, 3 if np.median(colour) > 6 else 1
+    return "photo", 40 if np.median(sides) < 128 else 64, 3 if np.median(colour) > 6 else 1
 
 
 def read_folder(

@@ -219,7 +219,7 @@ def test_drawings_and_photographs_are_told_apart(digit_folder, tmp_path):
 
 
 def test_real_drawings_and_faces_are_told_apart(full_mnist_root):
-    assert choose_settings(full_mnist_root / "faces") == ("photo", 64, 1)
+    assert choose_settings(full_mnist_root / "faces") == ("photo", 40, 1)
     assert choose_settings(full_mnist_root / "omniglot" / "images_background")[0] == "ink"
 
 
