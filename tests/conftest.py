@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run in several processes; before torch comes, which reads it once
+
 import numpy as np
 import pytest
 import torchvision
