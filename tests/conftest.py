@@ -27,6 +27,8 @@ from siamese.model import ENCODERS, SiameseNetwork
 ROOT = Path(train.__file__).parent
 DEFAULT_LOSS = train.build_parser().get_default("loss")
 
+pytest_plugins = ["browser_fixtures"]
+
 settings.register_profile("siamese", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("siamese")
 np.set_printoptions(threshold=20)  # or a failure prints all the digits

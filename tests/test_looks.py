@@ -1,0 +1,101 @@
+"""The page as it looks and as assistive technology meets it: every tab, light and dark, by width.
+
+SIAMESE_SCREENSHOTS, where it is set, names the folder that takes a picture of each.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browser_fixtures import BOTH_BRUSHES, ONE, STAR, ZERO, draw, places, upload
+from playwright.sync_api import Page, expect
+
+WIDTHS = (360, 768, 1440)  # px: a phone, a tablet, a desk
+TABS = ("Compare", "Recognise", "Many", "How it works")
+SCHEMES = [{"color_scheme": scheme, "viewport": {"width": 1440, "height": 900}} for scheme in ("light", "dark")]
+
+# What axe-core finds in elements that Gradio makes and that we cannot mend: rule, and what in its HTML tells them.
+GRADIO_OWN: dict[str, str] = {}
+
+
+def fill(page: Page, tab: str, pictures: dict[str, Path]) -> None:
+    """Open a tab and bring it into the state with most to see."""
+    page.get_by_role("tab", name=tab, exact=True).click()
+    if tab == "Compare":
+        draw(page, "first", ONE)
+        draw(page, "second", STAR)
+        expect(page.locator("#verdict .caution")).to_contain_text("unlike")
+        page.get_by_label("Show it on the images").check()
+        expect(page.locator("#drivers img")).to_have_count(2)
+        page.get_by_role("button", name="The same in a program").click()
+        expect(page.locator("#snippets code").first).to_be_visible()
+    elif tab == "Recognise":
+        expect(page.locator(f"#lesson {BOTH_BRUSHES}")).to_have_count(2)
+        for name, stroke in (("one", ONE), ("a class with a long name", ZERO)):
+            draw(page, "example", stroke)
+            page.get_by_label("Name of the class").fill(name)
+            page.get_by_role("button", name="Add example").click()
+            expect(page.locator("#lesson .note")).to_have_text(f"Added an example of {name}.")
+            expect(page.locator("#sketch-example").get_by_role("button", name="Undo")).to_be_disabled()
+        draw(page, "query", ONE)
+        expect(page.locator("#answer .word")).to_have_text("one")
+    elif tab == "Many":
+        page.locator("#files input[type=file]").set_input_files(list(pictures.values()))
+        expect(page.locator("#many .matrix td.near").first).to_be_visible()
+
+
+def picture_of(page: Page, name: str) -> None:
+    if folder := os.environ.get("SIAMESE_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+def sticking_out(page: Page) -> list[str]:
+    """Visible elements that reach over the right or left edge of the screen, unless what they are in scrolls or clips."""
+    return page.evaluate("""() => {
+      const clips = (element) => {
+        for (let up = element.parentElement; up && up !== document.body; up = up.parentElement)
+          if (getComputedStyle(up).overflowX !== "visible") return true;
+        return false;
+      };
+      return [...document.querySelectorAll("main *")].filter((element) => {
+        const {left, right, width, height} = element.getBoundingClientRect();
+        return width > 1 && height > 1 && (right > innerWidth + 1 || left < -1) && !clips(element);
+      }).map((element) => element.outerHTML.slice(0, 120));
+    }""")
+
+
+@pytest.mark.parametrize("options", SCHEMES, ids=["light", "dark"])
+@pytest.mark.parametrize("tab", TABS)
+def test_every_tab_passes_axe_and_fits_every_width(tab, page, options, pictures):
+    fill(page, tab, pictures)
+    found = Axe().run(page).response["violations"]
+    serious = [
+        f"{violation['id']}: {node['html'][:200]} {node['any'][0]['message'] if node['any'] else ''}"
+        for violation in found
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+        if not re.search(GRADIO_OWN.get(violation["id"], "$^"), node["html"])
+    ]
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate("scrollTo(0, 0)")
+        page.wait_for_timeout(300)  # Gradio moves tabs that do not fit into a menu
+        picture_of(page, f"{tab.lower().replace(' ', '-')}-{options['color_scheme']}-{width}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert sticking_out(page) == []
+    assert serious == []
+
+
+def test_a_verdict_moves_nothing_on_the_page(page, pictures):
+    parts = ("#examples", "#judge", "#understand", "#verdict .scale", "#verdict .seen")
+    before = places(page, *parts)
+    draw(page, "first", ONE)
+    draw(page, "second", ZERO)
+    expect(page.locator("#verdict .word")).to_have_text("Different")
+    assert places(page, *parts) == before
+    page.locator(".side").first.get_by_role("tab", name="Upload").click()
+    upload(page, "first", pictures["photo.jpg"])
+    expect(page.locator("#verdict .seen img")).to_have_count(2)
+    assert places(page, *parts) == before
