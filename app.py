@@ -5,13 +5,16 @@ SIAMESE_MODEL=user/name python app.py # a model folder or a Hub repository, with
 """
 
 import argparse
+import asyncio
 import contextlib
 import ctypes
 import logging
 import os
+import signal
 import sys
+import weakref
 from abc import ABCMeta
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,34 +25,55 @@ except ImportError:
 import gradio as gr
 from gradio.components.base import server
 from gradio.components.image_editor import AcceptBlobs
+from gradio.processing_utils import save_file_to_cache
 from gradio_client.utils import is_file_obj_with_meta
 from PIL import Image
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from siamese import Verifier, lessons, page, page_about, page_batch, page_distances, page_recognise, page_understand
+from siamese import (
+    Verifier,
+    lessons,
+    page,
+    page_about,
+    page_batch,
+    page_distances,
+    page_hosting,
+    page_recognise,
+    page_train,
+    page_understand,
+)
 from siamese.batch import MAX_IMAGES, Batch, look_at_all
 from siamese.data import load_sample_digits
+from siamese.hosted_jobs import EPOCHS, Job
+from siamese.hub import push_folder
 from siamese.hub_errors import HubError, HubUnavailableError
+from siamese.intake import LONGEST_CLASS
+from siamese.limits import MEGABYTE, TrainingLimits
+from siamese.losses import LOSSES
+from siamese.model import ENCODERS
 from siamese.pair import look
 from siamese.preprocess import MAX_PIXELS
 from siamese.sources import bundled_models, split_revision
+from siamese.watch import Watch
 from siamese.web import BodyLimit, health
+from siamese.workshop import Workshop, Workspace
 
 CANVAS = 400  # px, side of the drawing: at least what the page shows, since Gradio scales it down only
 BRUSH_RADIUS = 10  # px of the canvas: a stroke of 5% of its side, about that of a pen in MNIST
 THRESHOLD_STEP = 0.001  # of the slider, in units of distance
-MAX_FILE_SIZE = "20mb"
+MAX_FILE_SIZE = 20_000_000  # bytes; more where visitors may train on larger ZIP files
 MAX_BODY = 21_000_000  # bytes of a request that is no upload
 MAX_DRAWING = 2_000_000  # bytes: a PNG of the canvas has some 20,000
 MAX_WAITING = 64  # comparisons in the queue before visitors are asked to come back later
 AT_ONCE = 4  # comparisons that run at the same time
 MAX_SKETCHES = 64  # drawings on their way from browsers to a handler, see LatestSketches
 M_ARENA_MAX, ARENAS = -8, 2  # glibc's name for the number of heaps, and how many are enough for AT_ONCE
+FOLLOW_SECONDS = 0.2  # between two looks at a training
 CACHE_CHECK, CACHE_AGE = 600, 3600  # s: how often uploaded files are looked through, and how old they may get
 
-PAGE_PARTS = (page, page_about, page_batch, page_distances, page_recognise, page_understand)
+PAGE_PARTS = (page, page_about, page_batch, page_distances, page_hosting, page_recognise, page_train, page_understand)
 
 # Of all listeners of the page; the latest event counts, those that come while it is answered are left out.
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
@@ -135,12 +159,26 @@ class Demo(gr.Blocks):
             ) from error
 
 
-def build_demo(verifier: Verifier, notice: str = "", others: Sequence[Verifier] = ()) -> gr.Blocks:
+class Models(dict):
+    """The models that all visitors may choose, by name, and where to find the one that a visitor has trained."""
+
+    def of(self, name: str, own: Workspace | None) -> Verifier:
+        """A model by name. Raises gr.Error where it is none of these, nor the visitor's own."""
+        return self.all(own).get(name) or _fail(f"the model {name} is no longer here: choose another")
+
+    def all(self, own: Workspace | None) -> dict[str, Verifier]:
+        """All that a visitor may choose."""
+        return {**self, own.model.name: own.model} if own and own.model else dict(self)
+
+
+def build_demo(
+    verifier: Verifier, notice: str = "", others: Sequence[Verifier] = (), workshop: Workshop | None = None
+) -> gr.Blocks:
     """The page and its public endpoints, /compare, /embed and /distances, around `verifier`; start it with `launch`.
 
-    `notice` stands on top. Visitors of the page may choose one of the `others` instead.
+    `notice` stands on top. Visitors of the page may choose one of the `others` instead, and train in the `workshop`.
     """
-    models = {verifier.name: verifier}
+    models = Models({verifier.name: verifier})
     for other in others:
         models.setdefault(other.name, other)
 
@@ -176,9 +214,10 @@ def build_demo(verifier: Verifier, notice: str = "", others: Sequence[Verifier] 
         threshold = verifier.config.calibration.threshold
         return {"distances": batch(images).distances().tolist(), "threshold": threshold, "model": verifier.name}
 
-    def describe(name: str) -> tuple[str, str]:
+    def describe(name: str, own: Workspace | None) -> tuple[str, str]:
         """What is said of another model, on top and on its own tab."""
-        return page.header(name, models[name].config, notice), page_about.about(name, models[name].config)
+        config = models.of(name, own).config
+        return page.header(name, config, notice), page_about.about(name, config)
 
     def forget_visitor(request: gr.Request) -> None:
         """Gradio itself would keep the state of a page for an hour after it is closed."""
@@ -189,57 +228,70 @@ def build_demo(verifier: Verifier, notice: str = "", others: Sequence[Verifier] 
     ) as demo:
         header = gr.HTML(page.header(verifier.name, verifier.config, notice), elem_id="header")
         model = gr.Radio(list(models), value=verifier.name, label="Model", elem_id="model", visible=len(models) > 1)
+        own = gr.State(None, delete_callback=lambda space: space and space.close())  # a Workspace, once the page is loaded
         with gr.Tabs(elem_id="modes"):
             with gr.Tab("Compare", elem_id="compare"):
-                _compare_tab(models, model)
+                _compare_tab(models, model, own)
             with gr.Tab("Recognise", elem_id="lesson"):
-                _recognise_tab(models, model)
+                _recognise_tab(models, model, own)
             with gr.Tab("Many", elem_id="many"):
-                _batch_tab(models, model)
+                _batch_tab(models, model, own)
+            if workshop:
+                with gr.Tab("Train", elem_id="train"):
+                    _train_tab(models, model, own, workshop, demo)
             with gr.Tab("How it works", elem_id="about"):
                 about = gr.HTML(page_about.about(verifier.name, verifier.config))
-        model.input(describe, model, [header, about], **PRIVATE)
+        model.change(describe, [model, own], [header, about], **PRIVATE)
         for endpoint in (compare, embed, distances):
             gr.api(endpoint, api_name=endpoint.__name__)
         demo.unload(forget_visitor)
     return demo.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE)
 
 
-def _compare_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
+def _compare_tab(models: Models, model: gr.Radio, own: gr.State) -> None:
     """Two images, the verdict on them, and what it rests on. `model` holds the name of one of `models`."""
 
-    def judge(images: list, name: str, point: float | None, slider: float, is_explained: bool, turn: int | None = None):
+    def judge(
+        images: list, name: str, space, point: float | None, slider: float, is_explained: bool, turn: int | None = None
+    ):
         """All that is said of two images, as HTML: the verdict, its place among test pairs, the map, the drivers."""
-        pair = look(models[name], images)
+        verifier = models.of(name, space)
+        pair = look(verifier, images)
         threshold = point or slider
         verdict = pair.verdict(threshold)
         effects = pair.drivers() if is_explained else None
         return [
             page.panel(threshold, pair.seen, verdict, pair.message, pair.is_problem, turn, page.caution(pair.is_familiar)),
-            page_distances.section(models[name].config.distances, threshold, verdict),
-            maps[name].draw(pair.embeddings),
+            page_distances.section(verifier.config.distances, threshold, verdict),
+            map_of(verifier).draw(pair.embeddings),
             page_understand.drivers(pair.seen, effects),
-            page_about.snippets(name, threshold, models[name].config.calibration.threshold, next(iter(models))),
+            page_about.snippets(name, threshold, verifier.config.calibration.threshold, next(iter(models))),
         ]
 
-    def show(turn: int, name: str, point, slider, is_explained, *parts) -> list:
-        """All that is said of what the open tabs of the two sides hold; each side has three parts."""
-        return judge([_chosen(*parts[:3]), _chosen(*parts[3:])], name, point, slider, is_explained, turn)
+    def map_of(verifier: Verifier) -> page_understand.Map:
+        """The map of a model, drawn up once."""
+        if verifier not in maps:
+            maps[verifier] = page_understand.Map(verifier.reference)
+        return maps[verifier]
 
-    def load_example(name: str, point, slider, is_explained, event: gr.EventData) -> list:
+    def show(turn: int, name: str, space, point, slider, is_explained, *parts) -> list:
+        """All that is said of what the open tabs of the two sides hold; each side has three parts."""
+        return judge([_chosen(*parts[:3]), _chosen(*parts[3:])], name, space, point, slider, is_explained, turn)
+
+    def load_example(name: str, space, point, slider, is_explained, event: gr.EventData) -> list:
         """An example pair for the two uploads, the tab they are on, and all that is said of it."""
         images = [Image.fromarray(digits[index]) for index in EXAMPLES[int(event.pair)][:2]]
-        return ["upload", images[0], "upload", images[1], *judge(images, name, point, slider, is_explained)]
+        return ["upload", images[0], "upload", images[1], *judge(images, name, space, point, slider, is_explained)]
 
-    def choose(name: str) -> list:
+    def choose(name: str, space: Workspace | None) -> list:
         """The thresholds that another model offers."""
-        point, slider = _thresholds(models[name])
+        point, slider = _thresholds(models.of(name, space))
         return [gr.Radio(**point), gr.Slider(**slider)]
 
     digits, labels = load_sample_digits()
     point, slider = _thresholds(models[model.value])
-    maps = {name: page_understand.Map(verifier.reference) for name, verifier in models.items()}
-    waiting, standing, plane, drivers, snippets = judge([None, None], model.value, point["value"], 0, False)
+    maps = weakref.WeakKeyDictionary()  # of visitors' own models no longer than these are kept
+    waiting, standing, plane, drivers, snippets = judge([None, None], model.value, None, point["value"], 0, False)
 
     with gr.Row(elem_classes="stage"):
         sides = [_input_side(ordinal, f"{ordinal.capitalize()} image") for ordinal in page.ORDINALS]
@@ -276,11 +328,11 @@ def _compare_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
     # One listener for all, and the latest event counts, so that a verdict on what was there before never stays. Handlers
     # that change several parts bring their own verdict, and refresh it only when all of them are in place.
     inputs = [part for side in sides for part in (side.active, side.sketch, side.upload)]
-    settings, outcome = [model, point, slider, explain], [verdict, standing, plane, drivers, snippets]
+    settings, outcome = [model, own, point, slider, explain], [verdict, standing, plane, drivers, snippets]
     refresh.change(show, [refresh, *settings, *inputs], outcome, **PRIVATE)
     explain.input(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
     verdict.change(None, verdict, refresh, js=page.latest_js("verdict"), **PRIVATE)
-    chosen_model = model.input(choose, model, [point, slider], **PRIVATE)
+    chosen_model = model.change(choose, [model, own], [point, slider], **PRIVATE)
     chosen_model.then(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
     point.input(None, point, [slider, refresh], js=page.POINT_JS, **PRIVATE)
     slider.input(None, None, [point, refresh], js=page.SLIDER_JS, **PRIVATE)
@@ -293,16 +345,16 @@ def _compare_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
     chosen.then(None, None, refresh, js=page.OPEN_UPLOADS_JS, **PRIVATE)
 
 
-def _recognise_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
+def _recognise_tab(models: Models, model: gr.Radio, own: gr.State) -> None:
     """Examples of new classes, a query, and the classes by how near they are to it; kept for the page alone."""
 
-    def teach(known: tuple, name: str, label: str, tab: str, sketch, upload) -> list:
+    def teach(known: tuple, name: str, space, label: str, tab: str, sketch, upload) -> list:
         """One example more, or what was wrong with it."""
         image = _chosen(tab, sketch, upload)
         try:
             if image is None:
                 raise ValueError("draw or upload an example first")
-            known = lessons.teach(known, label, image, models, name)
+            known = lessons.teach(known, label, image, models.all(space), models.of(name, space).name)
         except ValueError as error:
             return [gr.skip(), gr.skip(), page_recognise.note(str(error), problem=True)]
         return [known, page_recognise.taught(known, name), page_recognise.note(f"Added an example of {known[-1].name}.")]
@@ -316,9 +368,9 @@ def _recognise_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
         """No examples."""
         return (), page_recognise.taught((), name), page_recognise.note("")
 
-    def ask(turn: int, known: tuple, name: str, tab: str, sketch, upload) -> str:
+    def ask(turn: int, known: tuple, name: str, space, tab: str, sketch, upload) -> str:
         """The ranking of the classes for what the open tab of the query holds, as HTML."""
-        return _ranking(models[name], known, _chosen(tab, sketch, upload), turn)
+        return _ranking(models.of(name, space), known, _chosen(tab, sketch, upload), turn)
 
     with gr.Row(elem_classes="stage"):
         with gr.Column(min_width=300, elem_classes="half"):
@@ -336,28 +388,28 @@ def _recognise_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
 
     examples = gr.State(())
     refresh = gr.Number(visible=False, precision=0)
-    refresh.change(ask, [refresh, examples, model, *query[2:]], ranking, **PRIVATE)
+    refresh.change(ask, [refresh, examples, model, own, *query[2:]], ranking, **PRIVATE)
     ranking.change(None, ranking, refresh, js=page.latest_js("ranking"), **PRIVATE)
     _refresh_on_input([query], refresh)
     taught_as = [examples, taught, note]
     for trigger in (add_button.click, label.submit):
-        added = trigger(teach, [examples, model, label, *example[2:]], taught_as, **PRIVATE)
+        added = trigger(teach, [examples, model, own, label, *example[2:]], taught_as, **PRIVATE)
         added.then(None, [note, example.upload], [example.upload, refresh], js=page_recognise.ADDED_JS, **PRIVATE)
     changes = (
         taught.click(remove, [examples, model], taught_as, **PRIVATE),
         forget_button.click(clear, model, taught_as, **PRIVATE),
-        model.input(page_recognise.taught, [examples, model], taught, **PRIVATE),
+        model.change(page_recognise.taught, [examples, model], taught, **PRIVATE),
     )
     for change in changes:
         change.then(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
 
 
-def _batch_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
+def _batch_tab(models: Models, model: gr.Radio, own: gr.State) -> None:
     """Many images, and the distances between all of them."""
 
-    def measure(turn: int, name: str, paths: list[str] | None) -> str:
+    def measure(turn: int, name: str, space, paths: list[str] | None) -> str:
         """The distances between all uploaded images, as HTML."""
-        verifier, paths = models[name], paths or []
+        verifier, paths = models.of(name, space), paths or []
         names = [Path(path).name for path in paths]
         try:
             batch, problems = look_at_all(verifier, paths, names)
@@ -370,9 +422,196 @@ def _batch_tab(models: dict[str, Verifier], model: gr.Radio) -> None:
     files = gr.File(file_count="multiple", label=f"Images, up to {MAX_IMAGES}", height=160, elem_id="files")
     shown = gr.HTML(page_batch.matrix([], [], [], 1))
     refresh = gr.Number(visible=False, precision=0)
-    refresh.change(measure, [refresh, model, files], shown, **(PRIVATE | {"show_progress": "minimal"}))
-    for event in (files.change, model.input):
+    refresh.change(measure, [refresh, model, own, files], shown, **(PRIVATE | {"show_progress": "minimal"}))
+    for event in (files.change, model.change):
         event(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
+
+
+def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Workshop, demo: gr.Blocks) -> None:
+    """Data, their check, the choices, a training to watch, and what became of it: in the visitor's own workspace."""
+    limits = workshop.limits
+
+    def look_through(space: Workspace, source: str, message: str = "") -> list:
+        """The report on what was brought, and whether it can be trained on."""
+        try:
+            report, checked = space.check(source)
+        except ValueError as error:
+            return ["", page_hosting.line(str(error), problem=True), gr.Button(interactive=False)]
+        return [report, page_hosting.line(f"{message}{checked.sentence()}"), gr.Button(interactive=True)]
+
+    def choose(source: str, space: Workspace) -> list:
+        """What belongs to a source of images, and the report on what it holds already."""
+        is_there = source == "sample" or space.has(source)
+        found = look_through(space, source) if is_there else ["", page_hosting.line(""), gr.Button(interactive=False)]
+        return [gr.Column(visible=source == "zip"), gr.Column(visible=source == "hand"), *found]
+
+    def take_archive(path: str | None, space: Workspace) -> list:
+        """Unpack a ZIP file, and look through it; the file itself is not kept."""
+        try:
+            others = space.take_archive(path)
+        except ValueError as error:
+            return [None, "", page_hosting.line(str(error), problem=True), gr.Button(interactive=False)]
+        finally:
+            Path(path).unlink(missing_ok=True)
+        left = f"{len(others):,} files in the archive are no images by their names. " if others else ""
+        return [None, *look_through(space, "zip", left)]
+
+    def add(label: str, paths: list[str] | None, space: Workspace) -> list:
+        """Put files into a class; the uploads are not kept."""
+        try:
+            name = space.add_files(paths or [], label)
+        except ValueError as error:
+            return [gr.skip(), page_hosting.by_hand(space.counts(), str(error), problem=True)]
+        for path in paths:
+            Path(path).unlink(missing_ok=True)
+        return [None, page_hosting.by_hand(space.counts(), f"Added {len(paths):,} to {name}.")]
+
+    def add_drawing(label: str, sketch: dict | None, space: Workspace) -> str:
+        """Put a drawing into a class."""
+        try:
+            drawing = _chosen("draw", sketch, None)
+            if drawing is None:
+                raise ValueError("draw something first")
+            name = space.add_drawing(drawing, label)
+        except ValueError as error:
+            return page_hosting.by_hand(space.counts(), str(error), problem=True)
+        return page_hosting.by_hand(space.counts(), f"Added a drawing to {name}.")
+
+    def forget(space: Workspace) -> list:
+        """No classes by hand."""
+        try:
+            space.forget_hand()
+        except ValueError as error:
+            return [page_hosting.by_hand(space.counts(), str(error), problem=True), gr.skip(), gr.skip()]
+        return [page_hosting.by_hand({}), "", gr.Button(interactive=False)]
+
+    async def follow(space: Workspace, encoder: str, loss: str, epochs: int) -> AsyncIterator[dict]:
+        """Train, and show all that happens until it is over."""
+        try:
+            run = space.start(encoder, loss, int(epochs))
+        except ValueError as error:
+            yield {progress: page_train.progress(Watch(), str(error), problem=True)}
+            return
+        yield {
+            start: gr.Button(interactive=False),
+            stop: gr.Button(interactive=True),
+            report: "",
+            taken: gr.Column(visible=False),
+        }
+        shown, place = {}, -1
+        while True:
+            is_over, page_now = run.is_over, run.page
+            if (before := workshop.place(run)) != place or page_now is not shown:
+                waiting = f"You are number {before} in the queue." if before else "Starting."
+                state = page_now.get("progress", page_train.progress(Watch(), waiting))
+                if "problem" in page_now:
+                    state = page_train.progress(Watch(), str(page_now["problem"]), problem=True)
+                parts = {curves: "curves", plane: "map", report: "report"}
+                changed = {part: page_now[name] for part, name in parts.items() if page_now.get(name) != shown.get(name)}
+                yield {progress: state, **changed}
+                shown, place = page_now, before
+            if is_over:
+                break
+            await asyncio.sleep(FOLLOW_SECONDS)
+        ended = {start: gr.Button(interactive=True), stop: gr.Button(interactive=False)}
+        if "done" in run.page:
+            trained = await asyncio.to_thread(space.take_model)
+            copy = await asyncio.to_thread(_to_send, space, download.GRADIO_CACHE)
+            ended |= {
+                model: gr.Radio(choices=[*models, trained.name], value=trained.name, visible=True),
+                download: gr.DownloadButton(value=copy), taken: gr.Column(visible=True),
+            }  # fmt: skip
+        yield ended
+
+    def push(space: Workspace, repo_id: str, private: bool, token: gr.OAuthToken | None) -> str:
+        """Push the model with the visitor's own login."""
+        if token is None:
+            return page_hosting.line("log in first", problem=True)
+        try:
+            done = push_folder(space.model_folder(), repo_id.strip(), private, token=token.token)
+        except (ValueError, OSError) as error:
+            return page_hosting.line(f"Not pushed: {error}", problem=True)
+        return page_hosting.pushed(done.repo_id, done.url)
+
+    gr.HTML(page_hosting.introduction(limits))
+    sources = [("The bundled digits", "sample"), ("A ZIP of class folders", "zip"), ("Classes by hand", "hand")]
+    source = gr.Radio(sources, value="sample", label="Images", elem_id="source")
+    with gr.Column(visible=False) as zip_part:
+        archive = gr.File(file_types=[".zip"], label=f"ZIP, up to {limits.megabytes:,} MB", height=140, elem_id="archive")
+    with gr.Column(visible=False) as hand_part, gr.Row(elem_id="hand"):
+        with gr.Column():
+            label = gr.Textbox(label="Name of the class", max_length=LONGEST_CLASS, max_lines=1, elem_id="class-name")
+            files = gr.File(file_count="multiple", label="Images of this class", height=140, elem_id="class-files")
+            with gr.Row():
+                add_button = gr.Button("Add files", min_width=110)
+                draw_button = gr.Button("Add drawing", min_width=110)
+            made = gr.HTML(page_hosting.by_hand({}), elem_id="made")
+            with gr.Row():
+                check_button = gr.Button("Check images", variant="primary", min_width=110)
+                forget_button = gr.Button("Forget these", min_width=110)
+        with gr.Column(elem_classes="stage"), gr.Column(elem_classes="paper"):
+            sketch = _sketchpad("class")
+    note = gr.HTML(page_hosting.line(""), elem_id="data-note")
+    check = gr.HTML("", elem_id="data-check")
+    with gr.Row():
+        encoder = gr.Dropdown(list(ENCODERS), value="compact", label="Encoder", elem_id="encoder", min_width=140)
+        loss = gr.Dropdown(list(LOSSES), value="supcon", label="Loss", elem_id="loss", min_width=140)
+        epochs = gr.Slider(
+            1, limits.epochs, value=min(EPOCHS, limits.epochs), step=1, label="Epochs", buttons=[], elem_id="epochs"
+        )
+    with gr.Row(elem_classes="actions"):
+        start = gr.Button("Start", variant="primary", interactive=False, elem_id="start")
+        stop = gr.Button("Stop", interactive=False, elem_id="stop")
+    progress = gr.HTML(page_train.progress(Watch()), elem_id="progress")
+    with gr.Row(elem_id="live"):
+        curves = gr.HTML(page_train.curves(Watch()), elem_id="curves")
+        plane = gr.HTML(page_train.embedding_map(Watch()), elem_id="live-map")
+    report = gr.HTML("", elem_id="result")
+    with gr.Column(visible=False) as taken:
+        gr.HTML(page_hosting.done())
+        download = gr.DownloadButton("Download the model", elem_id="download")
+        if os.environ.get("OAUTH_CLIENT_ID"):  # set by the Hub in a Space with a login
+            gr.LoginButton()
+            with gr.Row():
+                repo_id = gr.Textbox(label="Repository, USER/NAME", max_lines=1, elem_id="repo-id")
+                private = gr.Checkbox(label="Private")
+                push_button = gr.Button("Push to the Hub")
+            outcome = gr.HTML("")
+            push_button.click(push, [own, repo_id, private], outcome, **PRIVATE)
+        else:
+            gr.HTML(page_hosting.away_from_a_space())
+
+    found = [check, note, start]
+    hidden = PRIVATE | {"concurrency_limit": None}
+    source.input(choose, [source, own], [zip_part, hand_part, *found], **PRIVATE)
+    opened = demo.load(workshop.open, None, own, **PRIVATE)
+    opened.then(lambda space: look_through(space, "sample"), own, found, **PRIVATE)
+    archive.upload(take_archive, [archive, own], [archive, *found], **PRIVATE)
+    add_button.click(add, [label, files, own], [files, made], **PRIVATE)
+    drawn = draw_button.click(add_drawing, [label, sketch, own], made, **PRIVATE)
+    drawn.then(None, None, None, js=page.empty_js("train"), **PRIVATE)
+    check_button.click(lambda space: look_through(space, "hand"), own, found, **PRIVATE)
+    forget_button.click(forget, own, [made, check, start], **PRIVATE)
+    shown = [start, stop, progress, curves, plane, report, taken, model, download]
+    start.click(follow, [own, encoder, loss, epochs], shown, **(hidden | {"trigger_mode": "once"}))
+    stop.click(lambda space: space.finish(), own, None, **hidden)
+
+
+def _to_send(space: Workspace, cache: str) -> str:
+    """A copy of the model's ZIP file where Gradio may send it from, which is deleted with the workspace."""
+    copy = save_file_to_cache(space.archive(), cache)
+    space.also_delete(copy)
+    return copy
+
+
+def _sketchpad(name: str) -> Sketch:
+    sketch = Sketch(
+        sources=(), image_mode="L", type="pil", canvas_size=(CANVAS, CANVAS), fixed_canvas=True, layers=False,
+        transforms=(), brush=gr.Brush(default_size=BRUSH_RADIUS, colors=["#000000"], color_mode="fixed"),
+        buttons=[], show_label=False, placeholder=" ", elem_id=f"sketch-{name}", elem_classes="sketch",
+    )  # fmt: skip
+    sketch.blob_storage = LatestSketches()
+    return sketch
 
 
 def _input_side(name: str, title: str) -> Side:
@@ -380,12 +619,7 @@ def _input_side(name: str, title: str) -> Side:
         gr.HTML(f"<h2>{title}</h2>")
         with gr.Tabs(selected="draw"):
             with gr.Tab("Draw", id="draw") as draw_tab:
-                sketch = Sketch(
-                    sources=(), image_mode="L", type="pil", canvas_size=(CANVAS, CANVAS), fixed_canvas=True, layers=False,
-                    transforms=(), brush=gr.Brush(default_size=BRUSH_RADIUS, colors=["#000000"], color_mode="fixed"),
-                    buttons=[], show_label=False, placeholder=" ", elem_id=f"sketch-{name}", elem_classes="sketch",
-                )  # fmt: skip
-                sketch.blob_storage = LatestSketches()
+                sketch = _sketchpad(name)
             with gr.Tab("Upload", id="upload") as upload_tab:
                 upload = UploadedImage(
                     sources=["upload", "clipboard", "webcam"], show_label=False, buttons=[], format="png",
@@ -448,6 +682,10 @@ def _path(value: Any, name: str) -> str:
     return value["path"]
 
 
+def _fail(message: str) -> None:
+    raise _error(message)
+
+
 def _error(message: str) -> gr.Error:
     return gr.Error(message, print_exception=False)  # the caller's mistake: no traceback in the server's log
 
@@ -484,13 +722,23 @@ def _needs_a_gpu() -> None:
     """ZeroGPU wants one such function. Never called: the processor answers sooner than a GPU is had, and costs no quota."""
 
 
+def _on_gpu() -> Callable[[Job], Any] | None:
+    """What trains on ZeroGPU, for as long as the work needs; None where trainings run in processes of this machine."""
+    if spaces is None or not os.environ.get("SPACES_ZERO_GPU"):
+        return None
+    from siamese.hosted_training import frames  # takes seconds, for which other servers should not wait
+
+    return spaces.GPU(frames, duration=Job.gpu_seconds)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Load the model, serve the page until interrupted; the exit code."""
     parser = argparse.ArgumentParser(
         description="Open the same-or-different demo in a web page.",
         epilog="SIAMESE_MODEL (environment): the model to load: a folder, a bundled model such as digits, or a Hugging Face "
         "repository user/name, with @revision for a branch, tag or commit; default: digits. Visitors may choose the other "
-        "bundled ones.",
+        "bundled ones. SIAMESE_TRAIN=off takes the tab Train away; SIAMESE_TRAIN_SECONDS, _EPOCHS, _IMAGES, _CLASSES, "
+        "_MEGABYTES, _WAITING, _MINUTES and _THREADS set its limits.",
     )
     parser.add_argument("--host", help="address to listen on; default: $GRADIO_SERVER_NAME or 127.0.0.1")
     parser.add_argument("--port", type=int, help="TCP port; default: $GRADIO_SERVER_PORT, or the first free from 7860")
@@ -498,6 +746,11 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     _limit_heaps()
+    try:
+        limits = TrainingLimits.from_environment(os.environ)
+    except ValueError as error:
+        print(f"app.py: {error}", file=sys.stderr)
+        return 2
     source = os.environ.get("SIAMESE_MODEL") or None
     try:
         verifier, notice = _load(source)
@@ -509,13 +762,16 @@ def main(argv: list[str] | None = None) -> int:
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # for what Gradio opens before we see it: Pillow refuses twice this number
     if spaces is not None:
         spaces.GPU(_needs_a_gpu)
-    build_demo(verifier, notice, others).launch(
-        server_name=args.host, server_port=args.port, share=args.share, max_file_size=MAX_FILE_SIZE, ssr_mode=False,
-        enable_monitoring=False, run_history=False, footer_links=["api", "settings"], theme=_theme(),
-        css="".join(part.CSS for part in PAGE_PARTS),
-        js=page.PAGE_JS,
-        app_kwargs={"routes": [Route("/health", health)], "middleware": [Middleware(BodyLimit, most=MAX_BODY)]},
-    )  # fmt: skip
+    largest = max(MAX_FILE_SIZE, limits.megabytes * MEGABYTE if limits else 0)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # or what visitors have brought would stay
+    with Workshop(limits, _on_gpu()) if limits else contextlib.nullcontext() as workshop:
+        build_demo(verifier, notice, others, workshop).launch(
+            server_name=args.host, server_port=args.port, share=args.share, max_file_size=largest, ssr_mode=False,
+            enable_monitoring=False, run_history=False, footer_links=["api", "settings"], theme=_theme(),
+            css="".join(part.CSS for part in PAGE_PARTS),
+            js=page.PAGE_JS,
+            app_kwargs={"routes": [Route("/health", health)], "middleware": [Middleware(BodyLimit, most=MAX_BODY)]},
+        )  # fmt: skip
     return 0
 
 

@@ -69,10 +69,14 @@ def check_login(repo_id: str, revision: str | None = None) -> str:
     return user
 
 
-def push_folder(folder: str | Path, repo_id: str, private: bool = False, revision: str | None = None) -> Pushed:
+def push_folder(
+    folder: str | Path, repo_id: str, private: bool = False, revision: str | None = None, token: str | None = None
+) -> Pushed:
     """Upload a complete model folder in one commit, to a repository (and branch `revision`) that is made if need be.
 
     Only the files of a model folder are sent, and of those what the Hub lacks; where nothing changed, no commit is made.
+    `token` is used instead of the login of this machine.
+
     Raises ValueError where the folder is no complete model or a name cannot be, HubError for everything else.
     """
     check_names(repo_id, revision)
@@ -80,7 +84,7 @@ def push_folder(folder: str | Path, repo_id: str, private: bool = False, revisio
     files = _files_to_push(Path(folder))
     headline = f"{config.metrics.balanced_accuracy:.2f}% balanced pair accuracy on {Path(config.data.dataset).name}"
     with explained(repo_id, revision), contextlib.nullcontext() if sys.stderr.isatty() else disable_progress_bars():
-        api = connect()
+        api = connect(token=token)
         try:
             is_private = api.model_info(repo_id, expand=["private"]).private
         except errors.RepositoryNotFoundError:
@@ -141,9 +145,12 @@ def check_names(repo_id: str, revision: str | None) -> None:
         raise ValueError(f"revision {shorten(revision)} is no name of a branch, tag or commit")
 
 
-def connect(login_needed: bool = True) -> HfApi:
-    """The client of the Hub, with the login if there is one. Raises HubError for one that is missing or cannot be."""
-    token = get_token()
+def connect(login_needed: bool = True, token: str | None = None) -> HfApi:
+    """The client of the Hub, with `token`, or else the login if there is one.
+
+    Raises HubError for one that is missing or cannot be.
+    """
+    token = token or get_token()
     if login_needed and not token:
         raise HubError("there is no login to the Hub: run `hf auth login`, or set HF_TOKEN to a token that may write")
     if not re.fullmatch(r"[!-~]*", token or ""):  # the HTTP client would refuse it with a message that holds it

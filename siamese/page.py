@@ -157,6 +157,11 @@ def clear_js(place: str, uploads: int) -> str:
     return f"() => {{{EMPTY_SKETCHES.format(place=place)} return [{'null, ' * uploads}{NEXT_TURN}]; }}"
 
 
+def empty_js(place: str) -> str:
+    """Script that empties all sketchpads in the element `place`."""
+    return f"() => {{{EMPTY_SKETCHES.format(place=place)}}}"
+
+
 def latest_js(place: str) -> str:
     """Script for each verdict that comes to `place`: where it is older than the one before it, ask again.
 

@@ -72,9 +72,9 @@ def _drawing(curve: DistanceCurve, threshold: float, distance: float | None) -> 
         points = " ".join(f"{(i + 0.5) * step:.1f},{height:.1f}" for i, height in enumerate(heights))
         return f"0,{BASE} {points} {WIDTH},{BASE}"
 
-    ticks = "".join(
+    scale = "".join(
         f'<text x="{x(value):.1f}" y="{BASE + 26}" text-anchor="middle">{value:g}</text>'
-        for value in _ticks(curve.upper)
+        for value in ticks(curve.upper)
         if x(value) < 0.88 * WIDTH  # the rest is for the word
     )
     pair = ""
@@ -89,13 +89,13 @@ def _drawing(curve: DistanceCurve, threshold: float, distance: float | None) -> 
         '<rect width="4" height="8"></rect></pattern></defs>'
         f'<polygon class="different-area" points="{area(curve.different)}"></polygon>'
         f'<polygon class="same-area" points="{area(curve.same)}"></polygon>'
-        f'<path class="axis" d="M0 {BASE}H{WIDTH}"></path>{ticks}'
+        f'<path class="axis" d="M0 {BASE}H{WIDTH}"></path>{scale}'
         f'<path class="limit" d="M{x(threshold)} {BASE + 6}V4"></path>{pair}'
         f'<text x="{WIDTH}" y="{BASE + 26}" text-anchor="end">distance</text></svg>'
     )
 
 
-def _ticks(upper: float) -> list[float]:
+def ticks(upper: float) -> list[float]:
     """Round numbers from 0 to `upper`, 3 to 7 of them."""
     step = 10 ** np.floor(np.log10(upper / 3))
     step *= next(factor for factor in (1, 2, 5, 10) if upper / (step * factor) <= 6)

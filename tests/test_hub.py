@@ -379,7 +379,7 @@ def test_a_folder_is_located_before_the_hub_is_asked(untrained_folder):
 @pytest.mark.parametrize("source", ["nowhere", "a/b/c", Path("user/name")])
 def test_what_is_neither_folder_nor_repository_is_refused(source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match="is neither a folder here nor a Hub repository USER/NAME"):
+    with pytest.raises(ValueError, match="is neither a folder or ZIP file here nor a Hub repository USER/NAME"):
         locate_model(source)
 
 
