@@ -165,8 +165,8 @@ def report(finished: "Finished") -> str:
     )
     return (
         f'<div class="report"><h2>The result</h2><dl class="facts">{listed}</dl>'
-        f'<p class="rates">Measured on {every} of {_count(len(test.images), "image")} {of_classes}that the training never saw; '
-        f"same and different pairs weigh half each.</p>{spread}"
+        f'<p class="rates">Measured on {every} of {_count(len(test.images), "image")} {of_classes}that the training never '
+        f"saw; same and different pairs weigh half each.</p>{spread}"
         f"<h2>The hardest pairs</h2>{pairs}</div>"
     )
 
