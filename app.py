@@ -12,9 +12,10 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import weakref
 from abc import ABCMeta
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -718,6 +719,23 @@ def _load(source: str | None) -> tuple[Verifier, str]:
         return Verifier.from_pretrained(), notice
 
 
+@contextlib.contextmanager
+def _upload_folder() -> Iterator[None]:
+    """A folder for what visitors upload that no other demo on this machine shares, gone with the server.
+
+    Gradio's own is one for all, in which the end of one demo deletes pictures of another.
+    """
+    if os.environ.get("GRADIO_TEMP_DIR"):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="siamese-uploads-", ignore_cleanup_errors=True) as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["GRADIO_TEMP_DIR"]
+
+
 def _needs_a_gpu() -> None:
     """ZeroGPU wants one such function. Never called: the processor answers sooner than a GPU is had, and costs no quota."""
 
@@ -764,7 +782,7 @@ def main(argv: list[str] | None = None) -> int:
         spaces.GPU(_needs_a_gpu)
     largest = max(MAX_FILE_SIZE, limits.megabytes * MEGABYTE if limits else 0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # or what visitors have brought would stay
-    with Workshop(limits, _on_gpu()) if limits else contextlib.nullcontext() as workshop:
+    with _upload_folder(), Workshop(limits, _on_gpu()) if limits else contextlib.nullcontext() as workshop:
         build_demo(verifier, notice, others, workshop).launch(
             server_name=args.host, server_port=args.port, share=args.share, max_file_size=largest, ssr_mode=False,
             enable_monitoring=False, run_history=False, footer_links=["api", "settings"], theme=_theme(),
