@@ -79,14 +79,14 @@ PAGE_PARTS = (page, page_about, page_batch, page_distances, page_hosting, page_r
 # Of all listeners of the page; the latest event counts, those that come while it is answered are left out.
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
 
-# Pairs of test digits (indices into load_sample_digits()) and what to say of them.
+# Pairs of test digits (indices into load_sample_digits()) and what to say of them; the last two fool the bundled model.
 EXAMPLES = [
     (636, 766, "Easy"),
     (374, 143, "Easy"),
     (232, 339, "Hard"),
     (824, 969, "Hard"),
-    (216, 556, "Hard"),
-    (393, 554, "Hard"),
+    (17, 191, "Fooled"),
+    (72, 315, "Fooled"),
 ]
 
 
