@@ -548,7 +548,7 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
                 draw_button = gr.Button("Add drawing", min_width=110)
             made = gr.HTML(page_hosting.by_hand({}), elem_id="made")
             with gr.Row():
-                check_button = gr.Button("Check images", variant="primary", min_width=110)
+                check_button = gr.Button("Check all", variant="primary", min_width=110)
                 forget_button = gr.Button("Forget these", min_width=110)
         with gr.Column(elem_classes="stage"), gr.Column(elem_classes="paper"):
             sketch = _sketchpad("class")
