@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from app_fixtures import App, running_app
+from browser_fixtures import chromium_path
 from gradio_client import Client, handle_file
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from test_browser import chromium_path
 
 from siamese import Verifier
 
