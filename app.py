@@ -67,6 +67,7 @@ THRESHOLD_STEP = 0.001  # of the slider, in units of distance
 MAX_FILE_SIZE = 20_000_000  # bytes; more where visitors may train on larger ZIP files
 MAX_BODY = 21_000_000  # bytes of a request that is no upload
 MAX_DRAWING = 2_000_000  # bytes: a PNG of the canvas has some 20,000
+FITTING = "what fits the images"  # instead of the name of an encoder
 MAX_WAITING = 64  # comparisons in the queue before visitors are asked to come back later
 AT_ONCE = 4  # comparisons that run at the same time
 MAX_SKETCHES = 64  # drawings on their way from browsers to a handler, see LatestSketches
@@ -489,7 +490,7 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
     async def follow(space: Workspace, encoder: str, loss: str, epochs: int) -> AsyncIterator[dict]:
         """Train, and show all that happens until it is over."""
         try:
-            run = space.start(encoder, loss, int(epochs))
+            run = space.start(None if encoder == FITTING else encoder, loss, int(epochs))
         except ValueError as error:
             yield {progress: page_train.progress(Watch(), str(error), problem=True)}
             return
@@ -555,7 +556,13 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
     note = gr.HTML(page_hosting.line(""), elem_id="data-note")
     check = gr.HTML("", elem_id="data-check")
     with gr.Row():
-        encoder = gr.Dropdown(list(ENCODERS), value="compact", label="Encoder", elem_id="encoder", min_width=140)
+        encoder = gr.Dropdown(
+            [(FITTING, FITTING), *((name, name) for name in ENCODERS)],
+            value=FITTING,
+            label="Encoder",
+            elem_id="encoder",
+            min_width=140,
+        )
         loss = gr.Dropdown(list(LOSSES), value="supcon", label="Loss", elem_id="loss", min_width=140)
         epochs = gr.Slider(
             1, limits.epochs, value=min(EPOCHS, limits.epochs), step=1, label="Epochs", buttons=[], elem_id="epochs"

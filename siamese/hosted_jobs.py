@@ -14,7 +14,7 @@ EPOCHS = 8  # by default
 LARGE, SMALL = 64, 32  # images in a batch
 MANY_IMAGES = 1000  # from here on, large batches
 START_SECONDS, IMAGES_PER_SECOND = 40, 2000  # of a hosted GPU: to read, to measure and to write; trained on, at the least
-LEAST_STEPS = 50  # of an epoch, see siamese.training
+LEAST_STEPS = 8  # of an epoch, see siamese.training
 
 Frame = dict[str, str | float | int | bool]  # parts of the page by name, and what the server has to know
 
@@ -26,7 +26,7 @@ class Job:
     kind: str  # "train" or "check"
     folder: str  # of the job: FINISH and STOP are looked for there, and the model is written to "model" in it
     dataset: str  # SAMPLE or a folder
-    encoder: str = "compact"
+    encoder: str | None = None  # None: what fits the images
     loss: str = "supcon"
     epochs: int = EPOCHS
     batch_size: int = LARGE

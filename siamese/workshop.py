@@ -278,8 +278,8 @@ class Workspace:
         self._checked = checked
         return str(page["report"]), checked
 
-    def start(self, encoder: str, loss: str, epochs: int) -> Run:
-        """Ask for a training on what was checked last.
+    def start(self, encoder: str | None, loss: str, epochs: int) -> Run:
+        """Ask for a training on what was checked last; `encoder` None is the one that fits the images.
 
         Raises ValueError where there is nothing, one is under way, the queue is full, or there are too many epochs.
         """
