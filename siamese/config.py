@@ -18,6 +18,7 @@ FORMAT_VERSION = 1
 
 PREPROCESS_MODES = ("ink", "photo")
 SPLITS = ("given", "classes", "groups", "within", "pairs")
+LEAST_STEPS = 8  # of an epoch: small folders are passed over several times, but learnt by heart if too often
 UNSEEN_SPLITS = ("classes", "groups")  # whose test is of classes that training never saw
 ADDED_LATER = {"optional": True}  # metadata of fields that older model folders lack: they are read with the default
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-FINISH, STOP = (
-    "finish",
-    "stop",
-)  # files in the folder of a job that ask its training to end: with the best so far, or at once
+from siamese.config import LEAST_STEPS
+
+# Files in the folder of a job that ask its training to end: with the best so far, or at once.
+FINISH, STOP = "finish", "stop"
 SAMPLE = "mnist-sample"
 FEW_CLASSES = 10  # with fewer, none can be spared for validation and test
 LEAST_CLASSES, LEAST_IMAGES = 2, 12  # that can be trained on at all
@@ -14,7 +14,6 @@ EPOCHS = 8  # by default
 LARGE, SMALL = 64, 32  # images in a batch
 MANY_IMAGES = 1000  # from here on, large batches
 START_SECONDS, IMAGES_PER_SECOND = 40, 2000  # of a hosted GPU: to read, to measure and to write; trained on, at the least
-LEAST_STEPS = 8  # of an epoch, see siamese.training
 
 Frame = dict[str, str | float | int | bool]  # parts of the page by name, and what the server has to know
 

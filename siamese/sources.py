@@ -2,8 +2,10 @@
 
 import atexit
 import shutil
+import struct
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 from siamese import checkpoint
@@ -24,8 +26,8 @@ def bundled_models() -> dict[str, Path]:
 
 
 def locate_model(source: str | Path | None, revision: str | None = None) -> tuple[Path, str]:
-    """The local folder of a model and its name in words: a folder, a ZIP file of one, a bundled
-    model by name, a Hub repository (downloaded).
+    """The local folder of a model and its name in words: a folder, a ZIP file of one, a bundled model by name, or a Hub
+    repository (downloaded).
 
     None is the default bundled model; of a folder and a bundled model of one name, the folder is meant. Raises ValueError
     where it cannot be had; a HubError among them where the Hub is the reason.
@@ -67,7 +69,7 @@ def _unpack(archive: Path) -> Path:
                     )
                 with opened.open(info) as source, (folder / name).open("wb") as target:
                     shutil.copyfileobj(source, target)  # no more than that: zipfile stops at the size announced
-    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, RuntimeError, UnicodeError) as error:
         raise ValueError(f"{archive.name!r} cannot be read as a ZIP file of a model: {error}") from error
     return folder
 

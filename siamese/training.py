@@ -19,6 +19,7 @@ from siamese.calibration import distance_curve, fit_calibration, measure
 from siamese.card import write_model_folder
 from siamese.checkpoint import save_resume_state
 from siamese.config import (
+    LEAST_STEPS,
     UNSEEN_SPLITS,
     Calibration,
     DataRecord,
@@ -45,7 +46,6 @@ from siamese.shipping import current_commit
 FEW_CLASSES = 20  # to test on
 FEW_PAIRS = 100  # of a kind, to test on
 MOST_RESIDENT = 8 << 30  # bytes of training images; more are read batch by batch
-LEAST_STEPS = 8  # of an epoch: small folders are passed over several times, but learnt by heart if too often
 LEAST_POSITIVES = 4  # images of each class in a batch
 SAMPLE_IMAGES, SAMPLE_CLASSES = 300, 10  # of validation, in a Sample
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}

@@ -5,6 +5,7 @@ Nothing here needs a network. SIAMESE_TEST_DATA, where it is set, names a torchv
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run in several processes; before torch comes, which reads it once
@@ -12,6 +13,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run in several processes;
 import numpy as np
 import pytest
 import torchvision
+from app_fixtures import App, running_app
+from gradio_client import Client
 from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # train.py lies beside the package
@@ -119,3 +122,17 @@ def full_mnist_root() -> Path:
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Downloads of MNIST go to a port of this machine where nothing listens."""
     monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", ["http://127.0.0.1:1/"])
+
+
+@pytest.fixture(scope="module")
+def served_app(tmp_path_factory) -> Iterator[App]:
+    """The demo on the bundled weights; whatever the tests sent it, its log stays free of tracebacks."""
+    with running_app(tmp_path_factory.mktemp("app")) as running:
+        yield running
+        assert "Traceback" not in running.log.read_text()
+
+
+@pytest.fixture(scope="module")
+def client(served_app) -> Client:
+    """Gradio's client of `served_app`."""
+    return Client(served_app.url, verbose=False)

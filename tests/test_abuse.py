@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from app_fixtures import App, running_app
-from gradio_client import Client, handle_file
+from app_fixtures import App
+from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image, PngImagePlugin
 from test_app import assert_one_sentence, compare_over_http, post
@@ -24,16 +24,8 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory) -> App:
-    """The demo on the bundled weights; whatever the tests sent it, its log stays free of tracebacks."""
-    with running_app(tmp_path_factory.mktemp("app")) as running:
-        yield running
-        assert "Traceback" not in running.log.read_text()
-
-
-@pytest.fixture(scope="module")
-def client(app) -> Client:
-    return Client(app.url, verbose=False)
+def app(served_app) -> App:
+    return served_app
 
 
 @pytest.fixture(scope="module")

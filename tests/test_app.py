@@ -27,16 +27,8 @@ def bundled(bundled_folder) -> Verifier:
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory) -> App:
-    """The demo on the bundled weights; whatever the tests sent it, its log stays free of tracebacks."""
-    with running_app(tmp_path_factory.mktemp("app")) as running:
-        yield running
-        assert "Traceback" not in running.log.read_text()
-
-
-@pytest.fixture(scope="module")
-def client(app) -> Client:
-    return Client(app.url, verbose=False)
+def app(served_app) -> App:
+    return served_app
 
 
 @pytest.fixture(scope="module")

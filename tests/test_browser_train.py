@@ -1,6 +1,5 @@
 """A visitor trains a network from the page, in Chromium: watches it, uses it, takes it home; and others notice little."""
 
-import os
 import statistics
 import time
 import zipfile
@@ -10,26 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from app_fixtures import App, running_app
-from browser_fixtures import chromium_path
 from gradio_client import Client, handle_file
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from siamese import Verifier
 
 PATIENCE = 180_000  # ms
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        path = chromium_path(playwright)
-        if path is None:
-            reason = "no Chromium: install it, name it in CHROMIUM, or run `playwright install chromium`"
-            pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-        chromium = playwright.chromium.launch(executable_path=path)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
