@@ -13,7 +13,7 @@ from tqdm import tqdm
 from siamese.calibration import measure
 from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data import DATASETS, bootstrap, load_dataset, load_folder, load_pairs
-from siamese.folders import choose_settings, find_classes, read_folder
+from siamese.folders import choose_settings, find_classes, folder_files, read_folder
 from siamese.gallery import Gallery
 from siamese.metrics import one_shot_error
 from siamese.model import embed_all
@@ -198,7 +198,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
 def check(arguments: argparse.Namespace) -> None:
     """`check FOLDER`: classes, settings, what would be left out and why."""
-    mode, image_size, channels = choose_settings(arguments.folder)
+    mode, image_size, channels = choose_settings(folder_files(arguments.folder))
     encoder = EncoderConfig(image_size=image_size, channels=channels)
     found = read_folder(arguments.folder, PreprocessConfig(mode), encoder, progress=True)
     sizes = {name: int(size) for name, size in zip(found.names, np.bincount(found.labels), strict=True)}

@@ -6,7 +6,7 @@ import numpy as np
 
 from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data import load_mnist_sample
-from siamese.folders import choose_settings, read_folder
+from siamese.folders import choose_settings, folder_files, read_folder
 from siamese.hosted_jobs import SAMPLE, Frame
 from siamese.page_train import data_check
 
@@ -21,7 +21,7 @@ def check(dataset: str) -> Frame:
         images, labels = np.concatenate([training.images, test.images]), np.concatenate([training.labels, test.labels])
         names, left_out, remarks, folder, seen = tuple("0123456789"), (), (), None, "seen as ink, 28 x 28 px, grey"
     else:
-        mode, size, channels = choose_settings(dataset)
+        mode, size, channels = choose_settings(folder_files(dataset))
         found = read_folder(dataset, PreprocessConfig(mode), EncoderConfig(image_size=size, channels=channels))
         images, labels, names, left_out, remarks = found.images, found.labels, found.names, found.left_out, found.remarks
         folder, seen = Path(dataset), f"seen as {mode}, {size} x {size} px, {'colour' if channels == 3 else 'grey'}"

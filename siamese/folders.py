@@ -84,17 +84,17 @@ def find_classes(folder: str | Path) -> dict[str, list[Path]]:
     return dict(sorted(classes.items()))
 
 
-def choose_settings(folder: str | Path, looked_at: int = 60) -> tuple[str, int, int]:
-    """Preprocessing mode ("ink" or "photo"), image size in px and channels (1 or 3) that fit a sample of a folder.
+def folder_files(folder: str | Path) -> list[Path]:
+    """All image files of the classes of a folder. Raises ValueError as `find_classes` does."""
+    return [file for images in find_classes(folder).values() for file in images]
+
+
+def choose_settings(files: Sequence[Path], looked_at: int = 60) -> tuple[str, int, int]:
+    """Preprocessing mode ("ink" or "photo"), image size in px and channels (1 or 3) that fit a sample of image files.
 
     Drawings are mostly paper: more than 60% of their pixels are of nearly one tone. Raises ValueError where no file of the
     sample can be read.
     """
-    return choose_settings_of([file for images in find_classes(folder).values() for file in images], looked_at)
-
-
-def choose_settings_of(files: Sequence[Path], looked_at: int = 60) -> tuple[str, int, int]:
-    """`choose_settings` of image files."""
     paper, colour, sides = [], [], []
     for file in files[:: max(1, len(files) // looked_at)]:
         try:
@@ -112,7 +112,7 @@ def choose_settings_of(files: Sequence[Path], looked_at: int = 60) -> tuple[str,
         raise ValueError(f"of {len(files):,} images, such as {str(files[0])!r}, none of those tried can be read")
     if np.median(paper) > 0.6:
         return "ink", 28 if np.median(sides) <= 40 else 40, 1
-    return "photo", 40 if np.median(sides) < 128 else 64, 3 if np.median(colour) > 6 else 1
+    return "photo", 40 if np.median(sides) <= 40 else 64, 3 if np.median(colour) > 6 else 1
 
 
 def read_folder(

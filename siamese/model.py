@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from siamese.config import EncoderConfig, one_line, shorten
 from siamese.distributed import BatchNorm1d, BatchNorm2d
+from siamese.hog import HOGEncoder
 
 
 class SeedEncoder(nn.Module):
@@ -152,6 +153,7 @@ ENCODERS: dict[str, type[nn.Module]] = {
     "residual": ResidualEncoder,
     "seed": SeedEncoder,
     "resnet18": ResNet18Encoder,
+    "hog": HOGEncoder,
 }
 
 

@@ -46,6 +46,7 @@ from siamese.shipping import current_commit
 FEW_CLASSES = 20  # to test on
 FEW_PAIRS = 100  # of a kind, to test on
 MOST_RESIDENT = 8 << 30  # bytes of training images; more are read batch by batch
+MOST_FITTED, DISTORTED_COPIES = 3000, 3  # images, and copies of each, to start an encoder from
 LEAST_POSITIVES = 4  # images of each class in a batch
 SAMPLE_IMAGES, SAMPLE_CLASSES = 300, 10  # of validation, in a Sample
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -190,6 +191,8 @@ def train(
     if settings.pretrained and not state["step"]:
         world.main_first(network.encoder.load_pretrained)
     network = network.to(device, memory_format=torch.channels_last)
+    if hasattr(network.encoder, "fit") and not state["step"]:
+        _fit(network, training, settings, preprocess, device)
     encode = world.wrap(network)
     margin = loss_class(settings.loss).default_margin if settings.margin is None else settings.margin
     loss_config = LossConfig(settings.loss, margin or 0.0)
@@ -371,6 +374,28 @@ def _describe_data(splits: Splits, preprocess: PreprocessConfig, encoder: Encode
         f"{text}\n{what} to train on{held_out if record.split in UNSEEN_SPLITS else ''}; seen as "
         f"{preprocess.mode}, {encoder.image_size} x {encoder.image_size} px, {'colour' if encoder.channels == 3 else 'grey'}"
     )
+
+
+def _fit(
+    network: SiameseNetwork,
+    training: LabelledImages | LabelledPairs,
+    settings: TrainingSettings,
+    preprocess: PreprocessConfig,
+    device: torch.device,
+) -> None:
+    """Start an encoder from what can be computed of the training images, and of distorted copies of them."""
+    if isinstance(training, LabelledPairs):  # same pairs are classes of two, all other ends are classes of their own
+        labels = np.arange(training.ends.size).reshape(-1, 2)
+        chosen, labels = training.ends.ravel(), np.where(training.is_same[:, None], labels[:, :1], labels).ravel()
+    else:
+        chosen, labels = np.arange(len(training)), training.labels
+    generator = np.random.default_rng(derived_seed(settings.seed, 6))
+    taken = np.sort(generator.permutation(len(chosen))[:MOST_FITTED])
+    images, labels = to_tensor(training.images[chosen[taken]]).to(device), torch.from_numpy(labels[taken]).to(device)
+    copies = DISTORTED_COPIES if settings.augment else 0
+    augment, random = AUGMENTATIONS[preprocess.mode], torch.Generator(device).manual_seed(derived_seed(settings.seed, 7))
+    images = torch.cat([images, *(augment(images, random) for _ in range(copies))])
+    network.encoder.fit(images, labels.repeat(copies + 1))
 
 
 def _choose_sample(validation: LabelledImages | LabelledPairs, seed: int) -> np.ndarray:

@@ -33,7 +33,8 @@ def main() -> None:
                 objective = build_loss(LossConfig(loss, margin), network.unit_length, kind.default_dim, 10)
                 value = objective(gather_rows(encode(images[world.share(60)])), labels)
                 value.backward()
-                gradients = [parameter.grad.norm().item() for parameter in (*network.parameters(), *objective.parameters())]
+                parameters = (*network.parameters(), *objective.parameters())
+                gradients = [parameter.grad.norm().item() for parameter in parameters if parameter.requires_grad]
                 print(json.dumps([f"{encoder} {loss}", value.item(), gradients]), flush=True)
 
 

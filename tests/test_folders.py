@@ -13,7 +13,7 @@ import train
 from siamese import Verifier, folders
 from siamese.__main__ import main
 from siamese.config import EncoderConfig, PreprocessConfig
-from siamese.folders import SUFFIXES, choose_settings, find_classes, read_folder
+from siamese.folders import SUFFIXES, choose_settings, find_classes, folder_files, read_folder
 from siamese.preprocess import canonical_image, load_image
 
 INK, PHOTO = PreprocessConfig("ink"), PreprocessConfig("photo")
@@ -208,25 +208,25 @@ def test_a_folder_without_a_usable_class_says_why(tmp_path):
 
 
 def test_drawings_and_photographs_are_told_apart(digit_folder, tmp_path):
-    assert choose_settings(digit_folder) == ("ink", 28, 1)
+    assert choose_settings(folder_files(digit_folder)) == ("ink", 28, 1)
     for kind, mode in (("grey", "L"), ("colour", "RGB")):
         for number in range(4):
             path = tmp_path / kind / "a" / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             photo(number, (200, 150), mode).save(path)
-    assert choose_settings(tmp_path / "grey") == ("photo", 64, 1)
-    assert choose_settings(tmp_path / "colour") == ("photo", 64, 3)
+    assert choose_settings(folder_files(tmp_path / "grey")) == ("photo", 64, 1)
+    assert choose_settings(folder_files(tmp_path / "colour")) == ("photo", 64, 3)
 
 
 def test_real_drawings_and_faces_are_told_apart(full_mnist_root):
-    assert choose_settings(full_mnist_root / "faces") == ("photo", 40, 1)
-    assert choose_settings(full_mnist_root / "omniglot" / "images_background")[0] == "ink"
+    assert choose_settings(folder_files(full_mnist_root / "faces")) == ("photo", 64, 1)
+    assert choose_settings(folder_files(full_mnist_root / "omniglot" / "images_background"))[0] == "ink"
 
 
 def test_settings_of_unreadable_files_are_refused(tmp_path):
     (tmp_path / "1.png").write_text("no picture")
     with pytest.raises(ValueError, match="none of those tried can be read"):
-        choose_settings(tmp_path)
+        choose_settings(folder_files(tmp_path))
 
 
 # ---- The check as a program ----

@@ -1,0 +1,90 @@
+"""An encoder for few photographs: histograms of oriented gradients under a metric that is computed, not descended to."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+ORIENTATIONS = 8
+RIDGE = 0.1  # added to the scatter within classes, as a share of its mean: few images leave it rough
+CHUNK = 500  # images at a time
+
+
+class HOGEncoder(nn.Module):
+    """Histograms of oriented gradients (Dalal and Triggs 2005), whitened within classes; embeddings have length 1.
+
+    A network with a few hundred photographs to learn from learns those by heart. Here the features are fixed, and `fit`
+    computes the linear map that makes images of one class vary alike in all directions (within-class covariance
+    normalisation: Hatch, Kajarekar and Stolcke 2006); gradient descent then weighs its axes. An image and its mirror image
+    have the same embedding, as the two sides of most things in photographs are of one kind.
+    """
+
+    default_dim = 128
+    unit_length = True
+
+    def __init__(self, embedding_dim: int, image_size: int, channels: int) -> None:
+        super().__init__()
+        self.cell = max(2, image_size // 4)  # px a side; cells overlap by half
+        with torch.no_grad():
+            features = self._features(torch.zeros(1, channels, image_size, image_size)).shape[1]
+        if embedding_dim > features:
+            raise ValueError(
+                f"encoder hog: embedding_dim is {embedding_dim}, allowed with {image_size} px and {channels} channels: "
+                f"at most {features:,}"
+            )
+        self.register_buffer("mean", torch.zeros(features))
+        # Before `fit`, a random rotation of the features.
+        weight = torch.empty(embedding_dim, features)
+        self.weight = nn.Parameter(nn.init.orthogonal_(weight), requires_grad=False)
+        self.metric = nn.Parameter(torch.ones(embedding_dim))
+
+    def forward(self, images: Tensor) -> Tensor:
+        with torch.autocast(images.device.type, enabled=False):  # half precision would blur what whitening magnifies
+            features = self._features(images.float()) - self.mean
+            return F.normalize(F.linear(features, self.weight) * self.metric, dim=1)  # (B, D)
+
+    @torch.no_grad()
+    def fit(self, images: Tensor, labels: Tensor) -> None:
+        """Compute the linear map from images (N, C, H, W), float in 0..1, of classes `labels` (N,), int64.
+
+        The axes are ordered by how much images of one class vary along them against all images, the least first. Where
+        there are fewer images than axes, the last ones stay empty.
+        """
+        features = torch.cat([self._features(chunk) for chunk in images.split(CHUNK)]).double()  # (N, F)
+        mean = features.mean(dim=0)
+        variances, directions = torch.linalg.eigh((features - mean).T @ (features - mean) / len(features))
+        is_kept = variances > 1e-6 * variances[-1]
+        variances, directions = (x[..., is_kept][..., -len(self.weight) :] for x in (variances, directions))
+        project = directions * variances.rsqrt()  # (F, D), to unit variance in all directions
+        projected = (features - mean) @ project
+        _, labels = labels.unique(return_inverse=True)
+        counts = labels.bincount()[:, None]
+        class_means = torch.zeros(len(counts), projected.shape[1], dtype=projected.dtype, device=projected.device)
+        within = projected - (class_means.index_add_(0, labels, projected) / counts)[labels]
+        scatter, axes = torch.linalg.eigh(within.T @ within / len(within))
+        # Only the directions matter where no class has two images.
+        weight = (project @ axes * (scatter + RIDGE * scatter.mean() + 1e-9).rsqrt()).T
+        self.mean.copy_(mean)
+        self.weight.zero_()
+        self.weight[: len(weight)] = weight / weight.norm() * math.sqrt(len(weight))
+
+    def _features(self, images: Tensor) -> Tensor:
+        """Histograms of an image and its mirror image, added up: (B, C, H, W) -> (B, F)."""
+        return self._histograms(images) + self._histograms(images.flip(3))
+
+    def _histograms(self, images: Tensor) -> Tensor:
+        """How strong the edges of each orientation are in each cell, against all of them nearby: (B, F), of length 1."""
+        padded = F.pad(images, (1, 1, 1, 1), mode="replicate")
+        right = padded[:, :, 1:-1, 2:] - padded[:, :, 1:-1, :-2]
+        down = padded[:, :, 2:, 1:-1] - padded[:, :, :-2, 1:-1]
+        strength = (right.square() + down.square()).sqrt()
+        angle = torch.atan2(down, right)
+        centres = torch.arange(ORIENTATIONS, device=images.device) * (2 * math.pi / ORIENTATIONS)
+        # Each edge counts for the orientations near its own, smoothly; light on dark is not dark on light.
+        shares = (angle[:, :, None] - centres[:, None, None]).cos().clamp_min(0).pow(3)
+        edges = (strength[:, :, None] * shares).flatten(1, 2)  # (B, C * orientations, H, W)
+        cells = F.avg_pool2d(edges, self.cell, max(1, self.cell // 2))
+        nearby = F.avg_pool2d(cells.square().sum(dim=1, keepdim=True), 3, stride=1, padding=1).sqrt()
+        # The square root keeps few strong edges from outweighing all others.
+        return F.normalize((cells / (nearby + 0.01)).clamp_min(0).sqrt().flatten(1), dim=1)
