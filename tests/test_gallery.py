@@ -77,14 +77,15 @@ def unit_rows(generator: np.random.Generator, count: int, dim: int) -> torch.Ten
     return torch.from_numpy(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
-@given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 60), st.integers(1, 15))
-def test_any_number_of_classes_and_examples_is_ranked_right(verifier, seed, classes, most, top):
+@given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 60), st.integers(1, 15), st.booleans())
+def test_any_number_of_classes_and_examples_is_ranked_right(verifier, seed, classes, most, top, are_of_unit_length):
     generator = np.random.default_rng(seed)
     dim = verifier.config.encoder.embedding_dim
     gallery = Gallery(verifier)
     for index in range(classes):
         for _ in range(int(generator.integers(1, 3))):  # in one go or in two
-            gallery.enrol_embeddings(f"class {index}", unit_rows(generator, int(generator.integers(1, most + 1)), dim))
+            rows = unit_rows(generator, int(generator.integers(1, most + 1)), dim)
+            gallery.enrol_embeddings(f"class {index}", rows if are_of_unit_length else rows * generator.uniform(0.2, 2))
     query = unit_rows(generator, 1, dim)[0]
     found = gallery.identify_embedding(query, top=top)
     expected = literal_ranking(query.numpy(), gallery.embeddings.numpy(), gallery.labels.numpy())[:top]
