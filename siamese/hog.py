@@ -51,16 +51,17 @@ class HOGEncoder(nn.Module):
         The axes are ordered by how much images of one class vary along them against all images, the least first. Where
         there are fewer images than axes, the last ones stay empty.
         """
-        features = torch.cat([self._features(chunk) for chunk in images.split(CHUNK)]).double()  # (N, F)
+        # On the CPU, as not every device has double precision.
+        features = torch.cat([self._features(chunk).cpu() for chunk in images.split(CHUNK)]).double()  # (N, F)
         mean = features.mean(dim=0)
         variances, directions = torch.linalg.eigh((features - mean).T @ (features - mean) / len(features))
         is_kept = variances > 1e-6 * variances[-1]
         variances, directions = (x[..., is_kept][..., -len(self.weight) :] for x in (variances, directions))
         project = directions * variances.rsqrt()  # (F, D), to unit variance in all directions
         projected = (features - mean) @ project
-        _, labels = labels.unique(return_inverse=True)
+        _, labels = labels.cpu().unique(return_inverse=True)
         counts = labels.bincount()[:, None]
-        class_means = torch.zeros(len(counts), projected.shape[1], dtype=projected.dtype, device=projected.device)
+        class_means = torch.zeros(len(counts), projected.shape[1], dtype=projected.dtype)
         within = projected - (class_means.index_add_(0, labels, projected) / counts)[labels]
         scatter, axes = torch.linalg.eigh(within.T @ within / len(within))
         # Only the directions matter where no class has two images.
