@@ -28,7 +28,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", "
 # taken for another is not with this.
 FOLDER_BOX_FRACTION = 0.86
 LEAST_SIDE = 8  # px: smaller pictures show nothing
-MOST_IN_MEMORY = 1 << 30  # bytes of images; more go into a file on disk
+MOST_IN_MEMORY = 1 << 28  # bytes of images; more go into a file on disk
 MANY_FILES = 2000  # from here on, reading in several processes pays
 
 

@@ -108,13 +108,22 @@ class TripletLoss(Loss):
 
 
 class HardTripletLoss(TripletLoss):
-    """The triplet of each anchor with its farthest positive and its nearest negative (Hermans et al. 2017, "batch hard")."""
+    """The triplet of each anchor with its farthest positive and its nearest negative (Hermans et al. 2017, "batch hard").
 
+    Two things keep it from drawing all embeddings onto one point, which it otherwise does with the reference network: both
+    are looked for among GROUP images of the batch, as the worst of many is an outlier (the paper has 4 images of a class in
+    a batch, too); and distances, and so the margin, are in units of the batch's root mean square distance from its centre,
+    so that there is nothing to gain by shrinking.
+    """
+
+    GROUP = 32
     forms_triplets = False
 
     def sums(self, embeddings: Tensor, labels: Tensor, anchors: slice) -> Tensor:
-        distance = distance_matrix(embeddings[anchors], embeddings)  # (A, B)
-        same, different = _pair_masks(labels, anchors)
+        spread = (embeddings - embeddings.mean(dim=0)).square().sum(dim=1).mean().clamp_min(1e-12).sqrt()
+        distance = distance_matrix(embeddings[anchors], embeddings) / spread  # (A, B)
+        group = torch.arange(len(labels), device=labels.device) // self.GROUP
+        same, different = (mask & (group[anchors, None] == group) for mask in _pair_masks(labels, anchors))
         farthest = distance.masked_fill(~same, -torch.inf).amax(dim=1)  # (A,), -inf where there is no positive
         nearest = distance.masked_fill(~different, torch.inf).amin(dim=1)
         is_triplet = same.any(dim=1) & different.any(dim=1)

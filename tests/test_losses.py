@@ -72,12 +72,17 @@ def looped_contrastive(embeddings: Tensor, labels: Tensor, margin: float) -> Ten
 
 
 def looped_hard_triplet(embeddings: Tensor, labels: Tensor, margin: float) -> Tensor:
-    """For each anchor the farthest positive and the nearest negative; the mean of what is above 0."""
+    """For each anchor the farthest positive and the nearest negative of its 32 images; the mean of what is above 0.
+
+    Distances are in units of the root mean square distance of the batch from its centre.
+    """
+    centre = sum(embeddings) / len(embeddings)
+    spread = (sum((embedding - centre).square().sum() for embedding in embeddings) / len(embeddings)).sqrt()
     active = []
     for anchor in range(len(labels)):
-        others = [other for other in range(len(labels)) if other != anchor]
-        near = [distance(embeddings, anchor, other) for other in others if labels[other] == labels[anchor]]
-        far = [distance(embeddings, anchor, other) for other in others if labels[other] != labels[anchor]]
+        others = [other for other in range(len(labels)) if other != anchor and other // 32 == anchor // 32]
+        near = [distance(embeddings, anchor, other) / spread for other in others if labels[other] == labels[anchor]]
+        far = [distance(embeddings, anchor, other) / spread for other in others if labels[other] != labels[anchor]]
         if near and far and max(near) - min(far) + margin > 0:
             active.append(max(near) - min(far) + margin)
     return sum(active) / len(active)
@@ -169,6 +174,19 @@ def test_triplet_is_the_mean_over_all_active_triplets(seed, margin):
 def test_losses_with_a_margin_are_those_of_the_loops(loss, looped, seed, margin):
     embeddings, labels = random_batch(seed)
     assert_same_value_and_gradient(loss(LossConfig("", margin)), lambda x, y: looped(x, y, margin), embeddings, labels)
+
+
+def test_batch_hard_looks_among_32_images():
+    embeddings, labels = random_batch(0, count=75)
+    loss_function = HardTripletLoss(LossConfig("triplet-hard", 0.5))
+    assert_same_value_and_gradient(loss_function, lambda x, y: looped_hard_triplet(x, y, 0.5), embeddings, labels)
+
+
+@pytest.mark.parametrize("scale", [0.01, 10.0])
+def test_batch_hard_has_nothing_to_gain_by_shrinking(scale):
+    embeddings, labels = random_batch(0)
+    loss_function = HardTripletLoss(LossConfig("triplet-hard", 0.5))
+    torch.testing.assert_close(loss_function(scale * embeddings, labels), loss_function(embeddings, labels))
 
 
 @pytest.mark.parametrize("seed", range(3))
