@@ -66,7 +66,7 @@ def _log_odds(distance, calibration: Calibration):
 
 def distance_curve(pairs: PairDistances) -> DistanceCurve:
     """How the distances of these pairs are spread, and the thresholds of the usual rates of false accepts."""
-    upper = float(np.nextafter(max(pairs.same[-1], pairs.different[-1]), np.float32(np.inf)))
+    upper = max(float(np.nextafter(max(pairs.same[-1], pairs.different[-1]), np.float32(np.inf))), 1e-6)
     shares = (np.histogram(kind, CURVE_BINS, (0, upper))[0] / len(kind) for kind in (pairs.same, pairs.different))
     same, different = (tuple(float(f"{share:.4g}") for share in kind) for kind in shares)
     at_far = (pairs.threshold_at_far(far) if pairs.supports_far(far) else None for far in (0.01, 0.001))

@@ -48,6 +48,7 @@ FEW_PAIRS = 100  # of a kind, to test on
 MOST_RESIDENT = 8 << 30  # bytes of training images; more are read batch by batch
 MOST_FITTED, DISTORTED_COPIES = 3000, 3  # images, and copies of each, to start an encoder from
 LEAST_POSITIVES = 4  # images of each class in a batch
+COLLAPSED = 1e-6  # all embeddings agree to this in every number
 SAMPLE_IMAGES, SAMPLE_CLASSES = 300, 10  # of validation, in a Sample
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -298,7 +299,13 @@ def train(
         return
     yield Fitted(state["best_epoch"], state["seconds"])
     network.load_state_dict(state["best"])
-    calibration = fit_calibration(validation.distances(embed_all(network, to_tensor(validation.images))))
+    embeddings = embed_all(network, to_tensor(validation.images))
+    if (embeddings - embeddings[0]).abs().max() < COLLAPSED:
+        raise Diverged(
+            f"training collapsed: all {len(embeddings):,} validation images have one and the same embedding, as loss "
+            f"{settings.loss} may bring about"
+        )
+    calibration = fit_calibration(validation.distances(embeddings))
     metrics, embeddings, pairs = _evaluate(network, test, calibration, splits.record.split)
     seen = _evaluate(network, splits.seen, calibration, splits.record.split)[0] if splits.seen else None
     config = ModelFolderConfig(

@@ -55,6 +55,13 @@ def test_few_pairs_support_no_small_rate_of_false_accepts():
     assert page_distances.operating_points(curve, 0.5) == {"Balanced": 0.5}
 
 
+def test_pairs_that_all_have_distance_0_have_a_curve():
+    pairs = PairDistances(np.zeros(40, np.float32), np.zeros(60, np.float32))
+    curve = distance_curve(pairs)
+    assert curve.upper > 0
+    assert curve.same[0] == curve.different[0] == 1
+
+
 def test_a_curve_travels_with_the_model_and_a_wrong_one_is_refused():
     curve = distance_curve(spread(2))
     config = ModelFolderConfig(distances=curve)
