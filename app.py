@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import contextlib
 import ctypes
+import importlib.util
 import logging
 import os
 import signal
@@ -768,7 +769,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--host", help="address to listen on; default: $GRADIO_SERVER_NAME or 127.0.0.1")
     parser.add_argument("--port", type=int, help="TCP port; default: $GRADIO_SERVER_PORT, or the first free from 7860")
     parser.add_argument("--share", action="store_true", default=None, help="also open a public link through gradio.live")
+    parser.add_argument(
+        "--mcp", action="store_true", default=None,
+        help="also serve compare, embed and distances as tools to assistants (MCP); needs: pip install 'gradio[mcp]'",
+    )  # fmt: skip
     args = parser.parse_args(argv)
+    if args.mcp and not importlib.util.find_spec("mcp"):  # Gradio would go on without
+        print("app.py: --mcp needs a package that is not installed; try: pip install 'gradio[mcp]'", file=sys.stderr)
+        return 2
 
     _limit_heaps()
     try:
@@ -791,7 +799,8 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # or what visitors have brought would stay
     with _upload_folder(), Workshop(limits, _on_gpu()) if limits else contextlib.nullcontext() as workshop:
         build_demo(verifier, notice, others, workshop).launch(
-            server_name=args.host, server_port=args.port, share=args.share, max_file_size=largest, ssr_mode=False,
+            server_name=args.host, server_port=args.port, share=args.share, mcp_server=args.mcp, max_file_size=largest,
+            ssr_mode=False,
             enable_monitoring=False, run_history=False, footer_links=["api", "settings"], theme=_theme(),
             css="".join(part.CSS for part in PAGE_PARTS),
             js=page.PAGE_JS,
