@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import weakref
 from abc import ABCMeta
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -43,6 +44,7 @@ from siamese import (
     page_distances,
     page_hosting,
     page_recognise,
+    page_sketch,
     page_train,
     page_understand,
 )
@@ -80,6 +82,10 @@ PAGE_PARTS = (page, page_about, page_batch, page_distances, page_hosting, page_r
 
 # Of all listeners of the page; the latest event counts, those that come while it is answered are left out.
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
+# What answers while one draws: not through Gradio's queue, whose answers the browser fetches by a request of their own, from
+# a server that looks for them 20 times a second.
+AT_A_GLANCE = PRIVATE | {"queue": False}
+LOOKING = threading.BoundedSemaphore(AT_ONCE)
 
 # Pairs of test digits (indices into load_sample_digits()) and what to say of them; the last two fool the bundled model.
 EXAMPLES = [
@@ -143,8 +149,10 @@ class Side(NamedTuple):
     draw_tab: gr.Tab
     upload_tab: gr.Tab
     active: gr.Textbox  # "draw" or "upload": only the browser knows which tab is open, this carries it to the handlers
-    sketch: gr.ImageEditor
+    drawing: gr.Textbox  # empty: page_sketch.fill_js puts the drawing in its place when something is asked about it
     upload: UploadedImage
+    drawn: gr.HTML  # is clicked by a script at each change of the drawing
+    name: str
 
 
 class Demo(gr.Blocks):
@@ -279,7 +287,8 @@ def _compare_tab(models: Models, model: gr.Radio, own: gr.State) -> None:
 
     def show(turn: int, name: str, space, point, slider, is_explained, *parts) -> list:
         """All that is said of what the open tabs of the two sides hold; each side has three parts."""
-        return judge([_chosen(*parts[:3]), _chosen(*parts[3:])], name, space, point, slider, is_explained, turn)
+        with LOOKING:
+            return judge([_chosen(*parts[:3]), _chosen(*parts[3:])], name, space, point, slider, is_explained, turn)
 
     def load_example(name: str, space, point, slider, is_explained, event: gr.EventData) -> list:
         """An example pair for the two uploads, the tab they are on, and all that is said of it."""
@@ -330,9 +339,10 @@ def _compare_tab(models: Models, model: gr.Radio, own: gr.State) -> None:
     refresh = gr.Number(visible=False, precision=0)  # any new value shows the verdict on what the page holds then
     # One listener for all, and the latest event counts, so that a verdict on what was there before never stays. Handlers
     # that change several parts bring their own verdict, and refresh it only when all of them are in place.
-    inputs = [part for side in sides for part in (side.active, side.sketch, side.upload)]
+    inputs = [part for side in sides for part in side[2:5]]
     settings, outcome = [model, own, point, slider, explain], [verdict, standing, plane, drivers, snippets]
-    refresh.change(show, [refresh, *settings, *inputs], outcome, **PRIVATE)
+    asked = [refresh, *settings, *inputs]
+    refresh.change(show, asked, outcome, js=_drawings(asked, sides), **AT_A_GLANCE)
     explain.input(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
     verdict.change(None, verdict, refresh, js=page.latest_js("verdict"), **PRIVATE)
     chosen_model = model.change(choose, [model, own], [point, slider], **PRIVATE)
@@ -373,7 +383,8 @@ def _recognise_tab(models: Models, model: gr.Radio, own: gr.State) -> None:
 
     def ask(turn: int, known: tuple, name: str, space, tab: str, sketch, upload) -> str:
         """The ranking of the classes for what the open tab of the query holds, as HTML."""
-        return _ranking(models.of(name, space), known, _chosen(tab, sketch, upload), turn)
+        with LOOKING:
+            return _ranking(models.of(name, space), known, _chosen(tab, sketch, upload), turn)
 
     with gr.Row(elem_classes="stage"):
         with gr.Column(min_width=300, elem_classes="half"):
@@ -391,12 +402,13 @@ def _recognise_tab(models: Models, model: gr.Radio, own: gr.State) -> None:
 
     examples = gr.State(())
     refresh = gr.Number(visible=False, precision=0)
-    refresh.change(ask, [refresh, examples, model, own, *query[2:]], ranking, **PRIVATE)
+    asked, taught_by = [refresh, examples, model, own, *query[2:5]], [examples, model, own, label, *example[2:5]]
+    refresh.change(ask, asked, ranking, js=_drawings(asked, [query]), **AT_A_GLANCE)
     ranking.change(None, ranking, refresh, js=page.latest_js("ranking"), **PRIVATE)
     _refresh_on_input([query], refresh)
     taught_as = [examples, taught, note]
     for trigger in (add_button.click, label.submit):
-        added = trigger(teach, [examples, model, own, label, *example[2:]], taught_as, **PRIVATE)
+        added = trigger(teach, taught_by, taught_as, js=_drawings(taught_by, [example]), **PRIVATE)
         added.then(None, [note, example.upload], [example.upload, refresh], js=page_recognise.ADDED_JS, **PRIVATE)
     changes = (
         taught.click(remove, [examples, model], taught_as, **PRIVATE),
@@ -469,10 +481,10 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
             Path(path).unlink(missing_ok=True)
         return [None, page_hosting.by_hand(space.counts(), f"Added {len(paths):,} to {name}.")]
 
-    def add_drawing(label: str, sketch: dict | None, space: Workspace) -> str:
+    def add_drawing(label: str, sketched: str, space: Workspace) -> str:
         """Put a drawing into a class."""
         try:
-            drawing = _chosen("draw", sketch, None)
+            drawing = _chosen("draw", sketched, None)
             if drawing is None:
                 raise ValueError("draw something first")
             name = space.add_drawing(drawing, label)
@@ -553,7 +565,8 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
                 check_button = gr.Button("Check all", variant="primary", min_width=110)
                 forget_button = gr.Button("Forget these", min_width=110)
         with gr.Column(elem_classes="stage"), gr.Column(elem_classes="paper"):
-            sketch = _sketchpad("class")
+            _sketchpad("class")
+            drawing = gr.Textbox(visible=False)
     note = gr.HTML(page_hosting.line(""), elem_id="data-note")
     check = gr.HTML("", elem_id="data-check")
     with gr.Row():
@@ -597,7 +610,7 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
     opened.then(lambda space: look_through(space, "sample"), own, found, **PRIVATE)
     archive.upload(take_archive, [archive, own], [archive, *found], **PRIVATE)
     add_button.click(add, [label, files, own], [files, made], **PRIVATE)
-    drawn = draw_button.click(add_drawing, [label, sketch, own], made, **PRIVATE)
+    drawn = draw_button.click(add_drawing, [label, drawing, own], made, js=page_sketch.fill_js({1: "class"}), **PRIVATE)
     drawn.then(None, None, None, js=page.empty_js("train"), **PRIVATE)
     check_button.click(lambda space: look_through(space, "hand"), own, found, **PRIVATE)
     forget_button.click(forget, own, [made, check, start], **PRIVATE)
@@ -625,25 +638,30 @@ def _sketchpad(name: str) -> Sketch:
 
 def _input_side(name: str, title: str) -> Side:
     with gr.Column(min_width=300, elem_id=f"{name}-side", elem_classes="side"):
-        gr.HTML(f"<h2>{title}</h2>")
+        drawn = gr.HTML(f"<h2>{title}</h2>", js_on_load=page_sketch.drawn_js(name))
         with gr.Tabs(selected="draw"):
             with gr.Tab("Draw", id="draw") as draw_tab:
-                sketch = _sketchpad(name)
+                _sketchpad(name)
             with gr.Tab("Upload", id="upload") as upload_tab:
                 upload = UploadedImage(
                     sources=["upload", "clipboard", "webcam"], show_label=False, buttons=[], format="png",
                     placeholder="Drop an image here\nor click to choose one", elem_id=f"upload-{name}",
                     elem_classes="upload", alt_text=title,
                 )  # fmt: skip
-        active = gr.Textbox("draw", visible=False)
-    return Side(draw_tab, upload_tab, active, sketch, upload)
+        active, drawing = gr.Textbox("draw", visible=False), gr.Textbox(visible=False)
+    return Side(draw_tab, upload_tab, active, drawing, upload, drawn, name)
+
+
+def _drawings(inputs: Sequence[Any], sides: Sequence[Side]) -> str:
+    """Script that puts the drawings of `sides` into `inputs`."""
+    return page_sketch.fill_js({inputs.index(side.drawing): side.name for side in sides})
 
 
 def _refresh_on_input(sides: Sequence[Side], refresh: gr.Number) -> None:
     """Whatever is drawn, uploaded or brought to the front gives `refresh` a new value."""
     for side in sides:
-        for part in (side.sketch, side.upload):
-            part.input(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
+        for event in (side.drawn.click, side.upload.input):
+            event(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
         for tab, name in ((side.draw_tab, "draw"), (side.upload_tab, "upload")):
             tab.select(None, None, [side.active, refresh], js=page.tab_js(name), **PRIVATE)
 
@@ -656,15 +674,14 @@ def _thresholds(verifier: Verifier) -> tuple[dict, dict]:
     return {"choices": choices, "value": own}, {"maximum": largest, "value": round(own, 3)}
 
 
-def _chosen(tab: str, sketch: dict | None, upload: str | None) -> Image.Image | str | None:
+def _chosen(tab: str, drawing: str, upload: str | None) -> Image.Image | str | None:
     """The image of the open tab; None while it is empty, or all that was drawn is undone."""
     if tab == "upload":
         return upload
-    drawing = sketch and sketch["composite"]
-    if drawing is None:
-        return None
-    darkest, lightest = drawing.getextrema()
-    return drawing if darkest < lightest else None
+    try:
+        return page_sketch.read_drawing(drawing)
+    except ValueError as error:
+        raise _error(str(error)) from error
 
 
 def _ranking(verifier: Verifier, examples: tuple, image: Image.Image | str | None, turn: int | None = None) -> str:
@@ -804,6 +821,7 @@ def main(argv: list[str] | None = None) -> int:
             enable_monitoring=False, run_history=False, footer_links=["api", "settings"], theme=_theme(),
             css="".join(part.CSS for part in PAGE_PARTS),
             js=page.PAGE_JS,
+            head=page_sketch.HEAD,
             app_kwargs={"routes": [Route("/health", health)], "middleware": [Middleware(BodyLimit, most=MAX_BODY)]},
         )  # fmt: skip
     return 0
