@@ -47,6 +47,7 @@ from siamese import (
     page_sketch,
     page_train,
     page_understand,
+    uploads,
 )
 from siamese.batch import MAX_IMAGES, Batch, look_at_all
 from siamese.data import load_sample_digits
@@ -745,20 +746,18 @@ def _load(source: str | None) -> tuple[Verifier, str]:
 
 
 @contextlib.contextmanager
-def _upload_folder() -> Iterator[None]:
-    """A folder for what visitors upload that no other demo on this machine shares, gone with the server.
+def _upload_folder(most_bytes: int) -> Iterator[None]:
+    """A folder for what visitors upload, kept below a size, that no other demo on this machine shares; gone with the server.
 
     Gradio's own is one for all, in which the end of one demo deletes pictures of another.
     """
-    if os.environ.get("GRADIO_TEMP_DIR"):
+    with contextlib.ExitStack() as until_the_end:
+        if not os.environ.get("GRADIO_TEMP_DIR"):
+            folder = tempfile.TemporaryDirectory(prefix="siamese-uploads-", ignore_cleanup_errors=True)
+            os.environ["GRADIO_TEMP_DIR"] = until_the_end.enter_context(folder)
+            until_the_end.callback(os.environ.pop, "GRADIO_TEMP_DIR", None)
+        until_the_end.callback(uploads.keep_trimmed(os.environ["GRADIO_TEMP_DIR"], most_bytes).set)
         yield
-        return
-    with tempfile.TemporaryDirectory(prefix="siamese-uploads-", ignore_cleanup_errors=True) as folder:
-        os.environ["GRADIO_TEMP_DIR"] = folder
-        try:
-            yield
-        finally:
-            del os.environ["GRADIO_TEMP_DIR"]
 
 
 def _needs_a_gpu() -> None:
@@ -781,7 +780,8 @@ def main(argv: list[str] | None = None) -> int:
         epilog="SIAMESE_MODEL (environment): the model to load: a folder, a bundled model such as digits, or a Hugging Face "
         "repository user/name, with @revision for a branch, tag or commit; default: digits. Visitors may choose the other "
         "bundled ones. SIAMESE_TRAIN=off takes the tab Train away; SIAMESE_TRAIN_SECONDS, _EPOCHS, _IMAGES, _CLASSES, "
-        "_MEGABYTES, _WAITING, _MINUTES and _THREADS set its limits.",
+        "_MEGABYTES, _WAITING, _MINUTES and _THREADS set its limits. SIAMESE_UPLOADS_MEGABYTES: what uploads may take on "
+        "the disk before the oldest are deleted; default: 1000. None is kept for much longer than an hour.",
     )
     parser.add_argument("--host", help="address to listen on; default: $GRADIO_SERVER_NAME or 127.0.0.1")
     parser.add_argument("--port", type=int, help="TCP port; default: $GRADIO_SERVER_PORT, or the first free from 7860")
@@ -798,6 +798,7 @@ def main(argv: list[str] | None = None) -> int:
     _limit_heaps()
     try:
         limits = TrainingLimits.from_environment(os.environ)
+        most_uploaded = uploads.bound(os.environ)
     except ValueError as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
@@ -814,7 +815,7 @@ def main(argv: list[str] | None = None) -> int:
         spaces.GPU(_needs_a_gpu)
     largest = max(MAX_FILE_SIZE, limits.megabytes * MEGABYTE if limits else 0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # or what visitors have brought would stay
-    with _upload_folder(), Workshop(limits, _on_gpu()) if limits else contextlib.nullcontext() as workshop:
+    with _upload_folder(most_uploaded), Workshop(limits, _on_gpu()) if limits else contextlib.nullcontext() as workshop:
         build_demo(verifier, notice, others, workshop).launch(
             server_name=args.host, server_port=args.port, share=args.share, mcp_server=args.mcp, max_file_size=largest,
             ssr_mode=False,

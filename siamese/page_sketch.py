@@ -6,7 +6,6 @@ scripts take the pixels from the editor itself, once for each change, and send t
 """
 
 import base64
-import binascii
 import io
 
 from PIL import Image
@@ -75,11 +74,11 @@ def read_drawing(data_url: str | None) -> Image.Image | None:
         raise ValueError(f"this is no drawing, allowed: a PNG as a data URL of at most {LONGEST:,} characters")
     try:
         opened = Image.open(io.BytesIO(base64.b64decode(data_url[len(START) :], validate=True)), formats=["PNG"])
-        if max(opened.size) > MOST_SIDE:
-            raise ValueError(f"the drawing is {opened.width}x{opened.height} px, at most {MOST_SIDE}x{MOST_SIDE}")
-        ink = opened.convert("RGBA")
-    except (binascii.Error, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        ink = opened.convert("RGBA") if max(opened.size) <= MOST_SIDE else None
+    except (ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError("the drawing is damaged: draw it again") from error
+    if ink is None:
+        raise ValueError(f"the drawing is {opened.width}x{opened.height} px, at most {MOST_SIDE}x{MOST_SIDE}")
     drawing = Image.alpha_composite(Image.new("RGBA", ink.size, "white"), ink).convert("L")
     darkest, lightest = drawing.getextrema()
     return drawing if darkest < lightest else None
