@@ -183,9 +183,24 @@ def test_another_threshold_changes_verdict_confidence_and_rates(page, digits, bu
     expect(page.locator("#verdict .threshold")).to_have_text(f"{own:.3f}")
 
 
+def test_a_stroke_is_one_request_with_both_drawings(page):
+    """As an input or a trigger of a listener, Gradio's sketchpad uploads itself at each change of any status."""
+    draw(page, "first", ONE)
+    draw(page, "second", ZERO)
+    expect(page.locator("#verdict .word")).to_have_text("Different")
+    page.wait_for_timeout(1000)
+    turn, sent = int(page.locator("#verdict .panel").get_attribute("data-turn")), []
+    page.on("request", lambda request: sent.append(request))
+    draw(page, "second", ONE)
+    expect(page.locator(f'#verdict [data-turn="{turn + 1}"]')).to_have_count(1)
+    page.wait_for_timeout(1000)
+    assert [request.url.rpartition("gradio_api")[2] for request in sent] == ["/run/predict"]
+    assert sent[0].post_data.count("data:image/png;base64,") == 2
+
+
 def test_an_older_verdict_that_comes_last_does_not_stay(page, digits, bundled):
-    """Gradio may send a comparison before the one before is answered, since it takes time to gather the drawings."""
-    with page.expect_request("**/queue/join*") as first:
+    """Gradio may send a comparison before the one before is answered."""
+    with page.expect_request("**/run/predict*") as first:
         press(page, "Compare")
     expect(page.locator("#verdict [data-turn]")).to_have_count(1)
     pair = [digits[0][index] for index in app_module.EXAMPLES[0][:2]]
@@ -193,7 +208,7 @@ def test_an_older_verdict_that_comes_last_does_not_stay(page, digits, bundled):
     expect_verdict_on(page, bundled, pair)
     expect(page.locator("#verdict [data-turn]")).to_have_count(1)
     older = first.value.post_data  # on nothing drawn
-    page.route("**/queue/join*", lambda route: route.continue_(post_data=older), times=1)
+    page.route("**/run/predict*", lambda route: route.continue_(post_data=older), times=1)
     page.evaluate("""() => {
       window.shown = [];
       const note = () => shown.push(document.querySelector("#verdict .panel")?.dataset.state);
@@ -402,15 +417,9 @@ def test_two_symbols_are_taught_and_recognised_and_a_third_is_none_of_these(page
 
 def ask_again(app: App, body: str) -> str:
     """What the server answers to a request of a page, sent once more from elsewhere."""
-    call = urllib.request.Request(f"{app.url}/gradio_api/queue/join", body.encode(), {"Content-Type": "application/json"})
-    urllib.request.urlopen(call, timeout=30).close()
-    address = f"{app.url}/gradio_api/queue/data?session_hash={json.loads(body)['session_hash']}"
-    with urllib.request.urlopen(address, timeout=30) as events:
-        for line in events:
-            event = json.loads(line.removeprefix(b"data: ")) if line.startswith(b"data: ") else {}
-            if event.get("msg") == "process_completed":
-                return event["output"]["data"][0]
-    raise AssertionError("no answer")
+    call = urllib.request.Request(f"{app.url}/gradio_api/run/predict", body.encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(call, timeout=30) as answer:
+        return json.loads(answer.read())["data"][0]
 
 
 def test_what_one_visitor_teaches_no_other_sees_and_it_ends_with_the_page(open_page, app):
@@ -422,7 +431,7 @@ def test_what_one_visitor_teaches_no_other_sees_and_it_ends_with_the_page(open_p
     expect(stranger.locator("#answer .message")).to_have_text("Teach a class or two first.")
     expect(stranger.locator("#taught li")).to_have_count(0)
 
-    with teacher.expect_request(lambda sent: sent.url.endswith("join?") and '"composite":{' in sent.post_data) as asked:
+    with teacher.expect_request("**/run/predict*") as asked:
         draw(teacher, "query", STAR)
     expect(teacher.locator("#answer .word")).to_have_text("mine")
     assert "mine" in ask_again(app, asked.value.post_data)
