@@ -296,6 +296,13 @@ def _compare_tab(models: Models, model: gr.Radio, own: gr.State) -> None:
         images = [Image.fromarray(digits[index]) for index in EXAMPLES[int(event.pair)][:2]]
         return ["upload", images[0], "upload", images[1], *judge(images, name, space, point, slider, is_explained)]
 
+    def swap(name: str, space, point, slider, is_explained, *parts) -> list:
+        """What each side holds as an upload of the other, and all that is said of them: the same, as it has to be."""
+        with LOOKING:
+            first, second = _chosen(*parts[:3]), _chosen(*parts[3:])
+            found = judge([second, first], name, space, point, slider, is_explained)
+            return ["upload", second, "upload", first, *found]
+
     def choose(name: str, space: Workspace | None) -> list:
         """The thresholds that another model offers."""
         point, slider = _thresholds(models.of(name, space))
@@ -311,8 +318,9 @@ def _compare_tab(models: Models, model: gr.Radio, own: gr.State) -> None:
         with gr.Column(min_width=300, elem_classes="outcome"):
             with gr.Row(elem_classes="actions"):
                 compare_button = gr.Button("Compare", variant="primary", scale=2, min_width=120)
+                swap_button = gr.Button("Swap", scale=1, min_width=80)
                 clear_button = gr.Button("Clear both", scale=1, min_width=120)
-            verdict = gr.HTML(waiting, elem_id="verdict", elem_classes="answer")
+            verdict = gr.HTML(waiting, elem_id="verdict", elem_classes="answer", js_on_load=page.SAVE_JS)
     examples = gr.HTML(page.examples(EXAMPLES, digits, labels), elem_id="examples", js_on_load=page.EXAMPLES_JS)
     with gr.Row(elem_id="judge"):
         gr.HTML("<h2>Where to draw the line</h2>")
@@ -355,8 +363,13 @@ def _compare_tab(models: Models, model: gr.Radio, own: gr.State) -> None:
     clear_button.click(None, None, [*uploads, refresh], js=page.clear_js("compare", uploads=2), **PRIVATE)
     # The tabs are opened by a script: as an output, they would have Gradio fetch the drawings on them time and again.
     loaded = [part for side in sides for part in (side.active, side.upload)]
-    chosen = examples.click(load_example, settings, [*loaded, *outcome], **PRIVATE)
-    chosen.then(None, None, refresh, js=page.OPEN_UPLOADS_JS, **PRIVATE)
+    held = [*settings, *inputs]
+    changes = (
+        examples.click(load_example, settings, [*loaded, *outcome], **PRIVATE),
+        swap_button.click(swap, held, [*loaded, *outcome], js=_drawings(held, sides), **AT_A_GLANCE),
+    )
+    for changed in changes:
+        changed.then(None, None, refresh, js=page.OPEN_UPLOADS_JS, **PRIVATE)
 
 
 def _recognise_tab(models: Models, model: gr.Radio, own: gr.State) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -92,6 +93,20 @@ def test_a_program_gets_the_verdict_of_the_verifier_and_the_name_of_the_model(fi
     assert values.pop("model") == "digits (bundled)"
     # The number of threads may change the last bits of a sum.
     assert values == pytest.approx(bundled.verify(pictures[first], pictures[second]).to_dict(), rel=1e-4, abs=1e-6)
+
+
+def test_the_programs_of_the_readme_run_as_they_stand(app, digits, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, image in zip(("a.png", "b.jpg", "first.png", "second.png", "other.png", "query.png"), digits[0], strict=False):
+        Image.fromarray(image).save(tmp_path / name)
+    programs = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
+    assert len(programs) >= 3
+    names: dict = {}
+    for program in programs:
+        exec(program.replace("http://127.0.0.1:7860", app.url), names)  # each goes on where the one before ended
+    assert names["verdict"].distance > 0
+    assert names["found"].matches[0].name in ("my signature", "yours")
+    assert (tmp_path / "gallery.safetensors").exists()
 
 
 def test_only_three_endpoints_are_public(client, app):

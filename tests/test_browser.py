@@ -1,6 +1,7 @@
 """The demo as visitors meet it: in Chromium, with mouse, touch, files, clipboard and camera."""
 
 import json
+import os
 import re
 import time
 import urllib.request
@@ -31,7 +32,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 import app as app_module
-from siamese.page import caution
+from siamese.page import caution, picture
 from siamese.page_understand import drivers
 from siamese.pair import look
 
@@ -250,6 +251,43 @@ def test_the_verdict_is_on_what_the_open_tabs_show(page, pictures, bundled):
     expect_verdict_on(page, bundled, [pictures["sketch.png"], pictures["plain.png"]])
     open_tab(page, 0, "Draw")
     expect_verdict_on(page, bundled, [drawn, pictures["plain.png"]])
+
+
+def test_swapped_images_keep_their_distance_and_what_was_drawn_stays(page, pictures):
+    draw(page, "first", ONE)
+    open_tab(page, 1, "Upload")
+    upload(page, "second", pictures["plain.png"])
+    expect(page.locator("#verdict .seen img")).to_have_count(2)
+    distance, before = page.locator("#verdict .distance").inner_text(), seen(page)
+    press(page, "Swap")
+    sources = [picture(image, "") for image in reversed(before)]
+    for side, source in enumerate(sources):
+        expect(page.locator("#verdict .seen img").nth(side)).to_have_attribute("src", re.search('src="(.*)"', source)[1])
+    expect(page.locator("#verdict .distance")).to_have_text(distance)
+    expect(page.locator("#upload-first img")).to_be_visible()
+    open_tab(page, 0, "Draw")
+    expect(page.locator("#verdict .seen img").first).to_have_attribute("src", re.search('src="(.*)"', sources[1])[1])
+
+
+def test_a_verdict_is_saved_as_an_image_to_share(page, digits):
+    save = page.get_by_role("button", name="Save as an image")
+    expect(save).to_be_disabled()
+    page.locator("#examples button").first.click()
+    expect(save).to_be_enabled()
+    with page.expect_download() as download:
+        save.click()
+    assert download.value.suggested_filename == "same-or-different.png"
+    saved = Image.open(download.value.path()).convert("RGB")
+    if folder := os.environ.get("SIAMESE_SCREENSHOTS"):
+        saved.save(Path(folder) / "saved.png")
+    assert saved.size == (1200, 630)
+    for side, image in enumerate(seen(page)):
+        shown = saved.crop((60 + 360 * side, 60, 390 + 360 * side, 390)).convert("L")
+        expected = Image.fromarray(image).resize((330, 330), Image.Resampling.NEAREST)
+        difference = np.abs(np.asarray(shown, int) - np.asarray(expected, int))
+        assert difference.mean() < 5  # another rounding of which pixel is nearest
+    colours = saved.crop((60, 420, 560, 510)).getcolors(1 << 16)
+    assert (0x1D, 0x4E, 0xD8) in [colour for _, colour in colours]  # the word, in the colour of "same"
 
 
 @pytest.mark.parametrize("options", [PHONE], ids=["phone"])

@@ -12,8 +12,9 @@ from axe_playwright_python.sync_playwright import Axe
 from browser_fixtures import BOTH_BRUSHES, ONE, STAR, ZERO, draw, places, upload
 from playwright.sync_api import Page, expect
 
+TRAINED = 180_000  # ms
 WIDTHS = (360, 768, 1440)  # px: a phone, a tablet, a desk
-TABS = ("Compare", "Recognise", "Many", "How it works")
+TABS = ("Compare", "Recognise", "Many", "Train", "How it works")
 SCHEMES = [{"color_scheme": scheme, "viewport": {"width": 1440, "height": 900}} for scheme in ("light", "dark")]
 
 # What axe-core finds in elements that Gradio makes and that we cannot mend: rule, and what in its HTML tells them.
@@ -44,6 +45,12 @@ def fill(page: Page, tab: str, pictures: dict[str, Path]) -> None:
     elif tab == "Many":
         page.locator("#files input[type=file]").set_input_files(list(pictures.values()))
         expect(page.locator("#many .matrix td.near").first).to_be_visible()
+    elif tab == "Train":
+        expect(page.locator("#start")).to_be_enabled()
+        page.locator("#epochs input[type=number]").fill("1")
+        page.keyboard.press("Tab")
+        page.locator("#start").click()
+        expect(page.locator("#download")).to_be_visible(timeout=TRAINED)
 
 
 def picture_of(page: Page, name: str) -> None:

@@ -84,7 +84,7 @@ def test_each_state_has_its_own_words_and_the_same_layout(arguments, state, word
     html = page.panel(0.8, NOTHING, **arguments)
     assert state_of(html) == state
     assert words in Elements(html).text
-    assert (needle_of(html) is None) == ("verdict" not in arguments)
+    assert (needle_of(html) is None) == ("data-save disabled" in html) == ("verdict" not in arguments)
     layout = ["headline", "sign", "details", "scale", "bar", "distance", "threshold", "seen"]
     assert all(len(Elements(html).of_class(name)) == 1 for name in layout)
     assert len(Elements(html).of_class("picture")) == 2
