@@ -200,7 +200,7 @@ COMPARE_JS = f"""
 """
 
 # The panel as a picture to share, in the size that other sites show of a link.
-SAVE_JS = """
+SAVE_JS = r"""
 element.addEventListener("click", (event) => {
   if (!event.target.closest("button[data-save]")) return;
   const panel = element.querySelector(".panel"), style = getComputedStyle(panel);

@@ -1,6 +1,7 @@
 """Losses against loops over pairs and triplets, written out in double precision with gradients of their own."""
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -115,12 +116,12 @@ def looped_supervised_contrastive(embeddings: Tensor, labels: Tensor, temperatur
     return sum(per_anchor) / len(per_anchor)
 
 
-def looped_proxy(embeddings: Tensor, labels: Tensor, centres: Tensor, scale: float) -> Tensor:
-    """-log of the own class's share of exp(-scale * distance^2) to the centres."""
+def looped_proxy(embeddings: Tensor, labels: Tensor, centres: Tensor, scale: float, none: float) -> Tensor:
+    """-log of the own class's share of exp(-scale * distance^2) to the centres and of `none`, what no centre has."""
     terms = []
     for embedding, label in zip(embeddings, labels.tolist(), strict=True):
         weights = [torch.exp(-scale * ((embedding - centre) ** 2).sum()) for centre in centres]
-        terms.append(-torch.log(weights[label] / sum(weights)))
+        terms.append(-torch.log(weights[label] / (sum(weights) + none)))
     return sum(terms) / len(terms)
 
 
@@ -205,7 +206,11 @@ def test_proxy_is_the_softmax_over_the_class_centres(seed, unit_length):
     centres = loss_function.centres.detach().double()
     centres = normalize(centres, dim=1) if unit_length else centres
     scale = loss_function.log_scale.exp().item()
-    assert_same_value_and_gradient(loss_function, lambda x, y: looped_proxy(x, y, centres, scale), embeddings, labels)
+    none = 0.0
+    if not unit_length:
+        torch.nn.init.constant_(loss_function.bias, 0.7)
+        none = math.exp(-0.7)
+    assert_same_value_and_gradient(loss_function, lambda x, y: looped_proxy(x, y, centres, scale, none), embeddings, labels)
 
 
 @every_loss
