@@ -153,7 +153,8 @@ def report(finished: "Finished") -> str:
         "Measured on": f"{metrics.same_pairs:,} same and {metrics.different_pairs:,} different pairs",
         "Different pairs called same": f"{metrics.false_accept_rate:.2f}%",
         "Same pairs called different": f"{metrics.false_reject_rate:.2f}%",
-        "Training": f"{_duration(training.seconds)}, {begun}{training.epochs:,} epochs, epoch {training.best_epoch} kept",
+        "Training": f"{_duration(training.seconds)}, {begun}{training.epochs:,} epoch{'s' * (training.epochs > 1)}, "
+        f"epoch {training.best_epoch} kept",
     }
     listed = "".join(f"<div><dt>{name}</dt><dd>{html.escape(value)}</dd></div>" for name, value in facts.items())
     of_classes = "of classes " * (config.data.split in UNSEEN_SPLITS)
