@@ -489,7 +489,7 @@ def test_a_phone_teaches_by_touch_and_uploads(page, pictures):
     page.get_by_label("Name of the class").press("Enter")
     expect(page.locator("#taught b")).to_have_text(["star"])
     page.locator("#query-side").get_by_role("tab", name="Upload").click()
-    upload(page, "query", pictures["plain.png"])
+    upload(page, "query", pictures["photo.jpg"])
     expect(page.locator("#answer .word")).to_have_text("None of these")
     expect(page.locator("#answer .word")).to_be_in_viewport()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["viewport"]["width"]
