@@ -1,9 +1,12 @@
-"""Memory of the running demo: resident size after the first comparisons, and its growth over many more.
+"""Memory and disk of the running demo: both after the first comparisons, and their growth over many more.
 
-python tests/benchmarks/app_memory.py [--first 100] [--more 1000]
+python tests/benchmarks/app_memory.py [--first 100] [--more 1000] [--uploads 1000]
+
+Every comparison uploads two files that no other has uploaded. To see the disk at its bound, bring it down by --uploads.
 """
 
 import argparse
+import contextlib
 import subprocess
 import sys
 import tempfile
@@ -19,7 +22,7 @@ from app_fixtures import running_app, write_pictures
 
 from siamese.data import load_sample_digits
 
-STEP = 100  # comparisons between two readings
+READINGS = 10
 IDLE_SECONDS = 5  # before each reading
 SETS = 40  # of four different pictures each, so that nothing is remembered from one comparison to the next
 
@@ -33,11 +36,21 @@ def resident_megabytes(process: int) -> float:
     return int(subprocess.check_output(["ps", "-o", "rss=", "-p", str(process)])) / 1000
 
 
+def megabytes_on_disk(folder: Path) -> float:
+    """Of all files below a folder, some of which may be deleted meanwhile."""
+    sizes = []
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            sizes.append(path.stat().st_size)
+    return sum(sizes) / 1e6
+
+
 def main(argv: list[str] | None = None) -> int:
-    """Print the resident memory of the idle demo after each STEP comparisons, and the growth since the first reading."""
+    """Print the memory and disk of the idle demo a number of times, and their growth since the first reading."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--first", type=int, default=100, help="comparisons before the first reading (default: 100)")
     parser.add_argument("--more", type=int, default=1000, help="comparisons after it (default: 1000)")
+    parser.add_argument("--uploads", default="1000", help="SIAMESE_UPLOADS_MEGABYTES of the demo (default: 1000)")
     arguments = parser.parse_args(argv)
 
     images, _ = load_sample_digits()
@@ -47,25 +60,31 @@ def main(argv: list[str] | None = None) -> int:
         for number in range(SETS):
             (folder / str(number)).mkdir()
             pictures += write_pictures(folder / str(number), images[4 * number : 4 * number + 4]).values()
-        with running_app(folder) as app:
+        with running_app(folder, SIAMESE_UPLOADS_MEGABYTES=arguments.uploads) as app:
             client = Client(app.url, verbose=False)
 
-            def reading(count: int) -> float:
-                time.sleep(IDLE_SECONDS)
-                size = resident_megabytes(app.process.pid)
-                print(f"{count:6,} comparisons  {size:7.1f} MB", flush=True)
-                return size
+            def new_file(picture: Path, number: int) -> Path:
+                """The picture, with bytes behind its end that make it another file."""
+                path = folder / f"upload{picture.suffix}"
+                path.write_bytes(picture.read_bytes() + str(number).encode())
+                return path
 
-            print(f"started             {resident_megabytes(app.process.pid):7.1f} MB")
+            def reading(count: int) -> tuple[float, float]:
+                time.sleep(IDLE_SECONDS)
+                sizes = resident_megabytes(app.process.pid), megabytes_on_disk(folder / "uploads")
+                print(f"{count:6,} comparisons  {sizes[0]:7.1f} MB of memory  {sizes[1]:7.1f} MB on disk", flush=True)
+                return sizes
+
             start = None
             for count in range(1, arguments.first + arguments.more + 1):
-                a, b = pictures[count % len(pictures)], pictures[(7 * count + 1) % len(pictures)]
-                client.predict(image_a=handle_file(a), image_b=handle_file(b), api_name="/compare")
+                a, b = (handle_file(new_file(pictures[place * count % len(pictures)], place * count)) for place in (1, 7))
+                client.predict(image_a=a, image_b=b, api_name="/compare")
                 if count == arguments.first:
                     start = reading(count)
-                elif start and (count - arguments.first) % STEP == 0:
+                elif start and (count - arguments.first) % max(1, arguments.more // READINGS) == 0:
                     end = reading(count)
-            print(f"growth over {arguments.more:,} comparisons: {end - start:+.1f} MB ({(end - start) / start:+.1%})")
+            for kind, before, after in zip(("memory", "disk"), start, end, strict=True):
+                print(f"{kind} over {arguments.more:,} comparisons: {after - before:+.1f} MB ({after / before - 1:+.1%})")
     return 0
 
 
