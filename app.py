@@ -51,6 +51,7 @@ from siamese import (
 )
 from siamese.batch import MAX_IMAGES, Batch, look_at_all
 from siamese.data import load_sample_digits
+from siamese.devices import use_one_thread
 from siamese.hosted_jobs import EPOCHS, Job
 from siamese.hub import push_folder
 from siamese.hub_errors import HubError, HubUnavailableError
@@ -809,6 +810,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
 
     _limit_heaps()
+    use_one_thread()
     try:
         limits = TrainingLimits.from_environment(os.environ)
         most_uploaded = uploads.bound(os.environ)

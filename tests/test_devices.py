@@ -1,9 +1,11 @@
 """Devices: what is chosen works, and what is not there is refused with what is."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
-from siamese.devices import choose_device, describe_device, has_fast_bfloat16
+from siamese.devices import choose_device, describe_device, has_fast_bfloat16, use_one_thread
 
 
 def test_auto_takes_a_device_that_computes():
@@ -32,3 +34,14 @@ def test_half_precision_is_used_only_where_it_computes():
             product = torch.eye(3, device=device) @ torch.eye(3, device=device)
         assert product.dtype == torch.bfloat16
         assert torch.equal(product.float().cpu(), torch.eye(3))
+
+
+def test_one_thread_computes_whichever_thread_of_a_server_asks():
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        use_one_thread()
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 1
+    finally:
+        torch.set_num_threads(before)
