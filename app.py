@@ -28,6 +28,7 @@ except ImportError:
 import gradio as gr
 from gradio.components.base import server
 from gradio.components.image_editor import AcceptBlobs
+from gradio.data_classes import ListFiles
 from gradio.processing_utils import save_file_to_cache
 from gradio_client.utils import is_file_obj_with_meta
 from PIL import Image
@@ -114,6 +115,18 @@ class UploadedImage(gr.Image, metaclass=_WithoutStub):
 
     def preprocess(self, payload: gr.FileData | None) -> str | None:
         """Path of the uploaded file, or None."""
+        return payload.path if payload else None
+
+
+class UploadedFiles(gr.File, metaclass=_WithoutStub):
+    """A gr.File that hands over the paths as they are; Gradio's own leaves an empty file behind for each of them."""
+
+    is_template = True
+
+    def preprocess(self, payload: gr.FileData | ListFiles | None) -> str | list[str] | None:
+        """Path of the uploaded file or, of several, a list of them; None where there is none."""
+        if isinstance(payload, ListFiles):
+            return [file.path for file in payload]
         return payload.path if payload else None
 
 
@@ -448,7 +461,7 @@ def _batch_tab(models: Models, model: gr.Radio, own: gr.State) -> None:
         threshold = verifier.config.calibration.threshold
         return page_batch.matrix(used, batch.seen, batch.distances(), threshold, list(problems.values()))
 
-    files = gr.File(file_count="multiple", label=f"Images, up to {MAX_IMAGES}", height=160, elem_id="files")
+    files = UploadedFiles(file_count="multiple", label=f"Images, up to {MAX_IMAGES}", height=160, elem_id="files")
     shown = gr.HTML(page_batch.matrix([], [], [], 1))
     refresh = gr.Number(visible=False, precision=0)
     refresh.change(measure, [refresh, model, own, files], shown, **(PRIVATE | {"show_progress": "minimal"}))
@@ -477,11 +490,13 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
     def take_archive(path: str | None, space: Workspace) -> list:
         """Unpack a ZIP file, and look through it; the file itself is not kept."""
         try:
+            if path is None:
+                raise ValueError("there is no file: choose one first")
             others = space.take_archive(path)
         except ValueError as error:
             return [None, "", page_hosting.line(str(error), problem=True), gr.Button(interactive=False)]
         finally:
-            Path(path).unlink(missing_ok=True)
+            uploads.delete(path)
         left = f"{len(others):,} files in the archive are no images by their names. " if others else ""
         return [None, *look_through(space, "zip", left)]
 
@@ -492,7 +507,7 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
         except ValueError as error:
             return [gr.skip(), page_hosting.by_hand(space.counts(), str(error), problem=True)]
         for path in paths:
-            Path(path).unlink(missing_ok=True)
+            uploads.delete(path)
         return [None, page_hosting.by_hand(space.counts(), f"Added {len(paths):,} to {name}.")]
 
     def add_drawing(label: str, sketched: str, space: Workspace) -> str:
@@ -566,11 +581,12 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
     sources = [("The bundled digits", "sample"), ("A ZIP of class folders", "zip"), ("Classes by hand", "hand")]
     source = gr.Radio(sources, value="sample", label="Images", elem_id="source")
     with gr.Column(visible=False) as zip_part:
-        archive = gr.File(file_types=[".zip"], label=f"ZIP, up to {limits.megabytes:,} MB", height=140, elem_id="archive")
+        label = f"ZIP, up to {limits.megabytes:,} MB"
+        archive = UploadedFiles(file_types=[".zip"], label=label, height=140, elem_id="archive")
     with gr.Column(visible=False) as hand_part, gr.Row(elem_id="hand"):
         with gr.Column():
             label = gr.Textbox(label="Name of the class", max_length=LONGEST_CLASS, max_lines=1, elem_id="class-name")
-            files = gr.File(file_count="multiple", label="Images of this class", height=140, elem_id="class-files")
+            files = UploadedFiles(file_count="multiple", label="Images of this class", height=140, elem_id="class-files")
             with gr.Row():
                 add_button = gr.Button("Add files", min_width=110)
                 draw_button = gr.Button("Add drawing", min_width=110)
@@ -827,6 +843,8 @@ def main(argv: list[str] | None = None) -> int:
     if spaces is not None:
         spaces.GPU(_needs_a_gpu)
     largest = max(MAX_FILE_SIZE, limits.megabytes * MEGABYTE if limits else 0)
+    together = max(MAX_IMAGES * MAX_FILE_SIZE, largest) + MEGABYTE  # of files in one upload, and what is around them
+    bounds = Middleware(BodyLimit, most=MAX_BODY, most_uploaded=together)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # or what visitors have brought would stay
     with _upload_folder(most_uploaded), Workshop(limits, _on_gpu()) if limits else contextlib.nullcontext() as workshop:
         build_demo(verifier, notice, others, workshop).launch(
@@ -836,7 +854,7 @@ def main(argv: list[str] | None = None) -> int:
             css="".join(part.CSS for part in PAGE_PARTS),
             js=page.PAGE_JS,
             head=page_sketch.HEAD,
-            app_kwargs={"routes": [Route("/health", health)], "middleware": [Middleware(BodyLimit, most=MAX_BODY)]},
+            app_kwargs={"routes": [Route("/health", health)], "middleware": [bounds]},
         )  # fmt: skip
     return 0
 
