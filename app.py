@@ -124,10 +124,14 @@ class UploadedFiles(gr.File, metaclass=_WithoutStub):
     is_template = True
 
     def preprocess(self, payload: gr.FileData | ListFiles | None) -> str | list[str] | None:
-        """Path of the uploaded file or, of several, a list of them; None where there is none."""
-        if isinstance(payload, ListFiles):
-            return [file.path for file in payload]
-        return payload.path if payload else None
+        """Path of the uploaded file or, of several, a list of them; None where there is none.
+
+        Raises ValueError where a file is gone: what two visitors bring at once is one file, and goes with the first of them.
+        """
+        paths = [file.path for file in payload] if isinstance(payload, ListFiles) else [payload.path] if payload else []
+        if gone := [path for path in paths if not Path(path).is_file()]:
+            raise ValueError(f"{Path(gone[0]).name} is no longer here")
+        return paths if isinstance(payload, ListFiles) else paths[0] if paths else None
 
 
 class LatestSketches(dict):
@@ -179,7 +183,7 @@ class Demo(gr.Blocks):
         except Exception as error:  # each kind of refusal has its own type, all of them are about what was sent
             logging.getLogger(__name__).info("request refused: %s", error)
             raise _error(
-                "an image was not uploaded, cannot be fetched or is no longer here: choose it again, "
+                "a file was not uploaded, cannot be fetched or is no longer here: choose it again, "
                 "or in a program pass gradio_client.handle_file(path or URL)"
             ) from error
 
@@ -473,17 +477,21 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
     """Data, their check, the choices, a training to watch, and what became of it: in the visitor's own workspace."""
     limits = workshop.limits
 
+    def mine(space: Workspace | None) -> Workspace:
+        """The workspace of a page. Raises gr.Error where it has none any more."""
+        return space or _fail("this page was out of reach for a while, or the server has started anew: reload the page")
+
     def look_through(space: Workspace, source: str, message: str = "") -> list:
         """The report on what was brought, and whether it can be trained on."""
         try:
-            report, checked = space.check(source)
+            report, checked = mine(space).check(source)
         except ValueError as error:
             return ["", page_hosting.line(str(error), problem=True), gr.Button(interactive=False)]
         return [report, page_hosting.line(f"{message}{checked.sentence()}"), gr.Button(interactive=True)]
 
     def choose(source: str, space: Workspace) -> list:
         """What belongs to a source of images, and the report on what it holds already."""
-        is_there = source == "sample" or space.has(source)
+        is_there = source == "sample" or mine(space).has(source)
         found = look_through(space, source) if is_there else ["", page_hosting.line(""), gr.Button(interactive=False)]
         return [gr.Column(visible=source == "zip"), gr.Column(visible=source == "hand"), *found]
 
@@ -492,7 +500,7 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
         try:
             if path is None:
                 raise ValueError("there is no file: choose one first")
-            others = space.take_archive(path)
+            others = mine(space).take_archive(path)
         except ValueError as error:
             return [None, "", page_hosting.line(str(error), problem=True), gr.Button(interactive=False)]
         finally:
@@ -502,6 +510,7 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
 
     def add(label: str, paths: list[str] | None, space: Workspace) -> list:
         """Put files into a class; the uploads are not kept."""
+        space = mine(space)
         try:
             name = space.add_files(paths or [], label)
         except ValueError as error:
@@ -512,6 +521,7 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
 
     def add_drawing(label: str, sketched: str, space: Workspace) -> str:
         """Put a drawing into a class."""
+        space = mine(space)
         try:
             drawing = _chosen("draw", sketched, None)
             if drawing is None:
@@ -523,6 +533,7 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
 
     def forget(space: Workspace) -> list:
         """No classes by hand."""
+        space = mine(space)
         try:
             space.forget_hand()
         except ValueError as error:
@@ -532,7 +543,7 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
     async def follow(space: Workspace, encoder: str, loss: str, epochs: int) -> AsyncIterator[dict]:
         """Train, and show all that happens until it is over."""
         try:
-            run = space.start(None if encoder == FITTING else encoder, loss, int(epochs))
+            run = mine(space).start(None if encoder == FITTING else encoder, loss, int(epochs))
         except ValueError as error:
             yield {progress: page_train.progress(Watch(), str(error), problem=True)}
             return
@@ -572,7 +583,7 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
         if token is None:
             return page_hosting.line("log in first", problem=True)
         try:
-            done = push_folder(space.model_folder(), repo_id.strip(), private, token=token.token)
+            done = push_folder(mine(space).model_folder(), repo_id.strip(), private, token=token.token)
         except (ValueError, OSError) as error:
             return page_hosting.line(f"Not pushed: {error}", problem=True)
         return page_hosting.pushed(done.repo_id, done.url)
@@ -646,7 +657,7 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
     forget_button.click(forget, own, [made, check, start], **PRIVATE)
     shown = [start, stop, progress, curves, plane, report, taken, model, download]
     start.click(follow, [own, encoder, loss, epochs], shown, **(hidden | {"trigger_mode": "once"}))
-    stop.click(lambda space: space.finish(), own, None, **hidden)
+    stop.click(lambda space: mine(space).finish(), own, None, **hidden)
 
 
 def _to_send(space: Workspace, cache: str) -> str:

@@ -36,9 +36,12 @@ class App:
 
 
 class Visitor:
-    """An open page without a browser, which sends to the page's own listeners whatever it wants."""
+    """An open page without a browser, which sends to the page's own listeners whatever it wants.
 
-    def __init__(self, app: App) -> None:
+    One that is not `loaded` is a page that the server knows nothing of, as after a restart.
+    """
+
+    def __init__(self, app: App, loaded: bool = True) -> None:
         self.app, self.session = app, secrets.token_hex(8)
         config = json.loads(app.get("/config"))
         names = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
@@ -49,7 +52,8 @@ class Visitor:
         self._page.readline()
         workspace = self._listeners["archive", "upload"]["inputs"][1]
         (opened,) = [each["id"] for each in config["dependencies"] if each["outputs"] == [workspace]]
-        self._send(opened, [])
+        if loaded:
+            self._send(opened, [])
 
     def send(self, name: str, event: str, *values: object) -> dict:
         """The last answer to an event of a widget: what became of each part, in "data", or what was wrong, in "error"."""

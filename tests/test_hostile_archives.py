@@ -162,6 +162,32 @@ def test_what_is_no_archive_at_all_is_refused(visitor, folder):
     assert on_disk(folder) == before
 
 
+def test_of_two_who_bring_the_same_each_is_told_what_became_of_it(visitor, folder):
+    """To the server it is one file, which is gone when the first has been served."""
+    before, other = on_disk(folder), Visitor(visitor.app)
+    brought = as_file(upload(visitor.app, "pictures.zip", HOSTILE["up"][0]()))
+    assert upload(visitor.app, "pictures.zip", HOSTILE["up"][0]()) == brought["path"]
+    assert "a path that is not allowed" in visitor.send("archive", "upload", brought, None)["data"][2]
+    assert "is no longer here: choose it again" in other.send("archive", "upload", brought, None)["error"]
+    other.close()
+    assert on_disk(folder) == before
+
+
+def test_a_page_that_the_server_does_not_know_is_told_to_reload(app, folder):
+    before, page = on_disk(folder), Visitor(app, loaded=False)
+    archive = as_file(upload(app, "pictures.zip", classes(3, 5)))
+    for name, event, values in (
+        ("source", "input", ["zip", None]),
+        ("archive", "upload", [archive, None]),
+        ("start", "click", [None, "compact", "supcon", 1]),
+        ("stop", "click", [None]),
+    ):
+        answer = page.send(name, event, *values)
+        assert "reload the page" in (answer.get("error") or str(answer["data"]))
+    page.close()
+    assert on_disk(folder) == before
+
+
 def test_an_upload_beyond_the_limit_of_the_server_is_refused_and_leaves_nothing(visitor, folder):
     before = on_disk(folder)
     with pytest.raises(HTTPError) as refusal:
