@@ -28,6 +28,7 @@ except ImportError:
 import gradio as gr
 from gradio.components.base import server
 from gradio.components.image_editor import AcceptBlobs
+from gradio.data_classes import ListFiles
 from gradio.processing_utils import save_file_to_cache
 from gradio_client.utils import is_file_obj_with_meta
 from PIL import Image
@@ -118,6 +119,22 @@ class UploadedImage(gr.Image, metaclass=_WithoutStub):
         return payload.path if payload else None
 
 
+class UploadedFiles(gr.File, metaclass=_WithoutStub):
+    """A gr.File that hands over the paths as they are; Gradio's own leaves an empty file behind for each of them."""
+
+    is_template = True
+
+    def preprocess(self, payload: gr.FileData | ListFiles | None) -> str | list[str] | None:
+        """Path of the uploaded file or, of several, a list of them; None where there is none.
+
+        Raises ValueError where a file is gone: what two visitors bring at once is one file, and goes with the first of them.
+        """
+        paths = [file.path for file in payload] if isinstance(payload, ListFiles) else [payload.path] if payload else []
+        if gone := [path for path in paths if not Path(path).is_file()]:
+            raise ValueError(f"{Path(gone[0]).name} is no longer here")
+        return paths if isinstance(payload, ListFiles) else paths[0] if paths else None
+
+
 class LatestSketches(dict):
     """Remembers the latest MAX_SKETCHES keys. Gradio never forgets a drawing that no handler came to read."""
 
@@ -167,7 +184,7 @@ class Demo(gr.Blocks):
         except Exception as error:  # each kind of refusal has its own type, all of them are about what was sent
             logging.getLogger(__name__).info("request refused: %s", error)
             raise _error(
-                "an image was not uploaded, cannot be fetched or is no longer here: choose it again, "
+                "a file was not uploaded, cannot be fetched or is no longer here: choose it again, "
                 "or in a program pass gradio_client.handle_file(path or URL)"
             ) from error
 
@@ -449,7 +466,7 @@ def _batch_tab(models: Models, model: gr.Radio, own: gr.State) -> None:
         threshold = verifier.config.calibration.threshold
         return page_batch.matrix(used, batch.seen, batch.distances(), threshold, list(problems.values()))
 
-    files = gr.File(file_count="multiple", label=f"Images, up to {MAX_IMAGES}", height=160, elem_id="files")
+    files = UploadedFiles(file_count="multiple", label=f"Images, up to {MAX_IMAGES}", height=160, elem_id="files")
     shown = gr.HTML(page_batch.matrix([], [], [], 1))
     refresh = gr.Number(visible=False, precision=0)
     refresh.change(measure, [refresh, model, own, files], shown, **(PRIVATE | {"show_progress": "minimal"}))
@@ -461,43 +478,51 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
     """Data, their check, the choices, a training to watch, and what became of it: in the visitor's own workspace."""
     limits = workshop.limits
 
+    def mine(space: Workspace | None) -> Workspace:
+        """The workspace of a page. Raises gr.Error where it has none any more."""
+        return space or _fail("this page was out of reach for a while, or the server has started anew: reload the page")
+
     def look_through(space: Workspace, source: str, message: str = "") -> list:
         """The report on what was brought, and whether it can be trained on."""
         try:
-            report, checked = space.check(source)
+            report, checked = mine(space).check(source)
         except ValueError as error:
             return ["", page_hosting.line(str(error), problem=True), gr.Button(interactive=False)]
         return [report, page_hosting.line(f"{message}{checked.sentence()}"), gr.Button(interactive=True)]
 
     def choose(source: str, space: Workspace) -> list:
         """What belongs to a source of images, and the report on what it holds already."""
-        is_there = source == "sample" or space.has(source)
+        is_there = source == "sample" or mine(space).has(source)
         found = look_through(space, source) if is_there else ["", page_hosting.line(""), gr.Button(interactive=False)]
         return [gr.Column(visible=source == "zip"), gr.Column(visible=source == "hand"), *found]
 
     def take_archive(path: str | None, space: Workspace) -> list:
         """Unpack a ZIP file, and look through it; the file itself is not kept."""
         try:
-            others = space.take_archive(path)
+            if path is None:
+                raise ValueError("there is no file: choose one first")
+            others = mine(space).take_archive(path)
         except ValueError as error:
             return [None, "", page_hosting.line(str(error), problem=True), gr.Button(interactive=False)]
         finally:
-            Path(path).unlink(missing_ok=True)
+            uploads.delete(path)
         left = f"{len(others):,} files in the archive are no images by their names. " if others else ""
         return [None, *look_through(space, "zip", left)]
 
     def add(label: str, paths: list[str] | None, space: Workspace) -> list:
         """Put files into a class; the uploads are not kept."""
+        space = mine(space)
         try:
             name = space.add_files(paths or [], label)
         except ValueError as error:
             return [gr.skip(), page_hosting.by_hand(space.counts(), str(error), problem=True)]
         for path in paths:
-            Path(path).unlink(missing_ok=True)
+            uploads.delete(path)
         return [None, page_hosting.by_hand(space.counts(), f"Added {len(paths):,} to {name}.")]
 
     def add_drawing(label: str, sketched: str, space: Workspace) -> str:
         """Put a drawing into a class."""
+        space = mine(space)
         try:
             drawing = _chosen("draw", sketched, None)
             if drawing is None:
@@ -509,6 +534,7 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
 
     def forget(space: Workspace) -> list:
         """No classes by hand."""
+        space = mine(space)
         try:
             space.forget_hand()
         except ValueError as error:
@@ -518,7 +544,7 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
     async def follow(space: Workspace, encoder: str, loss: str, epochs: int) -> AsyncIterator[dict]:
         """Train, and show all that happens until it is over."""
         try:
-            run = space.start(None if encoder == FITTING else encoder, loss, int(epochs))
+            run = mine(space).start(None if encoder == FITTING else encoder, loss, int(epochs))
         except ValueError as error:
             yield {progress: page_train.progress(Watch(), str(error), problem=True)}
             return
@@ -558,7 +584,7 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
         if token is None:
             return page_hosting.line("log in first", problem=True)
         try:
-            done = push_folder(space.model_folder(), repo_id.strip(), private, token=token.token)
+            done = push_folder(mine(space).model_folder(), repo_id.strip(), private, token=token.token)
         except (ValueError, OSError) as error:
             return page_hosting.line(f"Not pushed: {error}", problem=True)
         return page_hosting.pushed(done.repo_id, done.url)
@@ -567,11 +593,12 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
     sources = [("The bundled digits", "sample"), ("A ZIP of class folders", "zip"), ("Classes by hand", "hand")]
     source = gr.Radio(sources, value="sample", label="Images", elem_id="source")
     with gr.Column(visible=False) as zip_part:
-        archive = gr.File(file_types=[".zip"], label=f"ZIP, up to {limits.megabytes:,} MB", height=140, elem_id="archive")
+        label = f"ZIP, up to {limits.megabytes:,} MB"
+        archive = UploadedFiles(file_types=[".zip"], label=label, height=140, elem_id="archive")
     with gr.Column(visible=False) as hand_part, gr.Row(elem_id="hand"):
         with gr.Column():
             label = gr.Textbox(label="Name of the class", max_length=LONGEST_CLASS, max_lines=1, elem_id="class-name")
-            files = gr.File(file_count="multiple", label="Images of this class", height=140, elem_id="class-files")
+            files = UploadedFiles(file_count="multiple", label="Images of this class", height=140, elem_id="class-files")
             with gr.Row():
                 add_button = gr.Button("Add files", min_width=110)
                 draw_button = gr.Button("Add drawing", min_width=110)
@@ -631,7 +658,7 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
     forget_button.click(forget, own, [made, check, start], **PRIVATE)
     shown = [start, stop, progress, curves, plane, report, taken, model, download]
     start.click(follow, [own, encoder, loss, epochs], shown, **(hidden | {"trigger_mode": "once"}))
-    stop.click(lambda space: space.finish(), own, None, **hidden)
+    stop.click(lambda space: mine(space).finish(), own, None, **hidden)
 
 
 def _to_send(space: Workspace, cache: str) -> str:
@@ -829,6 +856,8 @@ def main(argv: list[str] | None = None) -> int:
     if spaces is not None:
         spaces.GPU(_needs_a_gpu)
     largest = max(MAX_FILE_SIZE, limits.megabytes * MEGABYTE if limits else 0)
+    together = max(MAX_IMAGES * MAX_FILE_SIZE, largest) + MEGABYTE  # of files in one upload, and what is around them
+    bounds = Middleware(BodyLimit, most=MAX_BODY, most_uploaded=together)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # or what visitors have brought would stay
     with _upload_folder(most_uploaded), Workshop(limits, _on_gpu()) if limits else contextlib.nullcontext() as workshop:
         build_demo(verifier, notice, others, workshop).launch(
@@ -838,7 +867,7 @@ def main(argv: list[str] | None = None) -> int:
             css="".join(part.CSS for part in PAGE_PARTS),
             js=page.PAGE_JS,
             head=page_sketch.HEAD,
-            app_kwargs={"routes": [Route("/health", health)], "middleware": [Middleware(BodyLimit, most=MAX_BODY)]},
+            app_kwargs={"routes": [Route("/health", health)], "middleware": [bounds]},
         )  # fmt: skip
     return 0
 

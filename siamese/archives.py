@@ -1,5 +1,6 @@
 """ZIP archives of class folders from people we do not know: unpacked within limits, or refused with a sentence."""
 
+import re
 import shutil
 import stat
 import struct
@@ -20,6 +21,8 @@ MOST_BYTES_PER_NAME = 1 << 10  # of the list of contents: its 46 bytes for each 
 MOST_RATIO = 100  # uncompressed to compressed bytes; images are compressed already, drawings at most some 50 times
 END_OF_ARCHIVE = struct.Struct("<4s4H2LH")  # signature, 4 counts, size and place of the list of contents, length of comment
 ENCRYPTED = 0x1
+# Names that Windows takes for devices, in any folder and whatever suffix follows: to write there is to write to a port.
+DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\.|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,7 @@ def _safe_path(info: zipfile.ZipInfo) -> PurePosixPath:
         raise ValueError(f"{shorten(name)} in the archive is compressed in a way other than the usual, deflate")
     parts = name.split("/")
     leads_elsewhere = any(part in ("", ".", "..") for part in parts) or "\\" in name or ":" in name
+    leads_elsewhere |= any(DEVICE.match(part) for part in parts)
     if leads_elsewhere or not name.isprintable() or len(parts) > MOST_LEVELS:
         raise ValueError(f"the archive holds a path that is not allowed, {shorten(name)}")
     if any(len(part.encode("utf-8", "replace")) > LONGEST_NAME for part in parts):

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 
 from siamese.config import EncoderConfig, PreprocessConfig
-from siamese.data import load_mnist_sample
 from siamese.folders import choose_settings, folder_files, read_folder
 from siamese.hosted_jobs import SAMPLE, Frame
 from siamese.page_train import data_check
@@ -17,6 +16,8 @@ def check(dataset: str) -> Frame:
     Raises ValueError where none are.
     """
     if dataset == SAMPLE:
+        from siamese.data import load_mnist_sample  # brings torch, for which no other check should wait
+
         training, test = load_mnist_sample()
         images, labels = np.concatenate([training.images, test.images]), np.concatenate([training.labels, test.labels])
         names, left_out, remarks, folder, seen = tuple("0123456789"), (), (), None, "seen as ink, 28 x 28 px, grey"

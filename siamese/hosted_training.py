@@ -75,7 +75,7 @@ def main() -> int:
         os.nice(NICE)
     job = Job(**json.loads(sys.stdin.readline()))
     threading.Thread(target=_end_with_the_server, daemon=True).start()
-    if job.threads:
+    if job.kind == "train":
         import torch
 
         torch.set_num_threads(job.threads)

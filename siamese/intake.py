@@ -15,18 +15,25 @@ from siamese.limits import MEGABYTE, TrainingLimits
 
 LONGEST_CLASS = 40  # characters of the name of a class
 LONGEST_FILE = 60  # of a file, its suffix aside
+# How files of the kinds in SUFFIXES begin. Whether they go on as images is for a process of its own to find out.
+BEGINNING = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|RIFF....WEBP|BM|GIF8|II[*+]\0|MM\0[*+]|P[1-7]\s", re.DOTALL)
 
 
 def take_archive(archive: str | Path, folder: Path, limits: TrainingLimits) -> tuple[str, ...]:
     """Unpack a ZIP file of class folders to `folder`, instead of what is there: the names of what is no image in it.
 
-    Raises ValueError as siamese.archives does, and where there are too many classes or images; then what was there stays.
+    Raises ValueError as siamese.archives does, and where there are too many classes or images, or no file
+    begins as an image does; then what was there stays.
     """
     unpacked = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(unpacked, ignore_errors=True)
     try:
         _, others = unpack(archive, unpacked, limits.archive)
-        _check_counts(find_classes(unpacked), limits)
+        classes = find_classes(unpacked)
+        _check_counts(classes, limits)
+        files = [file for images in classes.values() for file in images]
+        if not any(map(_begins_as_an_image, files)):
+            raise ValueError(f"none of the {len(files):,} files that are images by their names in the archive is one")
         shutil.rmtree(folder, ignore_errors=True)
         unpacked.rename(folder)
     finally:
@@ -105,6 +112,11 @@ def _check_counts(classes: dict, limits: TrainingLimits) -> None:
         raise ValueError(f"that makes {len(classes):,} classes, allowed: at most {limits.classes:,}")
     if images > limits.images:
         raise ValueError(f"that makes {images:,} images, allowed: at most {limits.images:,}")
+
+
+def _begins_as_an_image(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return BEGINNING.match(opened.read(12)) is not None
 
 
 def _classes(folder: Path) -> dict[str, list[Path]]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from siamese.config import UNSEEN_SPLITS, one_line
-from siamese.data import LabelledImages
 from siamese.page import picture
 from siamese.page_distances import section, ticks
 
@@ -188,7 +187,7 @@ def _pairs(finished: "Finished", is_same: bool) -> str:
 
 
 def _class_of(test, index: int) -> str:
-    if not isinstance(test, LabelledImages):
+    if not hasattr(test, "labels"):  # pairs
         return ""
     label = int(test.labels[index])
     return one_line(test.names[label], 40) if test.names else str(label)

@@ -8,15 +8,17 @@ passes unchanged, so canonical images stay what they are. "photo" preprocessing 
 import os
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from scipy import ndimage
-from torch import Tensor
 
 from siamese.config import PreprocessConfig
 from siamese.ink import WORKING_SIDE, BlankImageError, find_ink, flatten
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["BlankImageError", "canonical_image", "canonical_images", "load_image", "to_tensor"]
 
@@ -84,8 +86,10 @@ def canonical_images(images: np.ndarray, config: PreprocessConfig, image_size: i
     return np.stack([canonical_image(_from_array(image), config, image_size, channels) for image in images])
 
 
-def to_tensor(images: np.ndarray | Tensor) -> Tensor:
+def to_tensor(images: "np.ndarray | Tensor") -> "Tensor":
     """Canonical images as the encoder takes them: uint8 (N, H, W) or (N, H, W, 3) -> float32 (N, C, H, W) in 0..1."""
+    import torch  # takes seconds, for which what only reads images should not wait
+
     images = torch.as_tensor(images)
     images = images[:, None] if images.ndim == 3 else images.movedim(3, 1)  # (N, C, H, W)
     return images.float() / 255

@@ -1,6 +1,8 @@
 """A bound on the disk that uploads take: the framework deletes them by their age alone."""
 
+import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +11,8 @@ from siamese.limits import MEGABYTE
 
 VARIABLE, MEGABYTES, MOST = "SIAMESE_UPLOADS_MEGABYTES", 1000, 1_000_000  # its default and its largest value
 HASH_LENGTH = 64  # characters: each upload lies in a folder of its own, named by the hash of its content
+UNDER_WAY = f"tmp{'[a-z0-9_]' * 8}"  # the name of a file while it comes in, and for good where its sender has hung up
+LATE_SECONDS = 600  # without a byte more, after which it is not coming in any more
 SWEEP_SECONDS = 5  # between two looks
 
 
@@ -23,23 +27,42 @@ def bound(environment: Mapping[str, str]) -> int:
 def trim(folder: str | Path, most_bytes: int) -> int:
     """Delete the oldest uploads in `folder` until the others have at most `most_bytes`; the bytes that are left.
 
-    Uploads are files in folders that bear the name of a hash; whatever else lies there is not looked at.
+    Uploads are files in folders that bear the name of a hash, and those that are just coming in, or never came in whole:
+    these are deleted after LATE_SECONDS in any case. Whatever else lies there is not looked at, and in the folder for
+    temporary files of all programs only what has a hash.
     """
-    found = []
-    for path in Path(folder).glob(f"{'[0-9a-f]' * HASH_LENGTH}/*"):
+    folder, found, late = Path(folder), [], time.time() - LATE_SECONDS
+    is_for_all = folder.resolve() == Path(tempfile.gettempdir()).resolve()
+    under_way = [] if is_for_all else folder.glob(UNDER_WAY)
+    for path in (*folder.glob(f"{'[0-9a-f]' * HASH_LENGTH}/*"), *under_way):
         with suppress(OSError):
             if path.is_file() and not (path.is_symlink() or path.parent.is_symlink()):
                 status = path.stat()
-                found.append((status.st_mtime_ns, status.st_size, path))
+                if path.parent == folder and status.st_mtime < late:
+                    path.unlink()
+                else:
+                    found.append((status.st_mtime_ns, status.st_size, path))
     size = sum(each[1] for each in found)
     for _, bytes_of_file, path in sorted(found):
         if size <= most_bytes:
             break
-        with suppress(OSError):
-            path.unlink()
-            size -= bytes_of_file
-            path.parent.rmdir()  # unless it holds another file
+        size -= bytes_of_file if delete(path) else 0
     return size
+
+
+def delete(path: str | Path | None) -> bool:
+    """Delete an upload, and its folder unless that holds another; whether it was there."""
+    if path is None:
+        return False
+    path = Path(path)
+    try:
+        path.unlink()
+    except OSError:
+        return False
+    if len(path.parent.name) == HASH_LENGTH:
+        with suppress(OSError):
+            path.parent.rmdir()
+    return True
 
 
 def keep_trimmed(folder: str | Path, most_bytes: int) -> threading.Event:

@@ -251,8 +251,16 @@ class Workspace:
     def check(self, source: str) -> tuple[str, Checked]:
         """The report on what was brought from one of SOURCES, as HTML, and what can be trained on.
 
-        The next training is on that. Raises ValueError where nothing can.
+        The next training is on that. Raises ValueError where nothing can; an archive of such is not kept.
         """
+        try:
+            return self._check(source)
+        except ValueError:
+            if source == "zip" and self._folder and not (self._run and not self._run.is_over):
+                shutil.rmtree(self._folder / SOURCES["zip"], ignore_errors=True)
+            raise
+
+    def _check(self, source: str) -> tuple[str, Checked]:
         self._checked = None
         if source == "sample":  # of which nothing is to be feared
             page, dataset = data_check.check(SAMPLE), SAMPLE

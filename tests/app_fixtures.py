@@ -1,7 +1,9 @@
 """The demo as its users meet it: app.py in a process of its own, on loopback, and pictures to show it."""
 
 import contextlib
+import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -31,6 +33,46 @@ class App:
         """The text that the server answers to GET `path`."""
         with urllib.request.urlopen(self.url + path, timeout=30) as answer:
             return answer.read().decode()
+
+
+class Visitor:
+    """An open page without a browser, which sends to the page's own listeners whatever it wants.
+
+    One that is not `loaded` is a page that the server knows nothing of, as after a restart.
+    """
+
+    def __init__(self, app: App, loaded: bool = True) -> None:
+        self.app, self.session = app, secrets.token_hex(8)
+        config = json.loads(app.get("/config"))
+        names = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
+        self._listeners = {
+            (names.get(part), event): each for each in config["dependencies"] for part, event in each["targets"]
+        }
+        self._page = urllib.request.urlopen(f"{app.url}/gradio_api/heartbeat/{self.session}", timeout=60)
+        self._page.readline()
+        workspace = self._listeners["archive", "upload"]["inputs"][1]
+        (opened,) = [each["id"] for each in config["dependencies"] if each["outputs"] == [workspace]]
+        if loaded:
+            self._send(opened, [])
+
+    def send(self, name: str, event: str, *values: object) -> dict:
+        """The last answer to an event of a widget: what became of each part, in "data", or what was wrong, in "error"."""
+        return self._send(self._listeners[name, event]["id"], list(values))
+
+    def _send(self, listener: int, values: list) -> dict:
+        body = {"fn_index": listener, "session_hash": self.session, "data": values}
+        address, kind = f"{self.app.url}/gradio_api/queue/", {"Content-Type": "application/json"}
+        urllib.request.urlopen(urllib.request.Request(f"{address}join", json.dumps(body).encode(), kind), timeout=60).close()
+        with urllib.request.urlopen(f"{address}data?session_hash={self.session}", timeout=60) as answers:
+            for line in answers:
+                message = json.loads(line.removeprefix(b"data: ")) if line.startswith(b"data: ") else {"msg": ""}
+                if message["msg"] == "process_completed":
+                    return message["output"]
+        raise AssertionError("the server ended the answer before it was complete")
+
+    def close(self) -> None:
+        """Close the page."""
+        self._page.close()
 
 
 def app_environment(**changes: str) -> dict[str, str]:

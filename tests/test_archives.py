@@ -75,11 +75,11 @@ def overlapping() -> bytes:
     return content[:start] + entries + end
 
 
-def million_names() -> bytes:
+def million_names(written: int = 50_000) -> bytes:
     """A list of contents of a million empty files, which would take seconds and gigabytes to read in."""
     name = b"a/0.png"
     entry = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", 20, 3, 20, 0, 0, 0, 0, 0, 0, 0, 0, len(name), 0, 0, 0, 0, 0, 0) + name
-    return entry * 50_000 + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 5, 5, len(entry) * 50_000, 0, 0)
+    return entry * written + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 5, 5, len(entry) * written, 0, 0)
 
 
 def tar() -> bytes:
@@ -122,6 +122,8 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "up": (lambda: archive_of(("../../etc/0.png", b"1")), "a path that is not allowed"),
     "up within": (lambda: archive_of(("a/../../0.png", b"1")), "a path that is not allowed"),
     "absolute": (lambda: archive_of(("/etc/0.png", b"1")), "a path that is not allowed"),
+    "device of Windows": (lambda: archive_of(("a/NUL.png", b"1")), "a path that is not allowed"),
+    "port of Windows": (lambda: archive_of(("COM\u00b9 /0.png", b"1")), "a path that is not allowed"),
     "drive": (lambda: archive_of(("C:/0.png", b"1")), "a path that is not allowed"),
     "backslash": (lambda: raw_name(rb"..\..\0.png"), "a path that is not allowed"),
     "zero byte": (lambda: raw_name(b"a/0.png\0.png"), "a path that is not allowed|damaged"),
@@ -161,6 +163,7 @@ def test_hostile_archives_are_refused_and_leave_nothing(name: str, tmp_path: Pat
 def test_images_are_written_and_the_rest_is_named(tmp_path: Path):
     archive = tmp_path / "upload.zip"
     entries = [(f"my pictures/{label}/Bild \u00e4 {index}.png", png(index)) for label in "ab" for index in range(3)]
+    entries += [("Contents/COM/auxiliary.png", png(9)), ("Contents/null/com10.con.png", png(10))]  # devices in part only
     extra = [
         ("my pictures/readme.txt", b"hello"),
         ("__MACOSX/my pictures/a/._0.png", b"\0"),
@@ -168,7 +171,7 @@ def test_images_are_written_and_the_rest_is_named(tmp_path: Path):
         (special("my pictures/c/", stat.S_IFDIR), b""),
     ]
     archive.write_bytes(archive_of(*entries, *extra))
-    assert unpack(archive, tmp_path / "unpacked", LIMITS) == (6, ("my pictures/readme.txt",))
+    assert unpack(archive, tmp_path / "unpacked", LIMITS) == (8, ("my pictures/readme.txt",))
     found = {str(path.relative_to(tmp_path / "unpacked")) for path in (tmp_path / "unpacked").rglob("*") if path.is_file()}
     assert found == {name for name, _ in entries}
     for name, content in entries:

@@ -1,5 +1,8 @@
 """A visitor trains a network from the page, in Chromium: watches it, uses it, takes it home; and others notice little."""
 
+import contextlib
+import itertools
+import re
 import statistics
 import time
 import zipfile
@@ -8,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from app_fixtures import App, running_app
+from app_fixtures import App, Visitor, running_app
+from browser_fixtures import expect_verdict_on, open_tab, upload
 from gradio_client import Client, handle_file
 from PIL import Image
 from playwright.sync_api import Page, expect
@@ -83,6 +87,36 @@ def trained(page: Page, path: Path) -> Verifier:
     return Verifier.from_pretrained(path)
 
 
+def zip_of_digits(path: Path, digits, labels: range, images: int = 30) -> Path:
+    """Class folders of digits, "sign 0" and so on."""
+    with zipfile.ZipFile(path, "w") as opened:
+        for label in labels:
+            for index in np.flatnonzero(digits[1] == label)[:images]:
+                Image.fromarray(digits[0][index]).save(path.with_suffix(".png"))
+                opened.write(path.with_suffix(".png"), f"sign {label}/{index}.png")
+    return path
+
+
+def bring(page: Page, archive: Path) -> None:
+    page.get_by_label("A ZIP of class folders").check()
+    page.locator("#archive input[type=file]").set_input_files(archive)
+
+
+def trainings(app: App) -> list[int]:
+    """The processes in which the server trains."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            parent = int((place / "stat").read_text().rpartition(") ")[2].split()[1])
+            if parent == app.process.pid and b"siamese.hosted_training" in (place / "cmdline").read_bytes():
+                found.append(int(place.name))
+    return found
+
+
+def contents(place: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+
+
 def test_the_sample_is_trained_while_others_compare_wait_and_leave(visit, app, folder, digits, tmp_path):
     page, other = visit(), visit()
     expect(page.locator("#data-check")).to_contain_text("3,000 images in all")
@@ -120,17 +154,13 @@ def test_the_sample_is_trained_while_others_compare_wait_and_leave(visit, app, f
 
 
 def test_a_zip_with_a_bad_file_is_checked_and_closing_the_page_ends_its_training(visit, folder, digits, tmp_path):
-    archive = tmp_path / "pictures.zip"
-    with zipfile.ZipFile(archive, "w") as opened:
-        for label in range(3):
-            for index in np.flatnonzero(digits[1] == label)[:30]:
-                Image.fromarray(digits[0][index]).save(tmp_path / "one.png")
-                opened.write(tmp_path / "one.png", f"sign {label}/{index}.png")
+    archive = zip_of_digits(tmp_path / "pictures.zip", digits, range(3))
+    with zipfile.ZipFile(archive, "a") as opened:
         opened.writestr("sign 1/broken.png", "no image")
     page = visit()
     page.get_by_label("A ZIP of class folders").check()
     expect(page.locator("#start")).to_be_disabled()
-    page.locator("#archive input[type=file]").set_input_files(archive)
+    bring(page, archive)
     expect(page.locator("#data-check")).to_contain_text("3 classes with 30 images each")
     expect(page.locator("#data-check")).to_contain_text("sign 1/broken.png")
     assert list((folder / "uploads").rglob("*.zip")) == []
@@ -176,3 +206,119 @@ def test_classes_by_hand_come_from_files_and_drawings(visit, digits, tmp_path):
     page.get_by_role("button", name="Forget these").click()
     expect(page.locator("#made")).to_contain_text("No class yet.")
     expect(page.locator("#start")).to_be_disabled()
+
+
+def test_20_people_are_trained_on_and_others_compared_on_the_page_and_at_home(visit, folder, full_mnist_root, tmp_path):
+    faces = full_mnist_root / "faces"
+    archive = tmp_path / "people.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
+        for person in range(1, 21):
+            for picture in (faces / f"s{person}").glob("*.pgm"):
+                opened.write(picture, f"s{person}/{picture.name}")
+    page = visit()
+    bring(page, archive)
+    expect(page.locator("#data-check")).to_contain_text("20 classes with 10 images each, 200 images in all")
+    expect(page.locator("#data-note")).to_contain_text("on whole classes that it is not shown")
+    began = time.monotonic()
+    page.locator("#start").click()
+    expect(page.locator("#result .report")).to_be_visible()
+    seconds = time.monotonic() - began
+    home = trained(page, tmp_path / "home.zip")
+    (there,) = folder.glob("siamese-train-*/*/train-*/model")
+
+    others = []
+    for person, number in itertools.product(range(21, 29), range(1, 11)):
+        others.append(tmp_path / f"{person}-{number}.png")
+        Image.open(faces / f"s{person}" / f"{number}.pgm").save(others[-1])
+    embeddings = home.embed(others)
+    np.testing.assert_array_equal(embeddings, Verifier.from_pretrained(there).embed(others))
+    page.get_by_role("tab", name="Compare").click()
+    for side in range(2):
+        open_tab(page, side, "Upload")
+    for pair in ((others[0], others[1]), (others[0], others[10])):
+        upload(page, "first", pair[0])
+        upload(page, "second", pair[1])
+        expect_verdict_on(page, home, list(pair))
+        page.get_by_role("button", name="Clear").click()
+
+    a, b = np.triu_indices(len(others), 1)
+    distances, is_same = np.linalg.norm(embeddings[a] - embeddings[b], axis=1), a // 10 == b // 10
+    right = (
+        np.mean(distances[is_same] <= home.verify(*others[:2]).threshold),
+        np.mean(distances[~is_same] > home.verify(*others[:2]).threshold),
+    )
+    print(f"20 people: {seconds:.0f} s; of 8 others: {100 * np.mean(right):.2f}% of pairs right, {right}")
+    assert np.mean(right) > 0.75
+
+
+def test_to_stop_is_to_keep_the_best_so_far_and_to_use_it(visit, digits, tmp_path):
+    page = visit()
+    expect(page.locator("#stop")).to_be_disabled()
+    start(page, 30)
+    expect(page.locator('#live-map [aria-label*="after epoch 3"]')).to_be_visible()
+    began = time.monotonic()
+    page.locator("#stop").click()
+    expect(page.locator("#result .report")).to_be_visible()
+    seconds = time.monotonic() - began
+    expect(page.locator("#result .report")).to_contain_text(re.compile(r"\d+ of 30 epochs, epoch \d+ kept"))
+    model = trained(page, tmp_path / "home.zip")
+    expect(page.locator("#start")).to_be_enabled()
+    expect(page.locator("#stop")).to_be_disabled()
+    epochs, config = len(model.config.history), model.config
+    assert 1 <= config.training.best_epoch <= epochs < config.training.epochs == 30
+    best = max(record.balanced_accuracy for record in config.history)
+    assert config.history[config.training.best_epoch - 1].balanced_accuracy == best
+    print(f"stopped: the report came after {seconds:.1f} s, {config.metrics.balanced_accuracy:.2f}% after {epochs} epochs")
+    assert config.metrics.balanced_accuracy > 80
+    page.get_by_role("tab", name="Compare").click()
+    page.locator("#examples button").first.click()
+    expect_verdict_on(page, model, [digits[0][636], digits[0][766]])
+
+
+def test_of_two_visitors_one_leaves_and_the_other_has_all_that_is_hers(visit, app, folder, digits, tmp_path):
+    first, second = visit(), visit()
+    bring(second, zip_of_digits(tmp_path / "second.zip", digits, range(3)))
+    expect(second.locator("#data-check")).to_contain_text("3 classes with 30 images each")
+    (hers,) = {path.parent for path in left_behind(folder)}
+    start(second, 1)
+    model = trained(second, tmp_path / "home.zip")
+    bring(first, zip_of_digits(tmp_path / "first.zip", digits, range(4, 8)))
+    expect(first.locator("#data-check")).to_contain_text("4 classes with 30 images each")
+    first.get_by_label("The bundled digits").check()
+    expect(first.locator("#start")).to_be_enabled()
+    start(first, 30)
+    expect(first.locator("#curves .line").first).to_be_visible()
+    start(second, 1)
+    expect(second.locator("#progress")).to_contain_text("You are number 1 in the queue")
+
+    # Neither has a way to what is the other's, not even with its path.
+    (his,) = {path.parent for path in left_behind(folder)} - {hers}
+    assert [len(list(place.glob("uploaded-pictures/*/*.png"))) for place in (his, hers)] == [120, 90]
+    for page, place in ((first, hers), (second, his)):
+        for path in (place, *contents(place)):
+            answer = page.request.get(f"{app.url}/gradio_api/file={path}")
+            assert answer.status in (403, 404), path
+    expect(second.locator("#model input[value='my-model-1.zip']")).to_have_count(1)
+    expect(first.locator("#model input[value='my-model-1.zip']")).to_have_count(0)
+    stranger = Visitor(app)
+    assert "digits" in str(stranger.send("model", "change", "digits (bundled)", None)["data"])
+    for state in (None, {"path": str(hers)}):
+        assert stranger.send("model", "change", "my-model-1.zip", state)["error"]
+    picture = {"path": str(next(his.rglob("*.png"))), "meta": {"_type": "gradio.FileData"}}
+    assert "was not uploaded" in stranger.send("archive", "upload", picture, None)["error"]
+    stranger.close()
+
+    (process,), kept = trainings(app), {path: data for path, data in contents(hers).items() if path.name != "log"}
+    began = time.monotonic()
+    first.close()
+    wait(lambda: process not in trainings(app), 10)
+    print(f"closed: the training ended after {time.monotonic() - began:.1f} s", end=", ")
+    wait(lambda: not his.exists(), 10)
+    print(f"the files were gone after {time.monotonic() - began:.1f} s")
+    assert {path: path.read_bytes() for path in kept} == kept
+    second.get_by_role("tab", name="Compare").click()
+    second.locator("#examples button").first.click()
+    expect_verdict_on(second, model, [digits[0][636], digits[0][766]])
+    second.get_by_role("tab", name="Train").click()
+    expect(second.locator("#model input:checked")).to_have_value("my-model-2.zip")  # her second training had its turn
+    assert {path.parent for path in left_behind(folder)} == {hers}

@@ -1,6 +1,7 @@
 """The bound on uploads: the newest stay, as many as fit, whatever else goes on in the folder."""
 
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -49,6 +50,45 @@ def test_what_is_no_upload_stays(tmp_path):
     assert not upload.exists()
     assert all(path.stat().st_size == 1000 for path in others)
     assert uploads.trim(tmp_path / "missing", 0) == 0
+
+
+def test_what_never_came_in_whole_counts_and_is_deleted_in_time(tmp_path):
+    (whole,) = fill(tmp_path, [10])
+    parts = []
+    for seconds_ago in (2 * uploads.LATE_SECONDS, 1):
+        with tempfile.NamedTemporaryFile(delete=False, dir=tmp_path) as part:  # as Gradio does
+            part.write(bytes(20))
+        parts.append(Path(part.name))
+        os.utime(part.name, (time.time() - seconds_ago,) * 2)
+    assert uploads.trim(tmp_path, 100) == 30
+    assert [part.exists() for part in parts] == [False, True]
+    assert uploads.trim(tmp_path, 29) == 20  # the oldest go first
+    assert not whole.exists()
+    assert uploads.trim(tmp_path, 19) == 0
+    assert not parts[1].exists()
+
+
+def test_in_the_folder_of_all_programs_their_temporary_files_stay(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (upload,) = fill(tmp_path, [10])
+    with tempfile.NamedTemporaryFile(delete=False) as other:
+        other.write(bytes(20))
+    os.utime(other.name, (1_000_000, 1_000_000))
+    assert uploads.trim(tmp_path, 0) == 0
+    assert not upload.exists()
+    assert Path(other.name).exists()
+
+
+def test_an_upload_is_deleted_with_its_folder_unless_that_holds_another(tmp_path):
+    first, second = fill(tmp_path, [1, 1])
+    other = first.with_name("the same by another name.png")
+    other.write_bytes(b"0")
+    assert uploads.delete(first)
+    assert other.exists()
+    assert uploads.delete(second)
+    assert not second.parent.exists()
+    assert not uploads.delete(second)
+    assert not uploads.delete(None)
 
 
 def test_a_thread_keeps_the_folder_within_its_bound_until_it_is_told_to_end(tmp_path, monkeypatch):
