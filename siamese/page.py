@@ -377,8 +377,8 @@ h3 { font-size: .875rem !important; }
 .picture { display: block; image-rendering: pixelated; width: 100%; aspect-ratio: 1; margin: 0 !important;
   border-radius: 6px; background: var(--background-fill-secondary); box-shadow: 0 0 0 1px var(--border-color-primary); }
 .seen .picture { width: 104px; }
-.panel [data-save] { justify-self: start; margin-top: 18px; padding: 6px 12px; border-radius: 8px; cursor: pointer; font: inherit;
-  font-size: .875rem; color: var(--body-text-color); background: var(--background-fill-secondary);
+.panel [data-save] { justify-self: start; margin-top: 18px; padding: 6px 12px; border-radius: 8px; cursor: pointer;
+  font: inherit; font-size: .875rem; color: var(--body-text-color); background: var(--background-fill-secondary);
   border: 1px solid var(--border-color-primary); }
 .panel [data-save]:disabled { opacity: .5; cursor: default; }
 .caution { margin: 0 !important; font-size: .8125rem; line-height: 1.3; color: var(--problem); }
