@@ -19,6 +19,12 @@ HEAD = """<script>
 (() => {
   if (window.drawingOf) return;
   const editors = new Set(), latest = new WeakMap();
+  // Without a graphics card, what takes most of the time of a stroke is drawing the board: four samples of each pixel, of
+  // which nothing is seen, as strokes have only one, and in each frame anew the blurred shadow of a sheet that fills it.
+  const getContext = HTMLCanvasElement.prototype.getContext;
+  HTMLCanvasElement.prototype.getContext = function (kind, options, ...others) {
+    return getContext.call(this, kind, String(kind).startsWith("webgl") ? {...options, antialias: false} : options, ...others);
+  };
   const board = (editor) => editor.app?.renderer?.canvas;  // once it is set up
   const place = (editor) => board(editor)?.closest(".sketch");
   const drawn = (editor) => {
@@ -31,6 +37,7 @@ HEAD = """<script>
     for (const other of editors) if (board(other)?.isConnected === false) editors.delete(other);
     editors.add(editor);
     editor.on("change", () => drawn(editor));
+    editor.ready.then(() => { editor.outline_container.visible = false; });
   }});
   const read = ({app, image_container, width, height}) => {
     const frame = image_container.getLocalBounds().rectangle.clone();
