@@ -23,7 +23,8 @@ HEAD = """<script>
   // which nothing is seen, as strokes have only one, and in each frame anew the blurred shadow of a sheet that fills it.
   const getContext = HTMLCanvasElement.prototype.getContext;
   HTMLCanvasElement.prototype.getContext = function (kind, options, ...others) {
-    return getContext.call(this, kind, String(kind).startsWith("webgl") ? {...options, antialias: false} : options, ...others);
+    if (String(kind).startsWith("webgl")) options = {...options, antialias: false};
+    return getContext.call(this, kind, options, ...others);
   };
   const board = (editor) => editor.app?.renderer?.canvas;  // once it is set up
   const place = (editor) => board(editor)?.closest(".sketch");
