@@ -10,7 +10,9 @@ import contextlib
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gradio_client import Client, handle_file
@@ -23,6 +25,7 @@ from app_fixtures import running_app, write_pictures
 from siamese.data import load_sample_digits
 
 READINGS = 10
+CLIENTS = 8  # at the same time
 IDLE_SECONDS = 5  # before each reading
 SETS = 40  # of four different pictures each, so that nothing is remembered from one comparison to the next
 
@@ -60,14 +63,20 @@ def main(argv: list[str] | None = None) -> int:
         for number in range(SETS):
             (folder / str(number)).mkdir()
             pictures += write_pictures(folder / str(number), images[4 * number : 4 * number + 4]).values()
-        with running_app(folder, SIAMESE_UPLOADS_MEGABYTES=arguments.uploads) as app:
-            client = Client(app.url, verbose=False)
+        with running_app(folder, SIAMESE_UPLOADS_MEGABYTES=arguments.uploads) as app, ThreadPoolExecutor(CLIENTS) as pool:
+            clients = threading.local()
 
-            def new_file(picture: Path, number: int) -> Path:
-                """The picture, with bytes behind its end that make it another file."""
-                path = folder / f"upload{picture.suffix}"
-                path.write_bytes(picture.read_bytes() + str(number).encode())
-                return path
+            def compare(count: int) -> None:
+                """One comparison of two pictures, with bytes behind their ends that make them files of their own."""
+                if not hasattr(clients, "mine"):
+                    clients.mine = Client(app.url, verbose=False)
+                files = []
+                for place in (1, 7):
+                    picture = pictures[place * count % len(pictures)]
+                    files.append(folder / f"{place}-{threading.get_ident()}{picture.suffix}")
+                    files[-1].write_bytes(picture.read_bytes() + str(place * count).encode())
+                a, b = map(handle_file, files)
+                clients.mine.predict(image_a=a, image_b=b, api_name="/compare")
 
             def reading(count: int) -> tuple[float, float]:
                 time.sleep(IDLE_SECONDS)
@@ -75,14 +84,14 @@ def main(argv: list[str] | None = None) -> int:
                 print(f"{count:6,} comparisons  {sizes[0]:7.1f} MB of memory  {sizes[1]:7.1f} MB on disk", flush=True)
                 return sizes
 
-            start = None
-            for count in range(1, arguments.first + arguments.more + 1):
-                a, b = (handle_file(new_file(pictures[place * count % len(pictures)], place * count)) for place in (1, 7))
-                client.predict(image_a=a, image_b=b, api_name="/compare")
-                if count == arguments.first:
-                    start = reading(count)
-                elif start and (count - arguments.first) % max(1, arguments.more // READINGS) == 0:
-                    end = reading(count)
+            for _ in pool.map(compare, range(arguments.first)):
+                pass
+            start = end = reading(arguments.first)
+            step = max(1, arguments.more // READINGS)
+            for done in range(arguments.first, arguments.first + arguments.more, step):
+                for _ in pool.map(compare, range(done, done + step)):  # raises what a client met
+                    pass
+                end = reading(done + step)
             for kind, before, after in zip(("memory", "disk"), start, end, strict=True):
                 print(f"{kind} over {arguments.more:,} comparisons: {after - before:+.1f} MB ({after / before - 1:+.1%})")
     return 0
