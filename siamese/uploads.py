@@ -43,10 +43,12 @@ def trim(folder: str | Path, most_bytes: int) -> int:
                 else:
                     found.append((status.st_mtime_ns, status.st_size, path))
     size = sum(each[1] for each in found)
-    for _, bytes_of_file, path in sorted(found):
+    for modified, bytes_of_file, path in sorted(found):
         if size <= most_bytes:
             break
-        size -= bytes_of_file if delete(path) else 0
+        with suppress(OSError):
+            if path.stat().st_mtime_ns == modified:  # or the same file has just been uploaded again
+                size -= bytes_of_file if delete(path) else 0
     return size
 
 

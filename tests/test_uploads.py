@@ -37,6 +37,18 @@ def test_the_newest_stay_and_no_more_than_fit(tmp_path_factory, sizes, most):
     assert all(any(place.iterdir()) for place in folder.iterdir())
 
 
+def test_a_file_that_is_uploaded_again_meanwhile_stays(tmp_path, monkeypatch):
+    paths, delete = fill(tmp_path, [10, 10, 10]), uploads.delete
+
+    def delete_while_another_comes(path: Path) -> bool:
+        os.utime(paths[1])
+        return delete(path)
+
+    monkeypatch.setattr(uploads, "delete", delete_while_another_comes)
+    uploads.trim(tmp_path, 0)
+    assert [path.exists() for path in paths] == [False, True, False]
+
+
 def test_what_is_no_upload_stays(tmp_path):
     folder = tmp_path / "uploads"
     (upload,) = fill(folder, [10])
