@@ -19,6 +19,7 @@ import weakref
 from abc import ABCMeta
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 try:
@@ -26,6 +27,7 @@ try:
 except ImportError:
     spaces = None
 import gradio as gr
+from gradio import state_holder
 from gradio.components.base import server
 from gradio.components.image_editor import AcceptBlobs
 from gradio.data_classes import ListFiles
@@ -162,6 +164,16 @@ class Sketch(gr.ImageEditor, metaclass=_WithoutStub):
         super().accept_blobs(data)
 
 
+class Session(state_holder.SessionState):
+    """What Gradio keeps of the last 10,000 callers, less its copy of all that is on the page.
+
+    That takes 6 ms and a quarter of a megabyte for each call of a program, and is for links to a page in some state.
+    """
+
+    def __init__(self, blocks: gr.Blocks) -> None:
+        super().__init__(SimpleNamespace(default_config=blocks.default_config, blocks={}))
+
+
 class Side(NamedTuple):
     """The widgets of one of the two images."""
 
@@ -212,15 +224,16 @@ def build_demo(
     for other in others:
         models.setdefault(other.name, other)
 
-    def compare(image_a: gr.FileData, image_b: gr.FileData) -> dict:
+    def compare(image_a: gr.FileData, image_b: gr.FileData, request: gr.Request) -> dict:
         """Compare two image files: {is_same, probability_same, confidence, distance, threshold, model}."""
-        paths = [_path(value, name) for name, value in (("image_a", image_a), ("image_b", image_b))]
-        for name, path in zip(("image_a", "image_b"), paths, strict=True):
+        forget_call(request)
+        embeddings = []
+        for name, path in [(name, _path(value, name)) for name, value in (("image_a", image_a), ("image_b", image_b))]:
             try:
-                verifier.canonical(path)
+                embeddings.append(verifier.embed_canonical(verifier.canonical(path)[None])[0])  # by itself, as in verify
             except ValueError as error:
                 raise _error(f"{name}: {error}") from error
-        return {**verifier.verify(*paths).to_dict(), "model": verifier.name}
+        return {**verifier.verify_embeddings(*embeddings).to_dict(), "model": verifier.name}
 
     def batch(images: list) -> Batch:
         """What the model makes of the files of a request. Raises gr.Error where one of them is no good."""
@@ -235,12 +248,14 @@ def build_demo(
             raise _error("; ".join(problems.values()))
         return found
 
-    def embed(images: list[gr.FileData]) -> dict:
+    def embed(images: list[gr.FileData], request: gr.Request) -> dict:
         """Embeddings of 1 to 32 image files, whose Euclidean distances are those of /compare: {embeddings, model}."""
+        forget_call(request)
         return {"embeddings": batch(images).embeddings.tolist(), "model": verifier.name}
 
-    def distances(images: list[gr.FileData]) -> dict:
+    def distances(images: list[gr.FileData], request: gr.Request) -> dict:
         """Distances between all of 1 to 32 image files: {distances, threshold, model}; same: at most the threshold."""
+        forget_call(request)
         threshold = verifier.config.calibration.threshold
         return {"distances": batch(images).distances().tolist(), "threshold": threshold, "model": verifier.name}
 
@@ -249,9 +264,16 @@ def build_demo(
         config = models.of(name, own).config
         return page.header(name, config, notice), page_about.about(name, config)
 
+    def forget_call(request: gr.Request) -> None:
+        """Keep nothing of a program's call, which has no state as pages have; Gradio would keep the last 10,000."""
+        sessions = demo.state_holder.session_data
+        if (session := sessions.get(request.session_hash)) and not session.state_data:
+            sessions.pop(request.session_hash, None)
+
     def forget_visitor(request: gr.Request) -> None:
-        """Gradio itself would keep the state of a page for an hour after it is closed."""
+        """Gradio itself would keep the state of a page for an hour after it is closed, and the rest for good."""
         demo.state_holder.delete_state(request.session_hash)
+        demo.state_holder.session_data.pop(request.session_hash, None)
 
     with Demo(
         title="Same or different?", analytics_enabled=False, delete_cache=(CACHE_CHECK, CACHE_AGE), fill_width=True
@@ -767,6 +789,10 @@ def _theme() -> gr.themes.Base:
     )  # fmt: skip
 
 
+def _keep_little_of_sessions() -> None:
+    state_holder.SessionState = Session  # there is no other way to have Gradio make these
+
+
 def _limit_heaps() -> None:
     """Keep memory from growing with each new worker thread: glibc gives it a heap of its own, and never takes that back."""
     with contextlib.suppress(OSError, AttributeError):  # where there is another C library
@@ -837,6 +863,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
 
     _limit_heaps()
+    _keep_little_of_sessions()
     use_one_thread()
     try:
         limits = TrainingLimits.from_environment(os.environ)
