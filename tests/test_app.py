@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from app_fixtures import ROOT, App, running_app, write_pictures
+from gradio import state_holder
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
@@ -146,6 +147,20 @@ def test_lists_that_cannot_be_embedded_are_refused_in_a_sentence(endpoint, clien
             client.predict(images=images, api_name=endpoint)
         assert_one_sentence(str(caught.value), words)
     assert len(client.predict(images=[good], api_name=endpoint)[endpoint[1:].replace("embed", "embeddings")]) == 1
+
+
+def test_nothing_is_kept_of_the_calls_of_programs(bundled, pictures, monkeypatch):
+    monkeypatch.setattr(state_holder, "SessionState", app_module.Session)
+    demo = app_module.build_demo(bundled)
+    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, enable_monitoring=False)
+    try:
+        client, picture = Client(url, verbose=False), handle_file(pictures["plain.png"])
+        assert compare(client, picture, picture)["is_same"]
+        for endpoint in ("/embed", "/distances"):
+            client.predict(images=[picture], api_name=endpoint)
+        assert not demo.state_holder.session_data
+    finally:
+        demo.close()
 
 
 def test_a_monitor_learns_that_the_server_answers(app):
