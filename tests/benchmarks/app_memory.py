@@ -7,6 +7,7 @@ Every comparison uploads two files that no other has uploaded. To see the disk a
 
 import argparse
 import contextlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -41,9 +42,10 @@ def resident_megabytes(process: int) -> float:
 def megabytes_on_disk(folder: Path) -> float:
     """Of all files below a folder, some of which may be deleted meanwhile."""
     sizes = []
-    for path in folder.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):
-            sizes.append(path.stat().st_size)
+    for place, _, names in os.walk(folder):  # which passes over folders that are gone
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                sizes.append((Path(place) / name).stat().st_size)
     return sum(sizes) / 1e6
 
 
