@@ -266,14 +266,16 @@ def build_demo(
 
     def forget_call(request: gr.Request) -> None:
         """Keep nothing of a program's call, which has no state as pages have; Gradio would keep the last 10,000."""
-        sessions = demo.state_holder.session_data
-        if (session := sessions.get(request.session_hash)) and not session.state_data:
-            sessions.pop(request.session_hash, None)
+        session = demo.state_holder.session_data.get(request.session_hash)
+        if session and not session.state_data:
+            forget_visitor(request)
 
     def forget_visitor(request: gr.Request) -> None:
         """Gradio itself would keep the state of a page for an hour after it is closed, and the rest for good."""
-        demo.state_holder.delete_state(request.session_hash)
-        demo.state_holder.session_data.pop(request.session_hash, None)
+        kept = demo.state_holder
+        kept.delete_state(request.session_hash)
+        for place in (kept.session_data, kept.time_last_used):
+            place.pop(request.session_hash, None)
 
     with Demo(
         title="Same or different?", analytics_enabled=False, delete_cache=(CACHE_CHECK, CACHE_AGE), fill_width=True

@@ -159,6 +159,7 @@ def test_nothing_is_kept_of_the_calls_of_programs(bundled, pictures, monkeypatch
         for endpoint in ("/embed", "/distances"):
             client.predict(images=[picture], api_name=endpoint)
         assert not demo.state_holder.session_data
+        assert not demo.state_holder.time_last_used
     finally:
         demo.close()
 
