@@ -12,7 +12,6 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCardData
 from torch import Tensor
 
-from siamese import plots
 from siamese.calibration import probability_same
 from siamese.checkpoint import CARD_FILE, CONFIG_FILE, METRICS_FILE, RESUME_FILE, WEIGHTS_FILE, save_weights
 from siamese.config import Metrics, ModelFolderConfig, one_line
@@ -322,6 +321,8 @@ def _metadata(config: ModelFolderConfig, name: str, hub_dataset: str | None) -> 
 
 
 def _figures(config, test, embeddings, pairs) -> dict:
+    from siamese import plots  # brings matplotlib, for which a page that shows a model should not wait
+
     calibration = config.calibration
 
     def gallery(is_same: bool, heading: str):

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torchvision
 from torch import Tensor
 
 from siamese.config import UNSEEN_SPLITS, DataRecord, EncoderConfig, PreprocessConfig
@@ -76,6 +75,8 @@ def load_from_torchvision(
 
     `training` and `test` are its arguments, if not just `train`. Raises DatasetNotAvailable with what to do.
     """
+    import torchvision  # takes a second, for which what does without should not wait
+
     make = getattr(torchvision.datasets, name)
     arguments = (training or {"train": True}, test or {"train": False})
     with _explained(name, data_dir, {"USPS": "usps.bz2"}.get(name, f"{name}/raw")):
@@ -125,7 +126,9 @@ def load_omniglot(data_dir: str | Path) -> tuple[LabelledImages, LabelledImages]
         folder = Path("omniglot-py") / name
         with _explained("Omniglot", data_dir, str(folder)):
             if not (Path(data_dir) / folder).is_dir():
-                torchvision.datasets.Omniglot(data_dir, background=background, download=True)
+                from torchvision.datasets import Omniglot
+
+                Omniglot(data_dir, background=background, download=True)
             classes = find_classes(Path(data_dir) / folder)
             images = [np.asarray(load_image(file).convert("L")) for files in classes.values() for file in files]
             labels = np.repeat(np.arange(len(classes)), [len(files) for files in classes.values()])

@@ -18,6 +18,7 @@ from huggingface_hub import CommitOperationAdd, HfApi, constants, errors, hf_hub
 from huggingface_hub.utils import disable_progress_bars, get_session, get_token, httpx, validate_repo_id
 
 from siamese import checkpoint
+from siamese.card import PLOTS
 from siamese.checkpoint import CARD_FILE, CONFIG_FILE, METRICS_FILE, REFERENCE_FILE, WEIGHTS_FILE, load_model
 from siamese.config import shorten
 from siamese.hub_errors import HubError, HubUnavailableError, explained
@@ -169,8 +170,6 @@ def _limit_time(request: httpx.Request) -> None:
 
 
 def _files_to_push(folder: Path) -> list[Path]:
-    from siamese.card import PLOTS  # brings matplotlib, for which only a push should wait
-
     optional = [folder / name for name in (METRICS_FILE, REFERENCE_FILE, *PLOTS) if (folder / name).exists()]
     files = [folder / WEIGHTS_FILE, folder / CONFIG_FILE, folder / CARD_FILE, *optional]
     for path in files:

@@ -5,7 +5,6 @@ import pickle
 
 import torch
 import torch.nn.functional as F
-import torchvision
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -119,6 +118,8 @@ class ResNet18Encoder(nn.Module):
     unit_length = True
 
     def __init__(self, embedding_dim: int, image_size: int, channels: int) -> None:
+        import torchvision  # takes a second, for which what does without should not wait
+
         super().__init__()
         self.layers = torchvision.models.resnet18(norm_layer=BatchNorm2d)
         self.layers.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
@@ -135,12 +136,14 @@ class ResNet18Encoder(nn.Module):
 
         They are downloaded where torch's cache does not hold them. Raises ValueError where that fails.
         """
+        from torchvision.models import ResNet18_Weights
+
         try:
-            weights = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True, weights_only=True)
+            weights = ResNet18_Weights.IMAGENET1K_V1.get_state_dict(check_hash=True, weights_only=True)
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:  # no network or disk; a damaged file
             raise ValueError(
                 f"the pretrained weights of resnet18 cannot be had: {one_line(str(error))}. Leave out --pretrained, or put "
-                f"the file into {torch.hub.get_dir()}/checkpoints: {torchvision.models.ResNet18_Weights.IMAGENET1K_V1.url}"
+                f"the file into {torch.hub.get_dir()}/checkpoints: {ResNet18_Weights.IMAGENET1K_V1.url}"
             ) from error
         weights = {name: tensor for name, tensor in weights.items() if not name.startswith("fc.")}
         if self.layers.conv1.in_channels == 1:  # grey is the same value in all three channels
