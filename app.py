@@ -13,11 +13,10 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 import threading
 import weakref
 from abc import ABCMeta
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -47,6 +46,7 @@ from siamese import (
     page_distances,
     page_hosting,
     page_recognise,
+    page_share,
     page_sketch,
     page_train,
     page_understand,
@@ -83,7 +83,17 @@ M_ARENA_MAX, ARENAS = -8, 2  # glibc's name for the number of heaps, and how man
 FOLLOW_SECONDS = 0.2  # between two looks at a training
 CACHE_CHECK, CACHE_AGE = 600, 3600  # s: how often uploaded files are looked through, and how old they may get
 
-PAGE_PARTS = (page, page_about, page_batch, page_distances, page_hosting, page_recognise, page_train, page_understand)
+PAGE_PARTS = (
+    page,
+    page_about,
+    page_batch,
+    page_distances,
+    page_hosting,
+    page_recognise,
+    page_share,
+    page_train,
+    page_understand,
+)
 
 # Of all listeners of the page; the latest event counts, those that come while it is answered are left out.
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"}
@@ -362,7 +372,7 @@ def _compare_tab(models: Models, model: gr.Radio, own: gr.State) -> None:
                 compare_button = gr.Button("Compare", variant="primary", scale=2, min_width=90)
                 swap_button = gr.Button("Swap", scale=1, min_width=60)
                 clear_button = gr.Button("Clear both", scale=1, min_width=100)
-            verdict = gr.HTML(waiting, elem_id="verdict", elem_classes="answer", js_on_load=page.SAVE_JS)
+            verdict = gr.HTML(waiting, elem_id="verdict", elem_classes="answer", js_on_load=page_share.SAVE_JS)
     examples = gr.HTML(page.examples(EXAMPLES, digits, labels), elem_id="examples", js_on_load=page.EXAMPLES_JS)
     with gr.Row(elem_id="judge"):
         gr.HTML("<h2>Where to draw the line</h2>")
@@ -386,7 +396,6 @@ def _compare_tab(models: Models, model: gr.Radio, own: gr.State) -> None:
     with gr.Accordion("The same in a program", open=False):
         snippets = gr.HTML(snippets, elem_id="snippets", js_on_load=page_about.COPY_JS)
 
-    uploads = [side.upload for side in sides]
     refresh = gr.Number(visible=False, precision=0)  # any new value shows the verdict on what the page holds then
     # One listener for all, and the latest event counts, so that a verdict on what was there before never stays. Handlers
     # that change several parts bring their own verdict, and refresh it only when all of them are in place.
@@ -402,7 +411,8 @@ def _compare_tab(models: Models, model: gr.Radio, own: gr.State) -> None:
     slider.input(None, None, [point, refresh], js=page.SLIDER_JS, **PRIVATE)
     _refresh_on_input(sides, refresh)
     compare_button.click(None, None, refresh, js=page.COMPARE_JS, **PRIVATE)
-    clear_button.click(None, None, [*uploads, refresh], js=page.clear_js("compare", uploads=2), **PRIVATE)
+    emptied = [*(side.upload for side in sides), refresh]
+    clear_button.click(None, None, emptied, js=page.clear_js("compare", uploads=2), **PRIVATE)
     # The tabs are opened by a script: as an output, they would have Gradio fetch the drawings on them time and again.
     loaded = [part for side in sides for part in (side.active, side.upload)]
     held = [*settings, *inputs]
@@ -617,8 +627,8 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
     sources = [("The bundled digits", "sample"), ("A ZIP of class folders", "zip"), ("Classes by hand", "hand")]
     source = gr.Radio(sources, value="sample", label="Images", elem_id="source")
     with gr.Column(visible=False) as zip_part:
-        label = f"ZIP, up to {limits.megabytes:,} MB"
-        archive = UploadedFiles(file_types=[".zip"], label=label, height=140, elem_id="archive")
+        most = f"up to {limits.megabytes:,} MB"
+        archive = UploadedFiles(file_types=[".zip"], label=f"ZIP, {most}", height=140, elem_id="archive")
     with gr.Column(visible=False) as hand_part, gr.Row(elem_id="hand"):
         with gr.Column():
             label = gr.Textbox(label="Name of the class", max_length=LONGEST_CLASS, max_lines=1, elem_id="class-name")
@@ -814,21 +824,6 @@ def _load(source: str | None) -> tuple[Verifier, str]:
         return Verifier.from_pretrained(), notice
 
 
-@contextlib.contextmanager
-def _upload_folder(most_bytes: int) -> Iterator[None]:
-    """A folder for what visitors upload, kept below a size, that no other demo on this machine shares; gone with the server.
-
-    Gradio's own is one for all, in which the end of one demo deletes pictures of another.
-    """
-    with contextlib.ExitStack() as until_the_end:
-        if not os.environ.get("GRADIO_TEMP_DIR"):
-            folder = tempfile.TemporaryDirectory(prefix="siamese-uploads-", ignore_cleanup_errors=True)
-            os.environ["GRADIO_TEMP_DIR"] = until_the_end.enter_context(folder)
-            until_the_end.callback(os.environ.pop, "GRADIO_TEMP_DIR", None)
-        until_the_end.callback(uploads.keep_trimmed(os.environ["GRADIO_TEMP_DIR"], most_bytes).set)
-        yield
-
-
 def _needs_a_gpu() -> None:
     """ZeroGPU wants one such function. Never called: the processor answers sooner than a GPU is had, and costs no quota."""
 
@@ -888,7 +883,7 @@ def main(argv: list[str] | None = None) -> int:
     together = max(MAX_IMAGES * MAX_FILE_SIZE, largest) + MEGABYTE  # of files in one upload, and what is around them
     bounds = Middleware(BodyLimit, most=MAX_BODY, most_uploaded=together)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # or what visitors have brought would stay
-    with _upload_folder(most_uploaded), Workshop(limits, _on_gpu()) if limits else contextlib.nullcontext() as workshop:
+    with uploads.own_folder(most_uploaded), Workshop(limits, _on_gpu()) if limits else contextlib.nullcontext() as workshop:
         build_demo(verifier, notice, others, workshop).launch(
             server_name=args.host, server_port=args.port, share=args.share, mcp_server=args.mcp, max_file_size=largest,
             ssr_mode=False,

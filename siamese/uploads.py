@@ -1,9 +1,11 @@
 """A bound on the disk that uploads take: the framework deletes them by their age alone."""
 
+import contextlib
+import os
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -77,3 +79,19 @@ def keep_trimmed(folder: str | Path, most_bytes: int) -> threading.Event:
 
     threading.Thread(target=sweep, daemon=True).start()
     return ended
+
+
+@contextlib.contextmanager
+def own_folder(most_bytes: int) -> Iterator[None]:
+    """A folder for what visitors upload, kept below a size, that no other demo on this machine shares; gone with the server.
+
+    Its place is the variable GRADIO_TEMP_DIR while the block runs. Gradio's own is one for all, in which the end of one demo
+    deletes pictures of another.
+    """
+    with contextlib.ExitStack() as until_the_end:
+        if not os.environ.get("GRADIO_TEMP_DIR"):
+            new = tempfile.TemporaryDirectory(prefix="siamese-uploads-", ignore_cleanup_errors=True)
+            os.environ["GRADIO_TEMP_DIR"] = until_the_end.enter_context(new)
+            until_the_end.callback(os.environ.pop, "GRADIO_TEMP_DIR", None)
+        until_the_end.callback(keep_trimmed(os.environ["GRADIO_TEMP_DIR"], most_bytes).set)
+        yield
