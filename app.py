@@ -371,7 +371,7 @@ def _compare_tab(models: Models, model: gr.Radio, own: gr.State) -> None:
             with gr.Row(elem_classes="actions"):
                 compare_button = gr.Button("Compare", variant="primary", scale=2, min_width=90)
                 swap_button = gr.Button("Swap", scale=1, min_width=60)
-                clear_button = gr.Button("Clear both", scale=1, min_width=100)
+                clear_button = gr.Button("Clear both", scale=1, min_width=116)
             verdict = gr.HTML(waiting, elem_id="verdict", elem_classes="answer", js_on_load=page_share.SAVE_JS)
     examples = gr.HTML(page.examples(EXAMPLES, digits, labels), elem_id="examples", js_on_load=page.EXAMPLES_JS)
     with gr.Row(elem_id="judge"):
