@@ -33,12 +33,14 @@ def use_one_thread() -> None:
 def has_fast_bfloat16(device: torch.device) -> bool:
     """Whether autocast to bfloat16 pays there.
 
-    On a CPU it does with AMX. AVX512-BF16 alone is not enough: an Intel Xeon with it convolves at half float32's speed.
+    On a CPU it does with AMX, and with AVX512-BF16 on an AMD: the compact encoder trains 1.8 times as fast on an EPYC. An
+    Intel Xeon with AVX512-BF16 and without AMX convolves at half float32's speed.
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type == "cpu":  # not yet a public function of torch: without it, stay with float32
-        return bool(getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)())
+    if device.type == "cpu":
+        can = getattr(torch.cpu, "get_capabilities", dict)()  # older torch lacks it: float32 then
+        return can.get("amx_bf16", False) or (can.get("avx512_bf16", False) and can.get("cpu_name", "").startswith("AMD"))
     return False
 
 
