@@ -128,12 +128,15 @@ _STYLES = {1: _one, 5: _five, 7: _seven, 9: _nine}
 def _distance_to(path: Tensor, pixels: Tensor) -> Tensor:
     """Distance of each pixel (P, 2) to the line through the points of each path (B, K, 2): (B, P)."""
     start, along = path[:, :-1], path.diff(dim=1)  # (B, K-1, 2)
-    square = along.square().sum(dim=2, keepdim=True).clamp_min(1e-6)  # (B, K-1, 1)
-    projection = along @ pixels.T - (along * start).sum(dim=2, keepdim=True)  # (B, K-1, P)
-    share = (projection / square).clamp_(0, 1)
-    # |pixel - start - share * along|^2, multiplied out: matrix products instead of a vector for each pixel and segment.
-    to_start = pixels.square().sum(dim=1) - 2 * start @ pixels.T + start.square().sum(dim=2, keepdim=True)
-    squared = to_start - share * (2 * projection - share * square)
+    length = along.square().sum(dim=2, keepdim=True).clamp_min(1e-6)  # (B, K-1, 1), squared
+    # Both are linear in a pixel and its squared norm: matrix products, instead of a vector for each pixel and segment.
+    one, norm = torch.ones_like(pixels[:, :1]), pixels.square().sum(dim=1, keepdim=True)
+    terms = torch.cat([pixels, one, norm], dim=1).T  # (4, P)
+    projection = torch.cat([along, -(along * start).sum(dim=2, keepdim=True), 0 * length], dim=2) @ terms  # times length
+    to_start = torch.cat([-2 * start, start.square().sum(dim=2, keepdim=True), torch.ones_like(length)], dim=2) @ terms
+    # Less |pixel - start|^2 - |pixel - nearest|^2 = s (2 p - s l), for the share s of the way, 0..1, and p / l unclamped.
+    inside = projection.clamp_min(0).minimum(length)
+    squared = to_start.sub_(projection.mul_(2).sub_(inside).mul_(inside).div_(length))  # (B, K-1, P)
     return squared.amin(dim=1).clamp_min(0).sqrt()
 
 
@@ -158,7 +161,9 @@ def _transform(images: Tensor, draws: Draws) -> Tensor:
 def _change_thickness(images: Tensor, draws: Draws) -> Tensor:
     """Strokes thicker or thinner, by blending towards the maximum or the minimum of 3x3 px."""
     amount = draws.uniform(-0.5, 0.7, 1, 1, 1)
-    extreme = F.max_pool2d(images * amount.sign(), 3, stride=1, padding=1) * amount.sign()
+    padded = F.pad(images * amount.sign(), (1, 1, 1, 1), value=-torch.inf)
+    rows = padded[:, :, :-2].maximum(padded[:, :, 1:-1]).maximum(padded[:, :, 2:])  # max_pool2d is slow on CPUs
+    extreme = rows[..., :-2].maximum(rows[..., 1:-1]).maximum(rows[..., 2:]) * amount.sign()
     return images.lerp(extreme, amount.abs())
 
 
