@@ -75,7 +75,11 @@ def build_parser() -> argparse.ArgumentParser:
     add("--batch-size", type=int, help="images per step; the loss sees all their pairs")
     add("--lr", type=float, help="peak learning rate of AdamW")
     add("--weight-decay", type=float, help="weight decay of AdamW")
-    add("--average", type=float, help="epochs that the running average of weights looks back on; 0: no average")
+    add(
+        "--average",
+        type=float,
+        help="share of the steps so far that the running average of weights looks back on, 0..1; 0: no average",
+    )
     add(
         "--validation-share", type=float, help="share held out for validation, 0.01..0.5; 0.1 if not given, 0.2 for a folder"
     )

@@ -25,7 +25,7 @@ ALLOWED = {
     "batch_size": (2, 100_000),
     "lr": (1e-8, 10.0),
     "weight_decay": (0.0, 10.0),
-    "average": (0.0, 100.0),
+    "average": (0.0, 1.0),
     "validation_share": (0.01, 0.5),
     "test_share": (0.01, 0.5),
     "image_size": (8, 512),
@@ -57,7 +57,7 @@ class TrainingSettings:
     batch_size: int = 256  # images per step
     lr: float = 3e-3  # peak learning rate
     weight_decay: float = 0.05
-    average: float = 0.5  # epochs that the running average of weights looks back on, 0: no average
+    average: float = 0.15  # share of the steps so far that the running average of weights looks back on, 0: no average
     validation_share: float | None = None  # 0.01..0.5; VALIDATION_SHARE or FOLDER_VALIDATION_SHARE if None
     test_share: float = 0.2  # of a folder, 0.01..0.5
     augment: bool = True

@@ -204,7 +204,7 @@ def train(
     passes = 1 if splits.record.split == "given" else -(-LEAST_STEPS // steps_per_pass)  # in an epoch
     steps_per_epoch = passes * steps_per_pass
     total_steps = steps_per_epoch * settings.epochs
-    average = WeightAverage(network, max(1, round(settings.average * steps_per_epoch)))
+    average = WeightAverage(network, settings.average)
     if state["step"]:
         network.load_state_dict(state["network"])
         average.network.load_state_dict(state["average"])
