@@ -136,9 +136,7 @@ def ours(arguments: argparse.Namespace, device: torch.device) -> dict:
     bare, own = [], []
 
     def accuracy() -> float:
-        network = watched["network"]
-        embeddings = embed_all(network, images).to(device)
-        network.train()
+        embeddings = embed_all(watched["network"], images).to(device)
         return balanced_accuracy(lambda rows: 1 - distance_matrix(embeddings[rows], embeddings) / 2, labels)
 
     clock = Clock(accuracy, arguments.limit)
@@ -147,7 +145,8 @@ def ours(arguments: argparse.Namespace, device: torch.device) -> dict:
         def update(self, network: SiameseNetwork, step: int) -> None:
             super().update(network, step)
             if not watched:
-                watched["network"], watched["bare"] = network, bare_step(network.config, device)
+                # Averaged weights are what train.py measures and keeps.
+                watched["network"], watched["bare"] = self.network, bare_step(network.config, device)
             clock.step(256, device)
             if step % 50 == 20:  # the last steps since the clock was looked at, against as many bare ones
                 clock.pause(device)
