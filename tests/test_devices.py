@@ -36,6 +36,21 @@ def test_half_precision_is_used_only_where_it_computes():
         assert torch.equal(product.float().cpu(), torch.eye(3))
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "is_fast"),
+    [
+        ({"cpu_name": "AMD EPYC", "avx512_bf16": True}, True),
+        ({"cpu_name": "AMD EPYC", "avx512_bf16": False}, False),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": False}, False),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": True}, True),
+        ({}, False),  # ARM has other names
+    ],
+)
+def test_half_precision_is_used_on_processors_that_were_seen_to_be_fast_at_it(capabilities, is_fast, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert has_fast_bfloat16(torch.device("cpu")) is is_fast
+
+
 def test_one_thread_computes_whichever_thread_of_a_server_asks():
     before = torch.get_num_threads()
     try:
