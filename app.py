@@ -37,37 +37,35 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from siamese import (
-    Verifier,
-    lessons,
-    page,
-    page_about,
-    page_batch,
-    page_distances,
-    page_hosting,
-    page_recognise,
-    page_share,
-    page_sketch,
-    page_train,
-    page_understand,
-    uploads,
-)
-from siamese.batch import MAX_IMAGES, Batch, look_at_all
-from siamese.data import load_sample_digits
+from siamese import Verifier
+from siamese.data.splits import load_sample_digits
+from siamese.demo import charts as page_distances
+from siamese.demo import inputs as page_sketch
+from siamese.demo import page_html as page
+from siamese.demo import uploads
+from siamese.demo.about import view as page_about
+from siamese.demo.compare import share as page_share
+from siamese.demo.compare import understand as page_understand
+from siamese.demo.compare.comparison import look
+from siamese.demo.many import view as page_batch
+from siamese.demo.many.batch import MAX_IMAGES, Batch, look_at_all
+from siamese.demo.recognise import taught as lessons
+from siamese.demo.recognise import view as page_recognise
+from siamese.demo.server import BodyLimit, health
+from siamese.demo.train import around as page_hosting
+from siamese.demo.train import view as page_train
 from siamese.devices import use_one_thread
-from siamese.hosted_jobs import EPOCHS, Job
-from siamese.hub import push_folder
-from siamese.hub_errors import HubError, HubUnavailableError
-from siamese.intake import LONGEST_CLASS
-from siamese.limits import MEGABYTE, TrainingLimits
+from siamese.hub.errors import HubError, HubUnavailableError
+from siamese.hub.push import push_folder
+from siamese.hub.sources import bundled_models, split_revision
+from siamese.images.canonical import MAX_PIXELS
 from siamese.losses import LOSSES
-from siamese.model import ENCODERS
-from siamese.pair import look
-from siamese.preprocess import MAX_PIXELS
-from siamese.sources import bundled_models, split_revision
-from siamese.watch import Watch
-from siamese.web import BodyLimit, health
-from siamese.workshop import Workshop, Workspace
+from siamese.network import ENCODERS
+from siamese.training.progress import Watch
+from siamese.visitors.class_folders import LONGEST_CLASS
+from siamese.visitors.limits import MEGABYTE, TrainingLimits
+from siamese.visitors.queue import Workshop, Workspace
+from siamese.visitors.task import EPOCHS, Job
 
 CANVAS = 400  # px, side of the drawing: at least what the page shows, since Gradio scales it down only
 BRUSH_RADIUS = 10  # px of the canvas: a stroke of 5% of its side, about that of a pen in MNIST
@@ -121,7 +119,7 @@ class _WithoutStub(type(gr.Image)):
 
 
 class UploadedImage(gr.Image, metaclass=_WithoutStub):
-    """A gr.Image that hands over the file as it came, so that `siamese.preprocess` alone decides what can be read."""
+    """A gr.Image that hands over the file as it came, so that `siamese.images.canonical` alone decides what can be read."""
 
     is_template = True  # for the browser it is a plain gr.Image
     data_model = gr.FileData  # unlike gr.Image's own model it refuses paths that did not come through an upload
@@ -832,7 +830,7 @@ def _on_gpu() -> Callable[[Job], Any] | None:
     """What trains on ZeroGPU, for as long as the work needs; None where trainings run in processes of this machine."""
     if spaces is None or not os.environ.get("SPACES_ZERO_GPU"):
         return None
-    from siamese.hosted_training import frames  # takes seconds, for which other servers should not wait
+    from siamese.visitors.worker import frames
 
     return spaces.GPU(frames, duration=Job.gpu_seconds)
 

@@ -10,17 +10,16 @@ from collections.abc import Iterator
 
 from tqdm import tqdm
 
-from siamese.checkpoint import RESUME_FILE, load_resume_state
 from siamese.config import PREPROCESS_MODES, UNSEEN_SPLITS, Metrics
-from siamese.data import DATASETS
-from siamese.distributed import World, processes
-from siamese.hub import HubError, check_login, push_command, push_folder
-from siamese.jobs import DEFAULT_TIMEOUT, run_hosted
+from siamese.data.splits import DATASETS
+from siamese.hub.jobs import DEFAULT_TIMEOUT, run_hosted
+from siamese.hub.project import current_commit
+from siamese.hub.push import HubError, check_login, push_command, push_folder
 from siamese.losses import FOR_LABELLED_PAIRS, LOSSES
-from siamese.model import ENCODERS
-from siamese.settings import ENCODER_FOR, EPOCHS, FOLDER_EPOCHS, TrainingSettings, check, with_defaults
-from siamese.shipping import current_commit
-from siamese.training import (
+from siamese.model_folder.weights import RESUME_FILE, load_resume_state
+from siamese.network import ENCODERS
+from siamese.training.distributed import World, processes
+from siamese.training.loop import (
     PRECISIONS,
     Ask,
     Diverged,
@@ -33,6 +32,7 @@ from siamese.training import (
     Stepped,
     train,
 )
+from siamese.training.settings import ENCODER_FOR, EPOCHS, FOLDER_EPOCHS, TrainingSettings, check, with_defaults
 
 FOLDER_SPLITS = (*UNSEEN_SPLITS, "within")
 

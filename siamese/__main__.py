@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from siamese.calibration import measure
 from siamese.config import EncoderConfig, PreprocessConfig
-from siamese.data import DATASETS, bootstrap, load_dataset, load_folder, load_pairs
-from siamese.folders import choose_settings, find_classes, folder_files, read_folder
+from siamese.data.folders import choose_settings, find_classes, folder_files, read_folder
+from siamese.data.splits import DATASETS, bootstrap, load_dataset, load_folder, load_pairs
+from siamese.evaluation.calibration import measure
+from siamese.evaluation.metrics import one_shot_error
 from siamese.gallery import Gallery
-from siamese.metrics import one_shot_error
-from siamese.model import embed_all
-from siamese.preprocess import to_tensor
-from siamese.sources import split_revision
+from siamese.hub.sources import split_revision
+from siamese.images.canonical import to_tensor
+from siamese.network import embed_all
 from siamese.verifier import Verifier
 
 
@@ -225,7 +225,7 @@ def check(arguments: argparse.Namespace) -> None:
 def push(arguments: argparse.Namespace) -> int:
     """`push FOLDER`: what is where now, or why it is not and how to try again."""
     # Here, since it brings huggingface_hub, for which the other commands should not wait.
-    from siamese.hub import HubError, push_command, push_folder
+    from siamese.hub.push import HubError, push_command, push_folder
 
     target = (arguments.folder, arguments.repo_id, arguments.private, arguments.revision)
     try:
@@ -242,8 +242,8 @@ def push(arguments: argparse.Namespace) -> int:
 
 def deploy(arguments: argparse.Namespace) -> int:
     """`deploy`: what the Space holds and where it runs, or why it does not and how to try again."""
-    from siamese import space  # here for the same reason
-    from siamese.hub import HubError
+    from siamese.hub import spaces as space
+    from siamese.hub.push import HubError
 
     options = (arguments.hardware, arguments.private)
     try:

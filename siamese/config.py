@@ -27,7 +27,7 @@ ADDED_LATER = {"optional": True}  # metadata of fields that older model folders 
 class EncoderConfig:
     """Which encoder, and the shapes it takes and gives."""
 
-    name: str = "compact"  # key of siamese.model.ENCODERS
+    name: str = "compact"  # key of siamese.network.ENCODERS
     embedding_dim: int = 128  # D, 1..4096
     image_size: int = 28  # H = W of the canonical image in pixels, 8..512
     channels: int = 1  # 1 grey, 3 colour
@@ -40,7 +40,7 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class PreprocessConfig:
-    """How any image becomes the canonical image that the encoder sees (see siamese.preprocess)."""
+    """How any image becomes the canonical image that the encoder sees (see siamese.images.canonical)."""
 
     # "ink": find the drawing, scale it into the box, centre it by mass, as MNIST was made; "photo": the whole picture
     mode: str = "ink"
@@ -64,7 +64,7 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Distance -> probability that two images are the same, fitted on validation pairs (see siamese.calibration).
+    """Distance -> probability that two images are the same, fitted on validation pairs (see siamese.evaluation.calibration).
 
     The log-odds of "same" are `slope * (threshold - distance)`, with one slope on each side of the threshold.
     """
@@ -84,7 +84,7 @@ class Calibration:
 class DataRecord:
     """What the model was fitted, chosen and measured on."""
 
-    dataset: str = ""  # name in siamese.data.DATASETS, or the folder given
+    dataset: str = ""  # name in siamese.data.splits.DATASETS, or the folder given
     classes: int = 0
     smallest_class: int = 0  # training images of the class that has fewest
     largest_class: int = 0  # and of the one that has most

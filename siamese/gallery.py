@@ -14,10 +14,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from siamese.calibration import probability_same
-from siamese.checkpoint import fingerprint, write_file
 from siamese.config import one_line, parse_json, shorten
 from siamese.distances import paired_distance
+from siamese.evaluation.calibration import probability_same
+from siamese.model_folder.weights import fingerprint, write_file
 from siamese.verifier import Image, Verifier
 
 FORMAT = "siamese-gallery-1"

@@ -10,15 +10,15 @@ import numpy as np
 import PIL.Image
 import torch
 
-from siamese.calibration import probability_same
-from siamese.checkpoint import load_model
 from siamese.config import ModelFolderConfig
 from siamese.devices import choose_device
 from siamese.distances import paired_distance
-from siamese.model import SiameseNetwork, embed_all
-from siamese.preprocess import canonical_image, load_image, to_tensor
-from siamese.reference import Reference, load_reference
-from siamese.sources import locate_model
+from siamese.evaluation.calibration import probability_same
+from siamese.hub.sources import locate_model
+from siamese.images.canonical import canonical_image, load_image, to_tensor
+from siamese.model_folder.reference import Reference, load_reference
+from siamese.model_folder.weights import load_model
+from siamese.network import SiameseNetwork, embed_all
 
 Image = str | os.PathLike | PIL.Image.Image | np.ndarray
 

@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     """Write the sample to the file that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data_dir", type=Path)
-    default = Path(__file__).resolve().parent.parent / "siamese" / "mnist_sample.npz"
+    default = Path(__file__).resolve().parent.parent / "siamese" / "data" / "mnist_sample.npz"
     parser.add_argument("output", type=Path, nargs="?", default=default)
     arguments = parser.parse_args(argv)
     np.savez_compressed(arguments.output, **draw_sample(arguments.data_dir))

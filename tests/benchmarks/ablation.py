@@ -19,9 +19,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import torch
 from pendigits import load_pendigits, render
 
-from siamese import Verifier, augmentation
-from siamese.calibration import measure
-from siamese.metrics import Intervals, pair_distances
+from siamese import Verifier
+from siamese.data import augmentation
+from siamese.evaluation.calibration import measure
+from siamese.evaluation.metrics import Intervals, pair_distances
 
 VARIANTS: dict[str, list[str]] = {
     "as it is": [],

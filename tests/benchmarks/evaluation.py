@@ -14,11 +14,11 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from siamese import Verifier
-from siamese.calibration import measure
-from siamese.data import load_dataset
-from siamese.metrics import bootstrap_intervals, pair_distances
-from siamese.model import embed_all
-from siamese.preprocess import to_tensor
+from siamese.data.splits import load_dataset
+from siamese.evaluation.calibration import measure
+from siamese.evaluation.metrics import bootstrap_intervals, pair_distances
+from siamese.images.canonical import to_tensor
+from siamese.network import embed_all
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -19,12 +19,12 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from pendigits import load_pendigits, render
 
 from siamese import Verifier
-from siamese.data import load_dataset
+from siamese.data.splits import load_dataset
 from siamese.distances import distance_matrix
-from siamese.model import embed_all
-from siamese.preprocess import to_tensor
-from siamese.reference import Reference, choose_reference, save_reference
-from siamese.sources import locate_model
+from siamese.hub.sources import locate_model
+from siamese.images.canonical import to_tensor
+from siamese.model_folder.reference import Reference, choose_reference, save_reference
+from siamese.network import embed_all
 
 SUFFIXES = (".png", ".jpg", ".pgm", ".jpeg")
 

@@ -81,7 +81,7 @@ def make_steps(code: Path, batch_size: int) -> None:
     answers = sys.stdout
     import train
 
-    loop = sys.modules.get("siamese.training", train)
+    loop = sys.modules.get("siamese.training.loop", train)
 
     class Watched(loop.WeightAverage):
         clocks = (0.0, 0.0)

@@ -7,8 +7,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import train
-from siamese.checkpoint import load_model
 from siamese.config import Metrics
+from siamese.model_folder.weights import load_model
 
 
 def trainings(flags: list[str], seeds: int, output: Path) -> list[Metrics]:

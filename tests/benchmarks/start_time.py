@@ -17,9 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from hub_client import ROOT, HubClient, environment
-from hub_protocol import WRITER
-from hub_server import HubServer
+from hub_fake.client import ROOT, HubClient, environment
+from hub_fake.protocol import WRITER
+from hub_fake.server import HubServer
 
 REPOSITORY, BUNDLED = "ada/digits", "bundled"
 CALLERS = []  # the connections that keep a queue full

@@ -21,8 +21,8 @@ from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 from siamese import Verifier
-from siamese.data import load_sample_digits
-from siamese.pair import look
+from siamese.data.splits import load_sample_digits
+from siamese.demo.compare.comparison import look
 
 # From the time that the browser gives the end of the stroke. A verdict counts if it is another than was there then, and when
 # the frame after the one that first holds it begins: then it has been painted.

@@ -15,8 +15,8 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from siamese import Verifier
-from siamese.data import load_sample_digits
-from siamese.preprocess import to_tensor
+from siamese.data.splits import load_sample_digits
+from siamese.images.canonical import to_tensor
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,0 +1,157 @@
+"""ZIP archives of class folders from people we do not know: unpacked within limits, or refused with a sentence."""
+
+import re
+import shutil
+import stat
+import struct
+import tempfile
+import unicodedata
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from siamese.config import shorten
+from siamese.data.folders import SUFFIXES
+
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".jar", ".cab", ".iso")
+LONGEST_NAME = 200  # bytes of a file's or a folder's name
+MOST_LEVELS = 10  # of folders
+MOST_BYTES_PER_NAME = 1 << 10  # of the list of contents: its 46 bytes for each file, the path, and extra fields
+MOST_RATIO = 100  # uncompressed to compressed bytes; images are compressed already, drawings at most some 50 times
+END_OF_ARCHIVE = struct.Struct("<4s4H2LH")  # signature, 4 counts, size and place of the list of contents, length of comment
+ENCRYPTED = 0x1
+# Names that Windows takes for devices, in any folder and whatever suffix follows: to write there is to write to a port.
+DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\.|$)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class ArchiveLimits:
+    """What an archive may hold."""
+
+    archive_bytes: int = 100_000_000
+    unpacked_bytes: int = 400_000_000
+    file_bytes: int = 20_000_000
+    files: int = 10_000
+
+
+def unpack(archive: str | Path, folder: str | Path, limits: ArchiveLimits = ArchiveLimits()) -> tuple[int, tuple[str, ...]]:
+    """Write the images of a ZIP file into `folder`, which must not exist: their number, and the names of what else was in.
+
+    Whether a file is an image is told by its name here, and by its content when the folder is read. Hidden files, and what
+    macOS adds, are passed over in silence.
+
+    Raises ValueError where the archive is damaged, encrypted, beyond a limit, or holds anything that has no business there:
+    paths that lead elsewhere, links, archives, two files of one name. Then `folder` does not exist. What can be told from
+    the list of contents is told before anything is written, and no more is written than that list announces.
+    """
+    archive, folder = Path(archive), Path(folder)
+    size = archive.stat().st_size
+    if size > limits.archive_bytes:
+        raise ValueError(f"the archive has {size:,} bytes, allowed: at most {limits.archive_bytes:,}")
+    _check_list_of_contents(archive, limits)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.exists():
+        raise ValueError(f"{str(folder)!r} is there already")
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            images, others = _check(opened.infolist(), size, limits)
+            for info, path in images:
+                _write(opened, info, temporary / path)
+        temporary.rename(folder)
+    except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError, RuntimeError) as error:
+        raise ValueError(f"the archive is damaged: {shorten(str(error))}") from error
+    except UnicodeError as error:
+        raise ValueError("the archive is damaged: a name in it is no text") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return len(images), others
+
+
+def _check_list_of_contents(archive: Path, limits: ArchiveLimits) -> None:
+    """Refuse a list of contents that is longer than any we accept, before zipfile reads all of it into memory."""
+    with archive.open("rb") as file:
+        file.seek(max(0, archive.stat().st_size - END_OF_ARCHIVE.size - 0xFFFF))
+        tail = file.read()
+    # Like zipfile itself: at the very end, else before a comment.
+    start = len(tail) - END_OF_ARCHIVE.size
+    if start < 0 or tail[start : start + 4] != b"PK\5\6" or tail[-2:] != b"\0\0":
+        start = tail.rfind(b"PK\5\6")
+    if start < 0 or start + END_OF_ARCHIVE.size > len(tail):
+        raise ValueError("the file is no ZIP archive")
+    _, _, _, _, count, length, _, _ = END_OF_ARCHIVE.unpack_from(tail, start)
+    is_large = count == 0xFFFF or length == 0xFFFFFFFF or tail[max(0, start - 20) : start].startswith(b"PK\6\7")
+    if is_large or count > 2 * limits.files or length > 2 * limits.files * MOST_BYTES_PER_NAME:
+        raise ValueError(f"the archive holds too many files, allowed: at most {limits.files:,}")
+
+
+def _check(
+    entries: list[zipfile.ZipInfo], archive_bytes: int, limits: ArchiveLimits
+) -> tuple[list[tuple[zipfile.ZipInfo, PurePosixPath]], tuple[str, ...]]:
+    """The images among the entries with the paths to write them to, and the names of the other files."""
+    images, others, seen, parents = [], [], set(), set()
+    for info in entries:
+        path = _safe_path(info)
+        if info.is_dir() or path.parts[0] == "__MACOSX" or any(part.startswith(".") for part in path.parts):
+            continue
+        # Names that some file system takes for the same.
+        key = unicodedata.normalize("NFC", str(path)).casefold()
+        if key in seen:
+            raise ValueError(f"the archive holds {shorten(str(path))} twice, or two names that differ in case alone")
+        seen.add(key)
+        parents.update(unicodedata.normalize("NFC", str(parent)).casefold() for parent in path.parents)
+        if path.name.lower().endswith(ARCHIVE_SUFFIXES):
+            raise ValueError(f"the archive holds another archive, {shorten(str(path))}: unpack that first")
+        if info.file_size > limits.file_bytes:
+            raise ValueError(
+                f"{shorten(str(path))} in the archive has {info.file_size:,} bytes, allowed: at most {limits.file_bytes:,}"
+            )
+        if info.file_size > MOST_RATIO * max(info.compress_size, 1000):
+            raise ValueError(f"{shorten(str(path))} in the archive unpacks to more than {MOST_RATIO} times its size")
+        if path.suffix.lower() in SUFFIXES:
+            images.append((info, path))
+        else:
+            others.append(str(path))
+    if twice := seen & parents:
+        raise ValueError(f"the archive holds {shorten(sorted(twice)[0])} as a file and as a folder")
+    if len(seen) > limits.files:
+        raise ValueError(f"the archive holds {len(seen):,} files, allowed: at most {limits.files:,}")
+    if not images:
+        raise ValueError(f"the archive holds no image; looked for {', '.join(SUFFIXES)}")
+    total = sum(info.file_size for info, _ in images)
+    if total > limits.unpacked_bytes:
+        raise ValueError(f"the archive unpacks to {total:,} bytes, allowed: at most {limits.unpacked_bytes:,}")
+    if sum(info.compress_size for info in entries) > archive_bytes or any(info.header_offset < 0 for info in entries):
+        raise ValueError("the archive is damaged: its files overlap, or are not where it says")
+    return images, tuple(others)
+
+
+def _safe_path(info: zipfile.ZipInfo) -> PurePosixPath:
+    """Where an entry belongs below the folder. Raises ValueError where it is a link, encrypted, or leads elsewhere."""
+    name = info.orig_filename.rstrip("/")
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        what = "a link" if kind == stat.S_IFLNK else "something that is no file"
+        raise ValueError(f"the archive holds {what}, {shorten(name)}, allowed: files and folders")
+    if info.flag_bits & ENCRYPTED:
+        raise ValueError(f"{shorten(name)} in the archive is encrypted, allowed: archives without a password")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{shorten(name)} in the archive is compressed in a way other than the usual, deflate")
+    parts = name.split("/")
+    leads_elsewhere = any(part in ("", ".", "..") for part in parts) or "\\" in name or ":" in name
+    leads_elsewhere |= any(DEVICE.match(part) for part in parts)
+    if leads_elsewhere or not name.isprintable() or len(parts) > MOST_LEVELS:
+        raise ValueError(f"the archive holds a path that is not allowed, {shorten(name)}")
+    if any(len(part.encode("utf-8", "replace")) > LONGEST_NAME for part in parts):
+        raise ValueError(f"the archive holds a name of more than {LONGEST_NAME} bytes, {shorten(name)}")
+    return PurePosixPath(name)
+
+
+def _write(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with opened.open(info) as source:
+        content = source.read(info.file_size + 1)  # zipfile stops at the size announced, and checks the sum there
+        if len(content) != info.file_size:
+            raise ValueError(f"the archive is damaged: {shorten(info.filename)} has another size than it says")
+    path.write_bytes(content)

@@ -1,0 +1,233 @@
+"""Folders of images: a class is a folder that directly holds images, at any depth.
+
+Whatever is wrong with a file, the rest is used, and the file is named with the reason.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from siamese.config import EncoderConfig, PreprocessConfig
+from siamese.data.duplicates import MOST_COPIES, SIDE, near_duplicates, thumbnail
+from siamese.images.canonical import canonical_image, load_image
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm")
+# MNIST leaves a wide margin around its digits. Signs with more detail need the pixels: of Omniglot's, one in 16 that were
+# taken for another is not with this.
+FOLDER_BOX_FRACTION = 0.86
+LEAST_SIDE = 8  # px: smaller pictures show nothing
+MOST_IN_MEMORY = 1 << 28  # bytes of images; more go into a file on disk
+MANY_FILES = 2000  # from here on, reading in several processes pays
+
+
+@dataclass(frozen=True)
+class FolderImages:
+    """The usable images of a folder, canonical, and what became of the others."""
+
+    images: np.ndarray  # uint8 (N, H, W) or (N, H, W, 3); backed by a file on disk where there is much
+    labels: np.ndarray  # int64 (N,), indices of `names`
+    names: tuple[str, ...]  # of the classes
+    files: tuple[Path, ...]  # (N,)
+    left_out: tuple[tuple[Path, str], ...]  # file and reason
+    remarks: tuple[str, ...]  # what a user should know, but nothing was done about
+    first: np.ndarray  # int64 (N,), the first of the near duplicates of each image, which may be itself
+
+    def near_duplicates(self) -> list[tuple[Path, Path, bool]]:
+        """Images that are nearly the same as an earlier one: both files, and whether they are of one class."""
+        return [
+            (self.files[number], self.files[first], bool(self.labels[number] == self.labels[first]))
+            for number, first in enumerate(self.first.tolist())
+            if number != first
+        ]
+
+
+class ReadImage(NamedTuple):
+    """What is read of a file; where it is of no use, just the reason."""
+
+    canonical: np.ndarray | None
+    reason: str = ""
+    digest: bytes = b""  # of the canonical image
+    side: int = 0  # px, the longer one
+    thumbnail: np.ndarray | None = None  # see siamese.data.duplicates
+
+
+def find_classes(folder: str | Path) -> dict[str, list[Path]]:
+    """Class name -> its image files, all sorted. The name is the path below `folder`, with "/"; "" for `folder` itself.
+
+    Links to folders are not followed (they can run in circles), and what is hidden is left out. Raises ValueError where
+    there is no such folder or no image in it.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"{str(folder)!r} is no folder")
+    classes = {}
+    for place, below, files in os.walk(folder):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        images = sorted(name for name in files if name.lower().endswith(SUFFIXES) and not name.startswith("."))
+        if images:
+            name = Path(place).relative_to(folder).as_posix()
+            classes["" if name == "." else name] = [Path(place) / image for image in images]
+    if not classes:
+        raise ValueError(f"there is no image in {str(folder)!r}; looked for {', '.join(SUFFIXES)}, at any depth")
+    return dict(sorted(classes.items()))
+
+
+def folder_files(folder: str | Path) -> list[Path]:
+    """All image files of the classes of a folder. Raises ValueError as `find_classes` does."""
+    return [file for images in find_classes(folder).values() for file in images]
+
+
+def choose_settings(files: Sequence[Path], looked_at: int = 60) -> tuple[str, int, int]:
+    """Preprocessing mode ("ink" or "photo"), image size in px and channels (1 or 3) that fit a sample of image files.
+
+    Drawings are mostly paper: more than 60% of their pixels are of nearly one tone. Raises ValueError where no file of the
+    sample can be read.
+    """
+    paper, colour, sides = [], [], []
+    for file in files[:: max(1, len(files) // looked_at)]:
+        try:
+            image = load_image(file)
+        except (ValueError, MemoryError):
+            continue
+        sides.append(max(image.size))
+        small = image.convert("RGB")
+        small.thumbnail((128, 128))
+        pixels = np.asarray(small, dtype=np.int16)
+        counts = np.bincount(pixels.mean(axis=2).astype(int).ravel(), minlength=256)
+        paper.append(np.convolve(counts, np.ones(33), "same").max() / counts.sum())
+        colour.append(np.ptp(pixels, axis=2).mean())
+    if not sides:
+        raise ValueError(f"of {len(files):,} images, such as {str(files[0])!r}, none of those tried can be read")
+    if np.median(paper) > 0.6:
+        return "ink", 28 if np.median(sides) <= 40 else 40, 1
+    return "photo", 40 if np.median(sides) <= 40 else 64, 3 if np.median(colour) > 6 else 1
+
+
+def read_folder(
+    folder: str | Path, preprocess: PreprocessConfig, encoder: EncoderConfig, progress: bool = False
+) -> FolderImages:
+    """All usable images of a folder, made canonical.
+
+    Left out, with the reason: what cannot be read or shows nothing, tiny images, exact copies of an image that is in, and
+    classes of which fewer than two images remain. Raises ValueError where no class remains.
+    """
+    classes = find_classes(folder)
+    files = [(file, name) for name, images in classes.items() for file in images]
+    shape = (encoder.image_size, encoder.image_size) + ((3,) if encoder.channels == 3 else ())
+    images = allocate((len(files), *shape))
+    thumbnails = allocate((len(files), SIDE, SIDE, *shape[2:]))
+    kept, left_out, seen, small = [], [], {}, 0
+    results = read_files([file for file, _ in files], preprocess, encoder, progress)
+    for (file, name), read in zip(files, results, strict=True):
+        if read.digest in seen:
+            first, owner = seen[read.digest]
+            read = ReadImage(None, f"the same image as {first}" + f", of another class than {owner}" * (owner != name))
+        if read.canonical is None:
+            left_out.append((file, read.reason))
+            continue
+        seen[read.digest] = (file, name)
+        small += read.side < encoder.image_size
+        images[len(kept)], thumbnails[len(kept)] = read.canonical, read.thumbnail
+        kept.append((file, name))
+
+    counts = Counter(name for _, name in kept)
+    is_in = np.array([counts[name] >= 2 for _, name in kept], dtype=bool)
+    left_out += [
+        (file, "the only usable image of its class") for (file, _), inside in zip(kept, is_in, strict=True) if not inside
+    ]
+    names = tuple(name for name in classes if counts[name] >= 2)
+    if not names:
+        raise ValueError(
+            f"{str(folder)!r} has no class with two usable images"
+            + (f"; {left_out[0][0]}: {left_out[0][1]}" if left_out else "")
+        )
+    numbers = {name: number for number, name in enumerate(names)}
+    kept = [entry for entry, inside in zip(kept, is_in, strict=True) if inside]
+    places = np.flatnonzero(is_in)
+    for start in range(0, len(places), MANY_FILES):  # in place and bit by bit: the array may be larger than the memory
+        part = places[start : start + MANY_FILES]
+        images[start : start + len(part)] = images[part]
+        thumbnails[start : start + len(part)] = thumbnails[part]
+    images, thumbnails = images[: len(places)], thumbnails[: len(places)]
+    sizes = [counts[name] for name in names]
+    remarks = []
+    if max(sizes) > 10 * min(sizes):
+        remarks.append(f"classes are uneven, with {min(sizes):,} to {max(sizes):,} images: large ones weigh more")
+    if small:
+        remarks.append(f"{small:,} images are smaller than the {encoder.image_size} px of the network, and are enlarged")
+    labels = np.array([numbers[name] for _, name in kept], dtype=np.int64)
+    first, alike = near_duplicates(thumbnails)
+    if alike:
+        remarks.append(f"{alike:,} images are each much like {MOST_COPIES} others, and taken for different ones")
+    found = FolderImages(images, labels, names, tuple(file for file, _ in kept), tuple(left_out), tuple(remarks), first)
+    return dataclasses.replace(found, remarks=found.remarks + _describe(found.near_duplicates()))
+
+
+def _describe(near: list[tuple[Path, Path, bool]]) -> tuple[str, ...]:
+    """Remarks on near duplicates within and across classes, each with an example."""
+    remarks = []
+    for of_one_class, consequence in (
+        (True, "kept, and in one part of the split"),
+        (False, "of another class, and kept: if they show the same, one of the two classes is wrong"),
+    ):
+        if some := [(file, other) for file, other, is_same in near if is_same == of_one_class]:
+            file, other = some[0]
+            remarks.append(f"{len(some):,} images are nearly the same as an earlier one, {consequence}: {file} as {other}")
+    return tuple(remarks)
+
+
+def read_files(
+    files: Sequence[Path], preprocess: PreprocessConfig, encoder: EncoderConfig, progress: bool = False
+) -> Iterator[ReadImage]:
+    """What is read of each file, in their order."""
+    read = functools.partial(_read, preprocess=preprocess, image_size=encoder.image_size, channels=encoder.channels)
+    return iter(tqdm(_map(read, files), "reading images", len(files), leave=False, disable=not progress))
+
+
+def _read(file: Path, preprocess: PreprocessConfig, image_size: int, channels: int) -> ReadImage:
+    try:
+        image = load_image(file)
+        if min(image.size) < LEAST_SIDE:
+            return ReadImage(None, f"it has {image.width}x{image.height} px, allowed: at least {LEAST_SIDE} a side")
+        canonical, small = canonical_image(image, preprocess, image_size, channels), thumbnail(image, channels)
+    except (ValueError, OSError, MemoryError) as error:
+        return ReadImage(None, str(error) or type(error).__name__)
+    return ReadImage(canonical, "", hashlib.blake2b(canonical.tobytes(), digest_size=16).digest(), max(image.size), small)
+
+
+def _map(read, files: Sequence[Path]) -> Iterator:
+    if len(files) < MANY_FILES:
+        yield from map(read, files)
+        return
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+        for start in range(0, len(files), 8 * MANY_FILES):  # a bounded number at a time: results wait in memory
+            yield from pool.map(read, files[start : start + 8 * MANY_FILES], chunksize=64)
+
+
+def take_images(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """The images at these indices, in that order; in a file on disk where they are many."""
+    if images[:1].nbytes * len(indices) <= MOST_IN_MEMORY:
+        return np.asarray(images[indices])
+    taken = allocate((len(indices), *images.shape[1:]))
+    for start in range(0, len(indices), 10_000):
+        taken[start : start + 10_000] = images[indices[start : start + 10_000]]
+    return taken
+
+
+def allocate(shape: tuple[int, ...]) -> np.ndarray:
+    """An empty uint8 array, in memory or, where it is large, in a temporary file that is gone with the process."""
+    if np.prod(shape) <= MOST_IN_MEMORY:
+        return np.empty(shape, np.uint8)
+    return np.memmap(tempfile.TemporaryFile(), np.uint8, "w+", shape=shape)

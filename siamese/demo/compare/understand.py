@@ -1,0 +1,115 @@
+"""HTML and style of what explains a verdict: a map of embeddings, and which parts drive the distance. Pure functions."""
+
+import numpy as np
+from PIL import Image
+
+from siamese.demo.page_html import ORDINALS, picture
+from siamese.model_folder.reference import Reference
+
+SIZE, RIM = 400, 24  # of the map, in its own units, and what stays free of test images on each side
+MOST_COLOURS = 10  # classes that are told apart; more share one colour
+SHOWN = 196  # px: side of an image with its drivers
+APART, ALIKE = (230, 120, 0), (40, 110, 255)  # orange and blue: told apart whatever one's colour vision
+
+
+class Map:
+    """The reference of a model on the plane in which it spreads most; drawn once, with two images placed on it each time."""
+
+    def __init__(self, reference: Reference | None) -> None:
+        self.reference, self._background = reference, ""
+        if reference is None:
+            return
+        flat = reference.project(reference.embeddings)  # (N, 2)
+        self._low, self._high = flat.min(axis=0), flat.max(axis=0)
+        places, labels = self._place(flat), reference.labels.numpy()
+        classes = np.unique(labels)
+        is_coloured = 1 < len(classes) <= MOST_COLOURS
+        for number, label in enumerate(classes if is_coloured else [None]):
+            own = places if label is None else places[labels == label]
+            dots = "".join(f"M{x:.0f} {y:.0f}h0" for x, y in own)  # a line of no length with round ends: a dot, in few bytes
+            self._background += f'<path class="{"many" if label is None else f"class-{number}"}" d="{dots}"></path>'
+        if is_coloured:
+            middles = ((label, np.median(places[labels == label], axis=0)) for label in classes)
+            self._background += "".join(f'<text x="{x:.0f}" y="{y:.0f}">{label}</text>' for label, (x, y) in middles)
+
+    def _place(self, flat: np.ndarray) -> np.ndarray:
+        """Coordinates (N, 2) on the drawing; what lies beyond the reference is put on its rim."""
+        shares = (flat - self._low) / np.maximum(self._high - self._low, 1e-9)
+        return np.clip(RIM + (SIZE - 2 * RIM) * shares, 12, SIZE - 12)
+
+    def draw(self, embeddings: list[np.ndarray | None]) -> str:
+        """The map with those of the two images that there are."""
+        if self.reference is None:
+            return '<p class="rates">This model came without its test embeddings, so there is no map of them.</p>'
+        given = [(number, embedding) for number, embedding in enumerate(embeddings, 1) if embedding is not None]
+        marks, label = "", f"Map of {len(self.reference.embeddings):,} test images"
+        if given:
+            places = self._place(self.reference.project(np.stack([embedding for _, embedding in given])))
+            if len(given) == 2:
+                (x1, y1), (x2, y2) = places
+                marks += f'<path class="between" d="M{x1:.0f} {y1:.0f}L{x2:.0f} {y2:.0f}"></path>'
+            for (number, _), (x, y) in zip(given, places, strict=True):
+                marks += f'<g class="mark" transform="translate({x:.0f} {y:.0f})"><circle r="14"></circle>'
+                marks += f'<text dy=".36em">{("1st", "2nd")[number - 1]}</text></g>'
+            label += " with " + " and ".join(f"the {ORDINALS[number - 1]} image" for number, _ in given)
+        dim = self.reference.embeddings.shape[1]
+        return (
+            f'<svg class="map" viewBox="0 0 {SIZE} {SIZE}" role="img" aria-label="{label}">{self._background}{marks}</svg>'
+            f'<p class="rates">Each dot is a test image, 1st and 2nd are yours. The network gives {dim} numbers for an '
+            "image; this shows the two directions in which the test images differ most: what is near here may be far apart "
+            "in the others.</p>"
+        )
+
+
+def drivers(images: list[np.ndarray | None], effects: tuple[np.ndarray, np.ndarray] | None) -> str:
+    """Both images as the network sees them, under what drives their distance; empty frames where there is none."""
+    shown = [None, None] if effects is None else [overlay(*pair, effects) for pair in zip(images, effects, strict=True)]
+    figures = "".join(
+        f"<figure>{picture(image, f'What drives the distance in the {ordinal} image')}"
+        f"<figcaption>{ordinal.capitalize()}</figcaption></figure>"
+        for ordinal, image in zip(ORDINALS, shown, strict=True)
+    )
+    return (
+        f'<div class="drivers">{figures}</div><div class="legend"><span class="alike-key">makes them alike</span>'
+        '<span class="apart-key">sets them apart</span></div>'
+        '<p class="rates">Each part of an image is hidden in turn. Orange: without it the two would be nearer. Blue: '
+        "without it they would be farther apart.</p>"
+    )
+
+
+def overlay(image: np.ndarray, effect: np.ndarray, effects: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """An image, uint8 (H, W) or (H, W, 3), tinted by `effect` (G, G) on the scale of both `effects`: uint8 (S, S, 3)."""
+    strongest = max(float(np.abs(each).max()) for each in effects) or 1.0
+    grey = Image.fromarray(image).convert("RGB").resize((SHOWN, SHOWN), Image.Resampling.NEAREST)
+    strength = Image.fromarray(effect / strongest).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC)
+    values = np.clip(np.asarray(strength), -1, 1)[..., None]
+    tint = np.where(values > 0, np.array(APART), np.array(ALIKE))
+    share = 0.75 * np.abs(values)
+    return (np.asarray(grey) * (1 - share) + tint * share).astype(np.uint8)
+
+
+CSS = """
+#understand { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px 24px; align-items: start; }
+#understand > .column { gap: 12px; min-width: 0 !important; }
+.map { display: block; width: 100%; max-width: 480px; aspect-ratio: 1; border: 1px solid var(--border-color-primary);
+  border-radius: 10px; background: var(--block-background-fill); box-sizing: border-box; }
+.map path { fill: none; stroke-width: 6; stroke-linecap: round; stroke-opacity: .55; }
+.map text { text-anchor: middle; font-size: 19px; font-weight: 700; fill: var(--body-text-color);
+  stroke: var(--block-background-fill); stroke-width: 5px; paint-order: stroke; }
+.map .many { stroke: var(--quiet); }
+.map .between { stroke: var(--body-text-color); stroke-width: 2; stroke-dasharray: 2 6; stroke-opacity: 1; }
+.map .mark circle { fill: var(--body-text-color); stroke: var(--block-background-fill); stroke-width: 3; }
+.map .mark text { font-size: 12px; fill: var(--block-background-fill); stroke: none; }
+.map .class-0 { stroke: #0072b2; } .map .class-1 { stroke: #e69f00; } .map .class-2 { stroke: #009e73; }
+.map .class-3 { stroke: #cc79a7; } .map .class-4 { stroke: #56b4e9; } .map .class-5 { stroke: #d55e00; }
+.map .class-6 { stroke: #8c8c8c; } .map .class-7 { stroke: #b8a500; } .map .class-8 { stroke: #7a52cc; }
+.map .class-9 { stroke: #8b5a2b; }
+.drivers { display: grid; grid-template-columns: repeat(2, minmax(0, 196px)); gap: 16px; }
+.drivers figure { margin: 0; }
+.drivers figcaption { font-size: .8125rem; text-align: center; color: var(--quiet); }
+.alike-key::before { border-color: #286eff !important; background: #286eff; }
+.apart-key::before { border-color: #e67800 !important; border-style: dashed !important; background: #e67800; }
+@media (max-width: 639px) {
+  #understand { display: flex; flex-direction: column; align-items: stretch; }
+}
+"""

@@ -1,0 +1,79 @@
+"""HTML and style of the distances between many images: a heat map, and the same as CSV. Pure functions."""
+
+import base64
+import csv
+import html
+import io
+from collections.abc import Sequence
+
+import numpy as np
+
+from siamese.demo.many.batch import MAX_IMAGES
+from siamese.demo.page_html import picture
+
+
+def matrix(
+    names: Sequence[str], seen: np.ndarray, distances: np.ndarray, threshold: float, problems: Sequence[str] = ()
+) -> str:
+    """A table of all distances (N, N), tinted by how far they are on their side of the threshold, and a link to the CSV.
+
+    `problems` are sentences about images that are not in it.
+    """
+    said = "".join(f"<li>{html.escape(problem)}</li>" for problem in problems)
+    left_out = f'<div role="alert"><ul class="problems">{said}</ul></div>' if said else ""
+    if len(names) < 2:
+        hint = f"Choose two or more images, up to {MAX_IMAGES}, for the distances between all of them."
+        return f'{left_out}<p class="hint">{hint}</p>'
+    head = "".join(f'<th scope="col">{_label(name, image)}</th>' for name, image in zip(names, seen, strict=True))
+    rows = "".join(
+        f'<tr><th scope="row">{_label(name, image)}</th>' + "".join(_cell(distance, threshold) for distance in row) + "</tr>"
+        for name, image, row in zip(names, seen, distances, strict=True)
+    )
+    upper = distances[np.triu_indices(len(names), 1)]
+    link = base64.b64encode(to_csv(names, distances).encode()).decode()
+    return (
+        f'{left_out}<p class="rates"><b>{int((upper <= threshold).sum()):,}</b> of {len(upper):,} pairs are called same, '
+        f"up to a distance of {threshold:.3f}: these stand in frames. "
+        f'<a download="distances.csv" href="data:text/csv;base64,{link}">Save as CSV</a></p>'
+        '<div class="matrix" tabindex="0" role="region" aria-label="Distances"><table>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def to_csv(names: Sequence[str], distances: np.ndarray) -> str:
+    """The distances (N, N) with the names in the first row and the first column."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["", *names])
+    writer.writerows([name, *(f"{distance:.6f}" for distance in row)] for name, row in zip(names, distances, strict=True))
+    return text.getvalue()
+
+
+def _label(name: str, image: np.ndarray) -> str:
+    text = html.escape(name, quote=True)
+    return f'<span title="{text}">{picture(image, name)}<small>{text}</small></span>'
+
+
+def _cell(distance: float, threshold: float) -> str:
+    is_same = distance <= threshold
+    share = 1 - distance / threshold if is_same else min(distance / threshold - 1, 1)
+    return f'<td class="{"near" if is_same else "far"}" style="--share: {share:.3f}">{distance:.2f}</td>'
+
+
+CSS = """
+#many .problems { margin: 8px 0; padding-left: 20px; color: var(--problem); overflow-wrap: anywhere; }
+#many a { color: var(--same); text-decoration: underline; }
+.matrix { overflow-x: auto; margin-top: 12px; }
+.matrix table { width: auto; margin: 0 !important; border: 0 !important; border-collapse: separate; border-spacing: 2px;
+  font-variant-numeric: tabular-nums; }
+.matrix tr { border: 0 !important; }
+.matrix th, .matrix td { border: 0 !important; padding: 2px !important; text-align: center; font-size: .8125rem;
+  font-weight: 400; color: var(--body-text-color); background: none; }
+.matrix th span { display: block; width: 56px; }
+.matrix tbody th { position: sticky; left: 0; background: var(--body-background-fill); z-index: 1; }
+.matrix small { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; color: var(--quiet); }
+.matrix td.near, .matrix td.far { min-width: 52px; border-radius: 6px; }
+.matrix td.near { background: color-mix(in srgb, var(--same-soft) calc(35% + 65% * var(--share)), transparent);
+  box-shadow: inset 0 0 0 2px var(--same); font-weight: 600; }
+.matrix td.far { background: color-mix(in srgb, var(--different-soft) calc(70% * var(--share)), transparent); }
+"""

@@ -1,0 +1,96 @@
+"""Threshold and probability, fitted on the distances of validation pairs.
+
+The threshold is the middle of those of about the highest balanced accuracy; where same and different pairs are equally
+frequent, that is where the two are equally likely, so it is also where the probability must be 0.5. The log-odds fall
+linearly with the distance from there, with one slope for each side (Platt 1999, in two pieces that meet at the threshold):
+same pairs crowd near 0 and different pairs spread wide, so one slope cannot fit both tails.
+"""
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from siamese.config import Calibration, DistanceCurve, Metrics
+from siamese.evaluation.metrics import Intervals, PairDistances
+
+CURVE_BINS = 200  # of what a model folder records of its test pairs
+HISTOGRAM_BINS = 4096  # the slopes are fitted to counts in these bins: millions of pairs at the cost of thousands
+
+
+def fit_calibration(pairs: PairDistances) -> Calibration:
+    """Calibration that makes `probability_same` fit these pairs, same and different ones weighing half each."""
+    threshold = pairs.steady_threshold()
+    edges = np.linspace(0, max(pairs.same[-1], pairs.different[-1]), HISTOGRAM_BINS + 1)
+    middle = (edges[:-1] + edges[1:]) / 2
+    same, different = (np.histogram(kind, edges)[0] / len(kind) for kind in (pairs.same, pairs.different))
+
+    def slope(side: np.ndarray) -> float:
+        gap, same_mass, different_mass = threshold - middle[side], same[side], different[side]
+
+        def negative_log_likelihood(log_slope: float) -> float:
+            logit = np.exp(log_slope) * gap
+            return float(same_mass @ np.logaddexp(0, -logit) + different_mass @ np.logaddexp(0, logit))
+
+        # Pairs that a side separates perfectly would ask for an infinite slope: bounded, in units of the threshold.
+        low, high = np.log(0.1 / threshold), np.log(1000 / threshold)
+        return float(np.exp(minimize_scalar(negative_log_likelihood, bounds=(low, high), method="bounded").x))
+
+    return Calibration(threshold, same_slope=slope(middle <= threshold), different_slope=slope(middle > threshold))
+
+
+def log_odds_same(distance, calibration: Calibration, threshold: float | None = None):
+    """Log-odds that a pair at `distance` (number or array) is the same; decreasing, and 0 just at the threshold.
+
+    Another `threshold` than the calibrated one shifts the log-odds by a constant, so that verdict and confidence agree at
+    any operating point.
+    """
+    if threshold is None or threshold == calibration.threshold:
+        return _log_odds(distance, calibration)
+    return _log_odds(distance, calibration) - _log_odds(threshold, calibration)
+
+
+def probability_same(distance, calibration: Calibration, threshold: float | None = None):
+    """Probability 0..1 that a pair at `distance` (number or array) is the same; >= 0.5 just where distance <= threshold."""
+    threshold = calibration.threshold if threshold is None else threshold
+    log_odds = np.clip(log_odds_same(distance, calibration, threshold), -700, 700)
+    probability = 1 / (1 + np.exp(-log_odds))
+    # Within rounding of the threshold the log-odds may come out as 0 on either side: let the distance decide.
+    below_half = np.nextafter(0.5, 0)
+    is_within = np.asarray(distance, dtype=np.float64) <= threshold
+    return np.where(is_within, np.maximum(probability, 0.5), np.minimum(probability, below_half))
+
+
+def _log_odds(distance, calibration: Calibration):
+    gap = calibration.threshold - np.asarray(distance, dtype=np.float64)
+    return gap * np.where(gap >= 0, calibration.same_slope, calibration.different_slope)
+
+
+def distance_curve(pairs: PairDistances) -> DistanceCurve:
+    """How the distances of these pairs are spread, and the thresholds of the usual rates of false accepts."""
+    upper = max(float(np.nextafter(max(pairs.same[-1], pairs.different[-1]), np.float32(np.inf))), 1e-6)
+    shares = (np.histogram(kind, CURVE_BINS, (0, upper))[0] / len(kind) for kind in (pairs.same, pairs.different))
+    same, different = (tuple(float(f"{share:.4g}") for share in kind) for kind in shares)
+    at_far = (pairs.threshold_at_far(far) if pairs.supports_far(far) else None for far in (0.01, 0.001))
+    return DistanceCurve(upper, same, different, *at_far)
+
+
+def measure(pairs: PairDistances, calibration: Calibration, intervals: Intervals) -> Metrics:
+    """All reported numbers, at the calibrated threshold; `intervals` are those at the same threshold."""
+    threshold = calibration.threshold
+    return Metrics(
+        same_pairs=len(pairs.same),
+        different_pairs=len(pairs.different),
+        balanced_accuracy=100 * pairs.balanced_accuracy(threshold),
+        balanced_accuracy_low=100 * intervals.balanced_accuracy[0],
+        balanced_accuracy_high=100 * intervals.balanced_accuracy[1],
+        false_accept_rate=100 * pairs.false_accept_rate(threshold),
+        false_accept_rate_low=100 * intervals.false_accept_rate[0],
+        false_accept_rate_high=100 * intervals.false_accept_rate[1],
+        false_reject_rate=100 * (1 - pairs.true_accept_rate(threshold)),
+        false_reject_rate_low=100 * intervals.false_reject_rate[0],
+        false_reject_rate_high=100 * intervals.false_reject_rate[1],
+        equal_error_rate=100 * pairs.equal_error_rate(),
+        roc_auc=pairs.roc_auc(),
+        tar_at_far_1=100 * pairs.tar_at_far(0.01) if pairs.supports_far(0.01) else None,
+        tar_at_far_01=100 * pairs.tar_at_far(0.001) if pairs.supports_far(0.001) else None,
+        calibration_error=100 * pairs.calibration_error(lambda distance: probability_same(distance, calibration)),
+    )

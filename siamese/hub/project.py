@@ -1,0 +1,67 @@
+"""The files of this project that a hosted training or a Space needs, the commit that puts just them in a repository, and
+which version of them this is."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+
+from siamese.hub.errors import HubError
+
+PACKAGE = Path(__file__).resolve().parents[1]
+PROJECT = PACKAGE.parent  # where train.py, app.py, README.md and requirements.txt lie
+WEIGHTS = PACKAGE / "weights"
+SHIPPED = (".py", ".npz")  # kinds of files in the package that it needs
+MADE_BY_THE_HUB = {".gitattributes", "README.md"}
+
+
+def project_files(*names: str) -> dict[str, Path | bytes]:
+    """The package without its bundled weights, and the files `names` of the project: path in a repository -> file.
+
+    Raises ValueError where one of `names` is missing.
+    """
+    # No whole folder: caches and notes stay here, and which weights go along is for the caller to say.
+    package = sorted(path for kind in SHIPPED for path in PACKAGE.rglob(f"*{kind}") if WEIGHTS not in path.parents)
+    files = [*(PROJECT / name for name in names), *package]
+    for path in files:
+        if not path.is_file():
+            raise ValueError(f"{path.name} is not in {str(path.parent)!r}: run this from a whole copy of the project")
+    return {path.relative_to(PROJECT).as_posix(): path for path in files}
+
+
+def current_commit() -> str:
+    """The commit of this code, with "-dirty" if it has changed since, "" where it is no git checkout."""
+    if commit := os.environ.get("SIAMESE_COMMIT"):  # a job has no checkout: who started it says which commit this is
+        return commit
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def describe_files(files: dict[str, Path | bytes]) -> str:
+    """The sizes and paths of files, a line each, and their sum."""
+    sizes = {name: len(file) if isinstance(file, bytes) else file.stat().st_size for name, file in files.items()}
+    lines = [f"{size:>11,}  {name}" for name, size in sizes.items()]
+    return "\n".join([*lines, f"{sum(sizes.values()):>11,}  bytes in {len(sizes)} files"])
+
+
+def commit_exactly(
+    api: HfApi, repo_id: str, files: dict[str, Path | bytes], message: str, repo_type: str | None = None
+) -> tuple[str, bool]:
+    """Make the main branch of a repository hold these files and no others; its commit, and whether that is a new one.
+
+    What the repository has already is not sent again. Raises HubError, rather than delete them, where it holds files of
+    another project.
+    """
+    before = api.repo_info(repo_id, repo_type=repo_type)
+    there = {sibling.rfilename for sibling in before.siblings or []}
+    if there - MADE_BY_THE_HUB and "siamese/__init__.py" not in there:
+        example = min(there - MADE_BY_THE_HUB)
+        raise HubError(f"{repo_id} holds something else, {example} for one: choose another name, or empty it first")
+    added = [CommitOperationAdd(name, file) for name, file in files.items()]
+    deleted = [CommitOperationDelete(name) for name in sorted(there - set(files) - {".gitattributes"})]
+    commit = api.create_commit(repo_id, [*added, *deleted], commit_message=message, repo_type=repo_type).oid
+    return commit, commit != before.sha

@@ -1,0 +1,82 @@
+"""Where a model comes from: a folder, the Hugging Face Hub, or the weights that come with the package."""
+
+import atexit
+import shutil
+import struct
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+
+from siamese.model_folder import weights as checkpoint
+from siamese.model_folder.weights import BUNDLED_WEIGHTS, CONFIG_FILE, DEFAULT_BUNDLED, REFERENCE_FILE, WEIGHTS_FILE
+
+# All that is read of a ZIP file, and the most bytes it may have.
+READ = {
+    CONFIG_FILE: checkpoint.MAX_CONFIG_BYTES,
+    WEIGHTS_FILE: checkpoint.MAX_WEIGHTS_BYTES,
+    REFERENCE_FILE: checkpoint.MAX_REFERENCE_BYTES,
+}
+
+
+def bundled_models() -> dict[str, Path]:
+    """The folders of the models that come with the package, by name, the default first."""
+    folders = sorted(path.parent for path in BUNDLED_WEIGHTS.glob(f"*/{CONFIG_FILE}"))
+    return {folder.name: folder for folder in sorted(folders, key=lambda folder: folder.name != DEFAULT_BUNDLED)}
+
+
+def locate_model(source: str | Path | None, revision: str | None = None) -> tuple[Path, str]:
+    """The local folder of a model and its name in words: a folder, a ZIP file of one, a bundled model by name, or a Hub
+    repository (downloaded).
+
+    None is the default bundled model; of a folder and a bundled model of one name, the folder is meant. Raises ValueError
+    where it cannot be had; a HubError among them where the Hub is the reason.
+    """
+    bundled = bundled_models()
+    if source is None:
+        source = BUNDLED_WEIGHTS / DEFAULT_BUNDLED
+    elif source in bundled and revision is None and not Path(source).is_dir():
+        source = bundled[source]
+    if Path(source).is_dir():
+        folder = Path(source).resolve()
+        return Path(source), f"{folder.name} (bundled)" if folder.parent == BUNDLED_WEIGHTS.resolve() else folder.name
+    if Path(source).suffix.lower() == ".zip" and Path(source).is_file():
+        return _unpack(Path(source)), Path(source).name
+    if not isinstance(source, str) or source.count("/") != 1:
+        raise ValueError(
+            f"model {str(source)!r} is neither a folder or ZIP file here nor a Hub repository USER/NAME, "
+            f"nor one of the bundled models: {', '.join(bundled)}"
+        )
+    from siamese.hub.push import fetch_model
+
+    folder, _ = fetch_model(source, revision)
+    return folder, f"{source}@{revision}" if revision else source
+
+
+def _unpack(archive: Path) -> Path:
+    """A folder, until this process ends, of the model files at the top of a ZIP file, or in a folder at its top."""
+    folder = Path(tempfile.mkdtemp(prefix="siamese-model-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            for info in opened.infolist():
+                name = info.filename.rpartition("/")[2]
+                if name not in READ or info.filename.count("/") > 1 or (folder / name).exists():
+                    continue
+                if info.file_size > READ[name]:
+                    raise ValueError(
+                        f"{name} in {archive.name!r} has {info.file_size:,} bytes, allowed: at most {READ[name]:,}"
+                    )
+                with opened.open(info) as source, (folder / name).open("wb") as target:
+                    shutil.copyfileobj(source, target)  # no more than that: zipfile stops at the size announced
+    except (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, RuntimeError, UnicodeError) as error:
+        raise ValueError(f"{archive.name!r} cannot be read as a ZIP file of a model: {error}") from error
+    return folder
+
+
+def split_revision(source: str | None) -> tuple[str | None, str | None]:
+    """A source user/name@revision -> (user/name, revision); a folder, or a source without "@", has None for revision."""
+    if source is None or "@" not in source or Path(source).is_dir():
+        return source or None, None
+    name, _, revision = source.partition("@")
+    return name, revision

@@ -1,0 +1,1 @@
+"""Any picture -> the canonical image that the encoder sees."""

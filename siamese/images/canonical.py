@@ -1,0 +1,238 @@
+"""Any image -> the canonical image that the encoder sees: the one path of training data, command line and demo.
+
+"ink" preprocessing follows how MNIST itself was made (LeCun et al. 1998): find the drawing, scale it into a 20 px box with
+its proportions kept, put its centre of mass in the middle of 28 px, light on black. An image that is made like that already
+passes unchanged, so canonical images stay what they are. "photo" preprocessing keeps the whole picture.
+"""
+
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+from scipy import ndimage
+
+from siamese.config import PreprocessConfig
+from siamese.images.ink import WORKING_SIDE, BlankImageError, find_ink, flatten
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["BlankImageError", "canonical_image", "canonical_images", "load_image", "to_tensor"]
+
+MAX_SIDE = 12_000  # px
+MAX_PIXELS = 50_000_000  # what phones of 2026 make; decoded as RGBA this is 200 MB
+MAX_FILE_BYTES = 100_000_000
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+
+LEAST_CONTRAST = 8  # of 255, between the lightest and the darkest pixel of a photograph
+
+STROKE_WIDTHS = (2.2, 3.6)  # px of 28: MNIST's middle 80%; thinner and thicker strokes are brought to the nearer end
+DRAWING_SIDE = 112  # px: longer side of the cropped drawing while its strokes are changed
+
+
+def load_image(source: str | os.PathLike | Image.Image | np.ndarray) -> Image.Image:
+    """Open, bound and upright an image: a PIL image of mode L, LA, RGB or RGBA, uint8.
+
+    `source` is a path, a PIL image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4). Raises ValueError that says what is
+    wrong: no such file, not an image, another format, too large, damaged. Sizes are checked before any pixel is decoded.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
+    if isinstance(source, Image.Image):
+        _check_size(source.size)
+        return _decode(source, "image")
+    if not isinstance(source, str | os.PathLike):
+        raise ValueError(f"image is a {type(source).__name__}, allowed: a path, a PIL image or a uint8 numpy array")
+    path = Path(source)
+    if not path.is_file():
+        raise ValueError(f"{str(path)!r} is not a file")
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise ValueError(f"{path.name!r} has {path.stat().st_size:,} bytes, allowed: at most {MAX_FILE_BYTES:,}")
+    try:
+        with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as image:
+            warnings.simplefilter("ignore")  # Pillow warns of sizes below our own limit
+            _check_size(image.size)
+            image.draft("RGB", (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # JPEG: decode no more than is needed
+            return _decode(image, repr(path.name))
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{path.name!r} is not an image, allowed: {', '.join(FORMATS)}") from error
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{path.name!r} is too large, allowed: at most {MAX_PIXELS:,} pixels") from error
+    except OSError as error:
+        raise ValueError(f"{path.name!r} cannot be read: {error}") from error
+
+
+def canonical_image(image: Image.Image, config: PreprocessConfig, image_size: int, channels: int) -> np.ndarray:
+    """What the encoder sees of an image from `load_image`: uint8 (image_size, image_size), or (..., 3) for 3 channels.
+
+    Raises BlankImageError where nothing is drawn, or a photograph is of one tone.
+    """
+    if config.mode == "photo":
+        return _photo_image(image, image_size, channels)
+    if image.mode == "L" and image.size == (image_size, image_size):
+        canonical = np.array(image)  # a copy: what PIL hands out is read-only, which torch warns of
+        if not _is_canonical(canonical, config.box_fraction):
+            canonical = _ink_image(image, config, image_size)
+    else:
+        canonical = _ink_image(image, config, image_size)
+    return np.repeat(canonical[..., None], 3, axis=2) if channels == 3 else canonical
+
+
+def canonical_images(images: np.ndarray, config: PreprocessConfig, image_size: int, channels: int) -> np.ndarray:
+    """`canonical_image` of a batch: uint8 (N, H, W[, 3 or 4]) -> uint8 (N, image_size, image_size[, 3])."""
+    return np.stack([canonical_image(_from_array(image), config, image_size, channels) for image in images])
+
+
+def to_tensor(images: "np.ndarray | Tensor") -> "Tensor":
+    """Canonical images as the encoder takes them: uint8 (N, H, W) or (N, H, W, 3) -> float32 (N, C, H, W) in 0..1."""
+    import torch  # takes seconds, for which what only reads images should not wait
+
+    images = torch.as_tensor(images)
+    images = images[:, None] if images.ndim == 3 else images.movedim(3, 1)  # (N, C, H, W)
+    return images.float() / 255
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    width, height = size
+    if min(size) < 1 or max(size) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise ValueError(
+            f"image is {width}x{height} px, allowed: 1 to {MAX_SIDE} px a side and at most {MAX_PIXELS:,} pixels in all"
+        )
+
+
+def _from_array(array: np.ndarray) -> Image.Image:
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
+        raise ValueError(
+            f"image is a {array.dtype} array of shape {array.shape}, allowed: uint8 of shape (H, W), (H, W, 3) or (H, W, 4)"
+        )
+    _check_size((array.shape[1], array.shape[0]))
+    return Image.fromarray(np.ascontiguousarray(array))
+
+
+def _decode(image: Image.Image, name: str) -> Image.Image:
+    """The pixels, turned as EXIF says, as mode L, LA, RGB or RGBA."""
+    try:
+        image.load()
+        image = ImageOps.exif_transpose(image)
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{name} is damaged or incomplete: {error}") from error
+    if image.mode.startswith("I") or image.mode == "F":  # 16 and 32 bits a pixel: stretch what is there to 0..255
+        values = np.asarray(image, dtype=np.float32)
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} holds values that are not finite")
+        low, high = values.min(), values.max()
+        image = Image.fromarray(((values - low) * (255 / max(high - low, 1e-9))).astype(np.uint8))
+    if image.mode in ("L", "LA", "RGB", "RGBA"):
+        return image
+    has_transparency = "transparency" in image.info or image.mode in ("PA", "La", "RGBa")
+    return image.convert("L" if image.mode == "1" else "RGBA" if has_transparency else "RGB")
+
+
+def _is_canonical(image: np.ndarray, box_fraction: float) -> bool:
+    """Whether a square image is as `_compose` makes them: black around, in the box, centred by mass.
+
+    One px of slack each, and as much again for the box, since rounding and faint edges move what is measured.
+    """
+    side = len(image)
+    edge = (
+        int(image[0].max() < 128) + int(image[-1].max() < 128) + int(image[:, 0].max() < 128) + int(image[:, -1].max() < 128)
+    )
+    if edge < 3:  # strokes may run into one edge where the mass lies far from the middle of the box
+        return False
+    total = image.sum(dtype=np.int64)
+    if not total:
+        return False
+    columns, rows = image.sum(axis=0, dtype=np.int64), image.sum(axis=1, dtype=np.int64)
+    filled_columns, filled_rows = np.flatnonzero(image.max(axis=0) > 64), np.flatnonzero(image.max(axis=1) > 64)
+    if not len(filled_columns):
+        return False
+    longer = max(filled_columns[-1] - filled_columns[0], filled_rows[-1] - filled_rows[0]) + 1
+    if abs(longer - side * box_fraction) > 2:
+        return False
+    positions = np.arange(side)
+    middle = (side - 1) / 2
+    return all(abs(positions @ mass / total - middle) <= 1.5 for mass in (columns, rows))
+
+
+def _photo_image(image: Image.Image, image_size: int, channels: int) -> np.ndarray:
+    """The whole picture with its proportions kept; beside its shorter side, the pixels of its edges go on."""
+    if image.mode in ("LA", "RGBA"):
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    image = image.convert("L" if channels == 1 else "RGB")
+    scale = image_size / max(image.size)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    pixels = np.asarray(image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0))
+    if int(pixels.max()) - int(pixels.min()) < LEAST_CONTRAST:
+        raise BlankImageError("the image is blank: it has one tone all over")
+    top, left = (image_size - height) // 2, (image_size - width) // 2
+    margins = [(top, image_size - height - top), (left, image_size - width - left)]
+    return np.pad(pixels, margins + [(0, 0)] * (pixels.ndim - 2), mode="edge")
+
+
+def _ink_image(image: Image.Image, config: PreprocessConfig, image_size: int) -> np.ndarray:
+    """The drawing of any image as a canonical one, uint8 (image_size, image_size)."""
+    ink = find_ink(flatten(image))
+    drawing = _crop(ink)
+    box = image_size * config.box_fraction
+    return _compose(_normalise_strokes(drawing, box), box, image_size)
+
+
+def _crop(ink: np.ndarray) -> np.ndarray:
+    rows, columns = np.flatnonzero(ink.max(axis=1) > 0.1), np.flatnonzero(ink.max(axis=0) > 0.1)
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _normalise_strokes(drawing: np.ndarray, box: float) -> np.ndarray:
+    """Thicken or thin the strokes of a cropped drawing until their width, once scaled into the box, is one MNIST has."""
+    scale = DRAWING_SIDE / max(drawing.shape)
+    if scale > 1 and max(drawing.shape) < box * 1.5:  # already about the final size: too coarse to measure
+        return drawing
+    shape = tuple(max(1, round(side * scale)) for side in drawing.shape)
+    pad = DRAWING_SIDE // 8
+    enlarged = np.pad(_resize_fine(drawing, shape), pad)
+    inside = enlarged > 0.5
+    if not inside.any():
+        return drawing
+    depth = ndimage.distance_transform_edt(inside)
+    unit = DRAWING_SIDE / box  # px of the enlarged drawing to one px of the box
+    width = 4 * depth[inside].mean() / unit  # of a bar of width w, the mean depth is w / 4
+    low, high = STROKE_WIDTHS
+    target = min(max(width, low), high)
+    if target == width:
+        return drawing
+    growth = (target - width) * unit / 2
+    if growth > 0:
+        distance = ndimage.distance_transform_edt(~inside)
+        changed = np.clip(growth + 1 - distance, 0, 1)
+    else:
+        # Never deeper than what keeps most of the middle lines of the strokes.
+        growth = max(growth, -0.8 * float(np.percentile(depth[inside], 75)))
+        changed = np.clip(depth + growth, 0, 1)
+    return _crop(changed)
+
+
+def _resize_fine(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Bicubic when enlarging, area average when shrinking; float in 0..1."""
+    shrinks = max(shape) < max(values.shape)
+    method = Image.Resampling.HAMMING if shrinks else Image.Resampling.BICUBIC
+    resized = Image.fromarray(values.astype(np.float32)).resize(shape[::-1], method)
+    return np.clip(np.asarray(resized), 0, 1)
+
+
+def _compose(drawing: np.ndarray, box: float, image_size: int) -> np.ndarray:
+    """The drawing scaled into the box, its centre of mass in the middle; as near to it as keeps it inside the image."""
+    scale = box / max(drawing.shape)
+    height, width = (min(max(1, round(side * scale)), image_size) for side in drawing.shape)
+    small = drawing if drawing.shape == (height, width) else _resize_fine(drawing, (height, width))
+    mass = small.sum()
+    canvas = np.zeros((image_size, image_size), np.float32)
+    place = []
+    for axis, side in enumerate((height, width)):
+        centre = (np.arange(side) @ small.sum(axis=1 - axis)) / mass
+        place.append(int(np.clip(round((image_size - 1) / 2 - centre), 0, image_size - side)))
+    top, left = place
+    canvas[top : top + height, left : left + width] = small
+    return np.round(canvas * 255).astype(np.uint8)

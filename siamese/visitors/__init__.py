@@ -1,0 +1,1 @@
+"""Training for the visitors of the page."""

@@ -1,0 +1,131 @@
+"""Pictures that a visitor brings, put into folders of classes under names that are safe; refused with a sentence else."""
+
+import re
+import shutil
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from siamese.config import shorten
+from siamese.data.archives import unpack
+from siamese.data.folders import SUFFIXES, find_classes
+from siamese.visitors.limits import MEGABYTE, TrainingLimits
+
+LONGEST_CLASS = 40  # characters of the name of a class
+LONGEST_FILE = 60  # of a file, its suffix aside
+# How files of the kinds in SUFFIXES begin. Whether they go on as images is for a process of its own to find out.
+BEGINNING = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|RIFF....WEBP|BM|GIF8|II[*+]\0|MM\0[*+]|P[1-7]\s", re.DOTALL)
+
+
+def take_archive(archive: str | Path, folder: Path, limits: TrainingLimits) -> tuple[str, ...]:
+    """Unpack a ZIP file of class folders to `folder`, instead of what is there: the names of what is no image in it.
+
+    Raises ValueError as siamese.data.archives does, and where there are too many classes or images, or no file
+    begins as an image does; then what was there stays.
+    """
+    unpacked = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(unpacked, ignore_errors=True)
+    try:
+        _, others = unpack(archive, unpacked, limits.archive)
+        classes = find_classes(unpacked)
+        _check_counts(classes, limits)
+        files = [file for images in classes.values() for file in images]
+        if not any(map(_begins_as_an_image, files)):
+            raise ValueError(f"none of the {len(files):,} files that are images by their names in the archive is one")
+        shutil.rmtree(folder, ignore_errors=True)
+        unpacked.rename(folder)
+    finally:
+        shutil.rmtree(unpacked, ignore_errors=True)
+    return others
+
+
+def add_files(files: Sequence[str | Path], label: str, folder: Path, limits: TrainingLimits) -> str:
+    """Copy image files to a class in `folder`, a new one or one that is there: the name of the class.
+
+    Raises ValueError for a name that cannot be, for what is by its name no image, and beyond a limit; nothing is kept then.
+    """
+    files = [Path(file) for file in files]
+    if not files:
+        raise ValueError("there is no file: choose some first")
+    for file in files:
+        if file.suffix.lower() not in SUFFIXES:
+            raise ValueError(f"{shorten(file.name)} is no image by its name, allowed: {', '.join(SUFFIXES)}")
+    label, classes = _fitting(label, folder, len(files), limits)
+    there = sum(path.stat().st_size for paths in classes.values() for path in paths)
+    size = there + sum(file.stat().st_size for file in files)
+    if size > limits.megabytes * MEGABYTE:
+        raise ValueError(f"that makes {size / MEGABYTE:,.1f} MB, allowed: at most {limits.megabytes:,} in all")
+    place = folder / label
+    place.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        shutil.copyfile(file, _free(place, safe_file_name(file.name)))
+    return label
+
+
+def add_drawing(drawing: Image.Image, label: str, folder: Path, limits: TrainingLimits) -> str:
+    """Put a drawing into a class in `folder`: the name of the class. Raises ValueError as `add_files` does."""
+    label, _ = _fitting(label, folder, 1, limits)
+    place = folder / label
+    place.mkdir(parents=True, exist_ok=True)
+    drawing.save(_free(place, "drawing.png"))
+    return label
+
+
+def counts(folder: Path) -> dict[str, int]:
+    """The classes in `folder`, each with the number of its images; none where it is not there."""
+    return {name: len(files) for name, files in _classes(folder).items()}
+
+
+def safe_class_name(label: str) -> str:
+    """A name of a class that is the name of a folder anywhere: "A/B" -> "A_B". Raises ValueError where nothing is left."""
+    name = " ".join(unicodedata.normalize("NFC", label).split())
+    if not 0 < len(name) <= LONGEST_CLASS:
+        raise ValueError(f"the name of the class is {shorten(label)}, allowed: 1 to {LONGEST_CLASS} characters")
+    name = re.sub(r"[^\w .()+-]", "_", name).strip(". ")
+    if not name.strip("_"):
+        raise ValueError(f"the name of the class is {shorten(label)}, allowed: one with a letter or a digit")
+    return name
+
+
+def safe_file_name(name: str) -> str:
+    """A name that the file may have anywhere, with the same suffix, in lower case."""
+    path = Path(unicodedata.normalize("NFC", name))
+    stem = re.sub(r"[^\w .()+-]", "_", path.stem).strip(". ")[:LONGEST_FILE]
+    return f"{stem or 'image'}{path.suffix.lower()}"
+
+
+def _fitting(label: str, folder: Path, more: int, limits: TrainingLimits) -> tuple[str, dict[str, list[Path]]]:
+    """The safe name of a class for so many images more, as it is written already, and all classes that are there."""
+    label, classes = safe_class_name(label), _classes(folder)
+    label = next((name for name in classes if name.casefold() == label.casefold()), label)
+    after = {name: len(files) for name, files in classes.items()}
+    after[label] = after.get(label, 0) + more
+    _check_counts({name: range(number) for name, number in after.items()}, limits)
+    return label, classes
+
+
+def _check_counts(classes: dict, limits: TrainingLimits) -> None:
+    images = sum(map(len, classes.values()))
+    if len(classes) > limits.classes:
+        raise ValueError(f"that makes {len(classes):,} classes, allowed: at most {limits.classes:,}")
+    if images > limits.images:
+        raise ValueError(f"that makes {images:,} images, allowed: at most {limits.images:,}")
+
+
+def _begins_as_an_image(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return BEGINNING.match(opened.read(12)) is not None
+
+
+def _classes(folder: Path) -> dict[str, list[Path]]:
+    return find_classes(folder) if folder.is_dir() and any(folder.iterdir()) else {}
+
+
+def _free(place: Path, name: str) -> Path:
+    """A path for a file of that name which is not there yet."""
+    path, number = place / name, 2
+    while path.exists():
+        path, number = place / f"{Path(name).stem} ({number}){Path(name).suffix}", number + 1
+    return path

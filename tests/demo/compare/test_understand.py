@@ -1,0 +1,71 @@
+"""The map and the overlay of the demo: each class in its place, both images where they are, colours as they are meant."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from siamese.demo.compare import understand as page_understand
+from siamese.demo.compare.understand import SIZE, Map, overlay
+from siamese.model_folder.reference import Reference
+
+CORNERS = np.array([[3, 0, 0], [-3, 0, 0], [0, 2, 0], [0, -2, 0]], np.float32)
+
+
+@pytest.fixture(scope="module")
+def four() -> Map:
+    """Four classes of 30 images each at the ends of a cross."""
+    noise = np.random.default_rng(0).normal(0, 0.05, (120, 3)).astype(np.float32)
+    labels = torch.arange(120) % 4
+    return Map(Reference(torch.from_numpy(CORNERS[labels] + noise), labels))
+
+
+def marks(svg: str) -> list[tuple[float, float]]:
+    return [(float(x), float(y)) for x, y in re.findall(r'class="mark" transform="translate\((\d+) (\d+)\)', svg)]
+
+
+def test_an_image_of_a_class_is_marked_among_the_dots_of_the_class(four):
+    svg = four.draw([CORNERS[0], CORNERS[2]])
+    texts = {int(label): (float(x), float(y)) for x, y, label in re.findall(r'<text x="(\d+)" y="(\d+)">(\d)</text>', svg)}
+    assert set(texts) == {0, 1, 2, 3}
+    for (x, y), label in zip(marks(svg), (0, 2), strict=True):
+        assert (x, y) == pytest.approx(texts[label], abs=8)
+    dots = re.findall(r'class="class-\d" d="((?:M\d+ \d+h0)+)"', svg)
+    assert [dot.count("M") for dot in dots] == [30] * 4
+
+
+def test_what_lies_beyond_all_test_images_stays_on_the_map(four):
+    for x, y in marks(four.draw([100 * CORNERS[1], -100 * CORNERS[2]])):
+        assert 0 <= x <= SIZE
+        assert 0 <= y <= SIZE
+
+
+@pytest.mark.parametrize("given", [[None, None], [CORNERS[0], None], [None, CORNERS[0]]])
+def test_only_the_images_that_there_are_get_marked(given, four):
+    svg = four.draw(given)
+    assert len(marks(svg)) == sum(each is not None for each in given)
+    assert "between" not in svg
+
+
+def test_many_classes_share_one_colour_and_no_reference_is_said(four):
+    many = Map(Reference(torch.randn(60, 4, generator=torch.Generator().manual_seed(0)), torch.arange(60) % 20))
+    svg = many.draw([None, None])
+    assert "class-0" not in svg
+    assert svg.count("<text") == 0
+    assert "no map" in Map(None).draw([None, None])
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (40, 40, 3)])
+def test_what_sets_apart_is_orange_and_what_makes_alike_blue(shape):
+    effect = np.zeros((7, 7), np.float32)
+    effect[0, 0], effect[6, 6] = 0.4, -0.4
+    shown = overlay(np.zeros(shape, np.uint8), effect, (effect, np.zeros((7, 7), np.float32))).astype(int)
+    assert shown.shape == (page_understand.SHOWN, page_understand.SHOWN, 3)
+    red, _, blue = shown[4, 4]
+    assert red > 100 > blue
+    red, _, blue = shown[-5, -5]
+    assert blue > 100 > red
+    assert shown[98, 98].max() < 10
+    nothing = np.zeros((7, 7), np.float32)
+    assert overlay(np.zeros(shape, np.uint8), nothing, (nothing, nothing)).max() == 0

@@ -1,0 +1,88 @@
+"""What visitors teach: limits, other models, and that the nearest class is the one of the gallery."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from siamese import BlankImageError, Gallery, Verifier
+from siamese.demo.recognise import taught as lessons
+from siamese.demo.recognise import view as page_recognise
+
+
+@pytest.fixture(scope="module")
+def models(verifier, bundled_folder) -> dict[str, Verifier]:
+    """A model of one's own, and another."""
+    bundled = Verifier.from_pretrained(bundled_folder)
+    return {verifier.name: verifier, bundled.name: bundled}
+
+
+@pytest.fixture(scope="module")
+def examples(models, digits) -> tuple[lessons.Example, ...]:
+    """Two examples each of a four and a seven."""
+    images, labels = digits
+    taught = ()
+    for digit, name in ((4, "four"), (7, "seven")):
+        for index in np.flatnonzero(labels == digit)[:2]:
+            taught = lessons.teach(taught, name, images[index], models, "model")
+    return taught
+
+
+def test_each_model_recognises_as_its_gallery_would(examples, models, digits):
+    images, labels = digits
+    query = images[np.flatnonzero(labels == 7)[5]]
+    for verifier in models.values():
+        gallery = Gallery(verifier)
+        for digit, name in ((4, "four"), (7, "seven")):
+            gallery.enrol(name, [images[index] for index in np.flatnonzero(labels == digit)[:2]])
+        found, expected = lessons.recognise(examples, verifier.embed([query])[0], verifier), gallery.identify(query)
+        assert [match.name for match in found.matches] == [match.name for match in expected.matches]
+        assert found.name == expected.name
+        distances = [match.distance for match in found.matches]
+        assert distances == pytest.approx([match.distance for match in expected.matches], abs=1e-3)
+
+
+def test_a_class_is_forgotten_alone(examples):
+    left = lessons.forget(examples, "four")
+    assert lessons.class_names(left) == ["seven"]
+    assert len(left) == 2
+    assert lessons.class_names(examples) == ["four", "seven"]  # what was there before is as it was
+
+
+def test_the_examples_are_few_and_their_names_short(models, digits):
+    taught = ()
+    for number in range(lessons.MAX_CLASSES):
+        taught = lessons.teach(taught, f"class {number}", digits[0][number], models, "model")
+    with pytest.raises(ValueError, match="10 classes"):
+        lessons.teach(taught, "more", digits[0][0], models, "model")
+    for _ in range(lessons.MAX_EXAMPLES - 1):
+        taught = lessons.teach(taught, " class  1 ", digits[0][1], models, "model")  # spaces make no other class
+    with pytest.raises(ValueError, match="class 1 has 5 examples"):
+        lessons.teach(taught, "class 1", digits[0][1], models, "model")
+    for name in ("", " \t", "x" * 41):
+        with pytest.raises(ValueError, match="1 to 40 characters"):
+            lessons.teach((), name, digits[0][0], models, "model")
+    with pytest.raises(BlankImageError):
+        lessons.teach((), "blank", Image.new("L", (50, 50), 255), models, "model")
+
+
+def test_the_page_shows_names_as_text_and_one_row_for_each_class(examples, models, digits):
+    hostile = "<script>alert(1)</script>'\""
+    zero = digits[0][np.flatnonzero(digits[1] == 0)[0]]
+    taught = lessons.teach(examples, hostile, zero, models, "model")
+    for name, verifier in models.items():
+        found = lessons.recognise(taught, verifier.embed_canonical(zero[None])[0], verifier)
+        assert found.name == hostile
+        shown = (
+            page_recognise.taught(taught, name),
+            page_recognise.answer(taught, 0.5, found, zero),
+            page_recognise.answer(taught, 0.5, message=hostile, problem=True),
+            page_recognise.note(hostile),
+        )
+        assert all("<script" not in html and "alert(1)" in html for html in shown)
+        assert all(html.count("<tr>") == 1 + 3 for html in shown[1:3])
+        assert shown[0].count("<img") == 5
+
+
+@pytest.mark.parametrize(("probability", "words"), [(1, "over 99.9%"), (0.5, "50.0%"), (0, "under 0.1%")])
+def test_no_probability_is_put_as_certainty(probability, words):
+    assert page_recognise.percent(probability) == words

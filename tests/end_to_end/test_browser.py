@@ -1,0 +1,496 @@
+"""The demo as visitors meet it: in Chromium, with mouse, touch, files, clipboard and camera."""
+
+import json
+import os
+import re
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from app_fixtures import App, running_app
+from browser_fixtures import (
+    BOTH_BRUSHES,
+    HOUSE,
+    ONE,
+    PHONE,
+    STAR,
+    ZERO,
+    draw,
+    draw_by_touch,
+    expect_state,
+    expect_verdict_on,
+    open_tab,
+    places,
+    press,
+    seen,
+    upload,
+)  # fmt: skip
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+import app as app_module
+from siamese.demo.compare.comparison import look
+from siamese.demo.compare.understand import drivers
+from siamese.demo.page_html import caution, picture
+
+# ---- Drawing ----
+
+
+def test_two_drawn_digits_get_a_verdict_and_after_clearing_two_others(page):
+    expect_state(page, "waiting")
+    draw(page, "first", ONE)
+    expect(page.locator("#verdict .message")).to_have_text("Draw or upload a second image.")
+    draw(page, "second", ZERO)
+    expect(page.locator("#verdict .word")).to_have_text("Different")
+    assert float(page.locator("#verdict .distance").inner_text()) > float(page.locator("#verdict .threshold").inner_text())
+    assert [image.max() for image in seen(page)] == [255, 255]
+
+    press(page, "Clear both")
+    expect(page.locator("#verdict .message")).to_have_text("Draw or upload two images.")
+    expect(page.locator("#verdict .seen img")).to_have_count(0)
+    expect(page.locator(BOTH_BRUSHES)).to_have_count(2)
+    draw(page, "first", ONE)
+    draw(page, "second", ONE)
+    expect(page.locator("#verdict .word")).to_have_text("Same")
+    assert float(page.locator("#verdict .distance").inner_text()) < float(page.locator("#verdict .threshold").inner_text())
+
+
+def test_each_stroke_changes_the_verdict_and_undo_takes_it_back_to_blank(page):
+    draw(page, "second", ONE)
+    draw(page, "first", ONE)
+    expect(page.locator("#verdict .word")).to_have_text("Same")
+    with_one = seen(page)[0]
+    draw(page, "first", [(x + 0.1, y) for x, y in ZERO])
+    expect(page.locator("#verdict .word")).to_have_text("Different")
+    assert not np.array_equal(seen(page)[0], with_one)
+
+    undo = page.locator("#sketch-first").get_by_role("button", name="Undo")
+    undo.click()
+    expect(page.locator("#verdict .word")).to_have_text("Same")
+    undo.click()
+    expect(page.locator("#verdict .message")).to_have_text("Draw or upload a first image.")
+
+
+def test_the_bin_of_one_sketch_leaves_the_other_and_the_brush_in_hand(page):
+    draw(page, "first", ONE)
+    draw(page, "second", ONE)
+    expect(page.locator("#verdict .word")).to_have_text("Same")
+    page.locator("#sketch-second").get_by_role("button", name="Clear canvas").click()
+    expect(page.locator("#verdict .message")).to_have_text("Draw or upload a second image.")
+    expect(page.locator(BOTH_BRUSHES)).to_have_count(2)
+    draw(page, "second", ZERO)
+    expect(page.locator("#verdict .word")).to_have_text("Different")
+
+
+# ---- Files, clipboard, camera ----
+
+
+def test_two_uploaded_files_get_the_verdict_of_the_verifier(page, pictures, bundled):
+    open_tab(page, 0, "Upload")
+    open_tab(page, 1, "Upload")
+    upload(page, "first", pictures["photo.jpg"])
+    upload(page, "second", pictures["transparent.png"])
+    expect_verdict_on(page, bundled, [pictures["photo.jpg"], pictures["transparent.png"]])
+    page.locator("#upload-second").get_by_role("button", name="Remove image").click()
+    expect(page.locator("#verdict .message")).to_have_text("Draw or upload a second image.")
+    upload(page, "second", pictures["sketch.png"])
+    expect_verdict_on(page, bundled, [pictures["photo.jpg"], pictures["sketch.png"]])
+
+
+def test_a_file_that_is_no_image_gets_a_sentence_and_the_page_goes_on(page, pictures, bundled, tmp_path):
+    text, blank = tmp_path / "text.png", tmp_path / "blank.png"
+    text.write_text("<b>this is text</b>")
+    Image.new("L", (200, 200), 255).save(blank)
+    open_tab(page, 0, "Upload")
+    open_tab(page, 1, "Upload")
+    upload(page, "first", pictures["plain.png"])
+    upload(page, "second", text)
+    expect(page.locator("#verdict .message")).to_contain_text("Second image: 'text.png' is not an image")
+    expect_state(page, "problem")
+    upload(page, "second", blank)
+    expect(page.locator("#verdict .message")).to_contain_text("Second image: the image is blank")
+    upload(page, "second", pictures["sketch.png"])
+    expect_verdict_on(page, bundled, [pictures["plain.png"], pictures["sketch.png"]])
+
+
+def test_pictures_come_from_clipboard_and_camera_too(page):
+    open_tab(page, 0, "Upload")
+    page.evaluate(
+        """async () => {
+          const canvas = Object.assign(document.createElement("canvas"), {width: 100, height: 100});
+          const context = canvas.getContext("2d");
+          context.fillStyle = "white";
+          context.fillRect(0, 0, 100, 100);
+          context.fillStyle = "black";
+          context.fillRect(46, 15, 8, 70);
+          const picture = await new Promise((done) => canvas.toBlob(done, "image/png"));
+          await navigator.clipboard.write([new ClipboardItem({"image/png": picture})]);
+        }"""
+    )
+    page.locator("#upload-first").get_by_label("Paste from clipboard").click()
+    expect(page.locator("#verdict .message")).to_have_text("Draw or upload a second image.")
+    (bar,) = seen(page)
+    assert bar.any(axis=1).sum() > 3 * bar.any(axis=0).sum()  # upright
+
+    open_tab(page, 1, "Upload")
+    page.locator("#upload-second").get_by_label("Capture from camera").click()
+    page.locator("#upload-second").get_by_text("Click to Access Webcam").click()
+    page.wait_for_function("document.querySelector('#upload-second video')?.currentTime > 0.5")
+    page.locator("#upload-second").get_by_label("capture photo").click()
+    expect_state(page, "same", "different")
+
+
+# ---- Examples, tabs, buttons ----
+
+
+def test_each_example_is_shown_with_its_verdict(page, digits, bundled):
+    draw(page, "first", ONE)  # what was drawn before must not get into the verdict
+    expect(page.locator("#verdict .seen img")).to_have_count(1)
+    images, labels = digits
+    cards = page.locator("#examples button")
+    expect(cards).to_have_count(len(app_module.EXAMPLES))
+    for number, (first, second, level) in enumerate(app_module.EXAMPLES):
+        cards.nth(number).click()
+        expect_verdict_on(page, bundled, [images[first], images[second]])
+        is_right = level != "Fooled"
+        expect_state(page, "same" if (labels[first] == labels[second]) == is_right else "different")
+
+
+def test_another_threshold_changes_verdict_confidence_and_rates(page, digits, bundled):
+    first, second, _ = app_module.EXAMPLES[0]
+    page.locator("#examples button").first.click()
+    expect_verdict_on(page, bundled, [digits[0][first], digits[0][second]])
+    distance = float(page.locator("#verdict .distance").inner_text())
+    assert page.locator("#standing .pair").inner_text() == f"{distance:.3f}"
+    curve, own = bundled.config.distances, bundled.config.calibration.threshold
+
+    page.get_by_label("0.1% false accepts").check()
+    expect(page.locator("#standing .chosen")).to_have_text(f"{curve.threshold_at_far_01:.3f}")
+    expect(page.locator("#verdict .threshold")).to_have_text(f"{curve.threshold_at_far_01:.3f}")
+    assert float(page.locator("#standing .false-accepts").inner_text().rstrip("%")) == pytest.approx(0.1, abs=0.02)
+    box = page.locator("#threshold input[type=number]")
+    expect(box).to_have_value(f"{curve.threshold_at_far_01:.3f}".rstrip("0"))
+
+    box.fill("0.001")
+    box.press("Enter")
+    expect(page.locator("#verdict .word")).to_have_text("Different")
+    expect(page.locator("#verdict .threshold")).to_have_text("0.001")
+    expect(page.get_by_label("0.1% false accepts")).not_to_be_checked()
+    page.get_by_label("Balanced").check()
+    expect(page.locator("#verdict .word")).to_have_text("Same")
+    expect(page.locator("#verdict .threshold")).to_have_text(f"{own:.3f}")
+
+
+def test_a_stroke_is_one_request_with_both_drawings(page):
+    """As an input or a trigger of a listener, Gradio's sketchpad uploads itself at each change of any status."""
+    draw(page, "first", ONE)
+    draw(page, "second", ZERO)
+    expect(page.locator("#verdict .word")).to_have_text("Different")
+    page.wait_for_timeout(1000)
+    turn, sent = int(page.locator("#verdict .panel").get_attribute("data-turn")), []
+    page.on("request", lambda request: sent.append(request))
+    draw(page, "second", ONE)
+    expect(page.locator(f'#verdict [data-turn="{turn + 1}"]')).to_have_count(1)
+    page.wait_for_timeout(1000)
+    assert [request.url.rpartition("gradio_api")[2] for request in sent] == ["/run/predict"]
+    assert sent[0].post_data.count("data:image/png;base64,") == 2
+
+
+def test_an_older_verdict_that_comes_last_does_not_stay(page, digits, bundled):
+    """Gradio may send a comparison before the one before is answered."""
+    with page.expect_request("**/run/predict*") as first:
+        press(page, "Compare")
+    expect(page.locator("#verdict [data-turn]")).to_have_count(1)
+    pair = [digits[0][index] for index in app_module.EXAMPLES[0][:2]]
+    page.locator("#examples button").first.click()
+    expect_verdict_on(page, bundled, pair)
+    expect(page.locator("#verdict [data-turn]")).to_have_count(1)
+    older = first.value.post_data  # on nothing drawn
+    page.route("**/run/predict*", lambda route: route.continue_(post_data=older), times=1)
+    page.evaluate("""() => {
+      window.shown = [];
+      const note = () => shown.push(document.querySelector("#verdict .panel")?.dataset.state);
+      new MutationObserver(note).observe(document.querySelector("#verdict"), {subtree: true, childList: true});
+    }""")
+    press(page, "Compare")
+    page.wait_for_function("shown.includes('waiting') && shown.at(-1) === 'same'")
+    expect_verdict_on(page, bundled, pair)
+
+
+def test_clear_both_empties_the_closed_tabs_too(page, pictures, bundled):
+    draw(page, "first", ONE)
+    draw(page, "second", ONE)
+    expect(page.locator("#verdict .word")).to_have_text("Same")
+    uploaded = [pictures["plain.png"], pictures["sketch.png"]]
+    for side, ordinal in enumerate(("first", "second")):
+        open_tab(page, side, "Upload")
+        upload(page, ordinal, uploaded[side])
+    expect_verdict_on(page, bundled, uploaded)  # both have arrived: what is still under way is not cleared
+    press(page, "Clear both")
+    expect(page.locator("#verdict .message")).to_have_text("Draw or upload two images.")
+    for side in (0, 1):
+        open_tab(page, side, "Draw")
+    expect(page.locator(BOTH_BRUSHES)).to_have_count(2)
+    draw(page, "first", ONE)
+    expect(page.locator("#verdict .message")).to_have_text("Draw or upload a second image.")
+    press(page, "Clear both")  # a second time: Gradio's sketchpad takes an empty value that it had before for no change
+    expect(page.locator("#verdict .message")).to_have_text("Draw or upload two images.")
+
+
+def test_the_verdict_is_on_what_the_open_tabs_show(page, pictures, bundled):
+    draw(page, "first", ONE)
+    open_tab(page, 1, "Upload")
+    upload(page, "second", pictures["plain.png"])
+    expect_state(page, "same", "different")
+    drawn = seen(page)[0]
+    open_tab(page, 0, "Upload")
+    expect(page.locator("#verdict .message")).to_have_text("Draw or upload a first image.")
+    upload(page, "first", pictures["sketch.png"])
+    expect_verdict_on(page, bundled, [pictures["sketch.png"], pictures["plain.png"]])
+    open_tab(page, 0, "Draw")
+    expect_verdict_on(page, bundled, [drawn, pictures["plain.png"]])
+
+
+def test_swapped_images_keep_their_distance_and_what_was_drawn_stays(page, pictures):
+    draw(page, "first", ONE)
+    open_tab(page, 1, "Upload")
+    upload(page, "second", pictures["plain.png"])
+    expect(page.locator("#verdict .seen img")).to_have_count(2)
+    distance, before = page.locator("#verdict .distance").inner_text(), seen(page)
+    press(page, "Swap")
+    sources = [picture(image, "") for image in reversed(before)]
+    for side, source in enumerate(sources):
+        expect(page.locator("#verdict .seen img").nth(side)).to_have_attribute("src", re.search('src="(.*)"', source)[1])
+    expect(page.locator("#verdict .distance")).to_have_text(distance)
+    expect(page.locator("#upload-first img")).to_be_visible()
+    open_tab(page, 0, "Draw")
+    expect(page.locator("#verdict .seen img").first).to_have_attribute("src", re.search('src="(.*)"', sources[1])[1])
+
+
+def test_a_verdict_is_saved_as_an_image_to_share(page, digits):
+    save = page.get_by_role("button", name="Save as an image")
+    expect(save).to_be_disabled()
+    page.locator("#examples button").first.click()
+    expect(save).to_be_enabled()
+    with page.expect_download() as download:
+        save.click()
+    assert download.value.suggested_filename == "same-or-different.png"
+    saved = Image.open(download.value.path()).convert("RGB")
+    if folder := os.environ.get("SIAMESE_SCREENSHOTS"):
+        saved.save(Path(folder) / "saved.png")
+    assert saved.size == (1200, 630)
+    for side, image in enumerate(seen(page)):
+        shown = saved.crop((60 + 360 * side, 60, 390 + 360 * side, 390)).convert("L")
+        expected = Image.fromarray(image).resize((330, 330), Image.Resampling.NEAREST)
+        difference = np.abs(np.asarray(shown, int) - np.asarray(expected, int))
+        assert difference.mean() < 5  # another rounding of which pixel is nearest
+    colours = saved.crop((60, 420, 560, 510)).getcolors(1 << 16)
+    assert (0x1D, 0x4E, 0xD8) in [colour for _, colour in colours]  # the word, in the colour of "same"
+
+
+@pytest.mark.parametrize("options", [PHONE], ids=["phone"])
+def test_a_phone_draws_by_touch_and_keeps_the_verdict_in_view(page):
+    draw_by_touch(page, "first", ONE)
+    draw_by_touch(page, "second", ZERO)
+    expect(page.locator("#verdict .word")).to_have_text("Different")
+    expect(page.locator("#verdict .word")).to_be_in_viewport()  # it sticks to the lower edge
+    expect(page.locator("#verdict .distance")).not_to_be_in_viewport()
+    press(page, "Compare")
+    expect(page.locator("#verdict .distance")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("options", [{"color_scheme": scheme} for scheme in ("light", "dark")], ids=["light", "dark"])
+def test_nothing_is_cut_or_overlaps_at_any_width(page):
+    parts = page.locator("#header h1, .sketch, .actions button, #verdict .scale, #examples button")
+    expect(parts).to_have_count(1 + 2 + 3 + 1 + len(app_module.EXAMPLES))
+    for width in (1440, 1024, 768, 390, 320):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        boxes = [parts.nth(index).bounding_box() for index in range(parts.count())]
+        for index, box in enumerate(boxes):
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+            for other in boxes[:index]:
+                apart_x = other["x"] + other["width"] <= box["x"] or box["x"] + box["width"] <= other["x"]
+                apart_y = other["y"] + other["height"] <= box["y"] or box["y"] + box["height"] <= other["y"]
+                assert apart_x or apart_y, f"{width} px: {box} and {other}"
+
+
+# ---- Models ----
+
+
+@pytest.fixture(scope="module")
+def two_models(browser, trained_folder, tmp_path_factory) -> Iterator[App]:
+    """The demo with a model of one's own beside the bundled ones."""
+    with running_app(tmp_path_factory.mktemp("two"), SIAMESE_MODEL=str(trained_folder)) as running:
+        yield running
+
+
+def test_the_visitor_chooses_among_ones_own_and_the_bundled_models(two_models, open_page, verifier, bundled, digits):
+    page = open_page(two_models)
+    pair = [digits[0][index] for index in app_module.EXAMPLES[0][:2]]
+    choices = page.locator("#model input")
+    expect(choices.first).to_be_checked()
+    expect(page.locator("#header .model")).to_contain_text("Model model ·")
+    expect(page.locator("#header .model")).to_contain_text("trained on 1,800 images of 10 classes (mnist-sample)")
+    page.locator("#examples button").first.click()
+    expect_verdict_on(page, verifier, pair)
+    page.get_by_label("digits (bundled)").check()
+    expect(page.locator("#header .model")).to_contain_text("Model digits (bundled) ·")
+    expect_verdict_on(page, bundled, pair)
+    page.get_by_label("model", exact=True).check()
+    expect_verdict_on(page, verifier, pair)
+
+
+def test_a_drawing_unlike_all_digits_gets_a_caution_and_nothing_moves(page):
+    draw(page, "first", ONE)
+    expect(page.locator("#verdict .seen img")).to_have_count(1)
+    expect(page.locator("#verdict .caution")).to_have_text("")
+    before = places(page, "#verdict .panel", "#examples")
+    draw(page, "second", STAR)
+    expect(page.locator("#verdict .caution")).to_have_text(caution([True, False]))
+    assert places(page, "#verdict .panel", "#examples") == before
+
+
+# ---- Understanding ----
+
+
+def test_the_map_and_the_drivers_follow_the_pair_and_nothing_moves(page, digits, bundled):
+    before = places(page, "#examples", "#judge", "#understand")
+    expect(page.locator("#plane .mark")).to_have_count(0)
+    page.locator("#examples button").first.click()
+    expect(page.locator("#plane .mark")).to_have_count(2)
+    expect(page.locator("#drivers img")).to_have_count(0)
+    page.get_by_label("Show it on the images").check()
+    expect(page.locator("#drivers img")).to_have_count(2)
+    pair = look(bundled, [digits[0][index] for index in app_module.EXAMPLES[0][:2]])
+    expected = re.findall(r'src="([^"]+)"', drivers(pair.seen, pair.drivers()))
+    assert page.locator("#drivers img").evaluate_all("images => images.map((image) => image.src)") == expected
+    page.get_by_label("Show it on the images").uncheck()
+    expect(page.locator("#drivers img")).to_have_count(0)
+    assert places(page, "#examples", "#judge", "#understand") == before
+
+
+def test_the_same_call_is_copied_with_the_threshold_of_the_page(page, app):
+    page.get_by_label("0.1% false accepts").check()
+    page.get_by_role("button", name="The same in a program").click()
+    expect(page.locator("#snippets code").first).to_contain_text("threshold=")
+    press(page, "Copy: This page, as a service")
+    expect(page.locator("#snippets button").nth(2)).to_have_text("Copied")
+    assert f'Client("{app.url}/")' in page.evaluate("navigator.clipboard.readText()")
+
+
+def test_how_it_works_is_drawn(page):
+    page.get_by_role("tab", name="How it works").click()
+    expect(page.locator("#about svg.network")).to_be_visible()
+    expect(page.locator("#about .facts dd").first).to_contain_text("54,001 images")
+
+
+# ---- Many images ----
+
+
+def test_many_images_give_a_matrix_and_a_csv(page, pictures, bundled, tmp_path):
+    (tmp_path / "text.png").write_text("text")
+    page.get_by_role("tab", name="Many").click()
+    paths = [pictures[name] for name in ("plain.png", "sketch.png", "photo.jpg")]
+    page.locator("#files input[type=file]").set_input_files([*paths, tmp_path / "text.png"])
+    expect(page.locator("#many .problems")).to_contain_text("'text.png' is not an image")
+    cells = page.locator("#many .matrix tbody td")
+    expect(cells).to_have_text([f"{bundled.verify(a, b).distance:.2f}" for a in paths for b in paths])
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Save as CSV").click()
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert lines[0] == ",plain.png,sketch.png,photo.jpg"
+    assert float(lines[1].split(",")[2]) == pytest.approx(bundled.verify(*paths[:2]).distance, abs=1e-3)
+
+
+# ---- Recognise ----
+
+
+def open_lesson(page: Page) -> None:
+    page.get_by_role("tab", name="Recognise").click()
+    expect(page.locator("#lesson .sketch button[aria-label='Brush'].highlight")).to_have_count(2)
+
+
+def teach_stroke(page: Page, name: str, stroke: list) -> None:
+    draw(page, "example", stroke)
+    page.get_by_label("Name of the class").fill(name)
+    press(page, "Add example")
+    expect(page.locator("#lesson .note")).to_have_text(f"Added an example of {name}.")
+    expect(page.locator("#sketch-example").get_by_role("button", name="Undo")).to_be_disabled()
+
+
+def classes(page: Page) -> list[str]:
+    return page.locator("#answer .ranking tbody th").all_inner_texts()
+
+
+def test_two_symbols_are_taught_and_recognised_and_a_third_is_none_of_these(page):
+    open_lesson(page)
+    press(page, "Add example")
+    expect(page.locator("#lesson .note")).to_have_text("draw or upload an example first")
+    teach_stroke(page, "star", STAR)
+    teach_stroke(page, "<b>house</b>", HOUSE)
+    expect(page.locator("#taught b")).to_have_text(["star", "<b>house</b>"])
+    expect(page.locator("#taught img")).to_have_count(2)
+
+    draw(page, "query", [(x + 0.03, y) for x, y in STAR])
+    expect(page.locator("#answer .word")).to_have_text("star")
+    assert classes(page) == ["star", "<b>house</b>"]
+    near, far = map(float, page.locator("#answer .ranking td:nth-child(2)").all_inner_texts())
+    assert near < far
+    page.locator("#sketch-query").get_by_role("button", name="Clear canvas").click()
+    expect(page.locator("#answer .message")).to_have_text("Draw or upload what is to be recognised.")
+    draw(page, "query", ONE)
+    expect(page.locator("#answer .word")).to_have_text("None of these")
+
+    page.get_by_role("button", name="Remove star").click()
+    expect(page.locator("#taught b")).to_have_text(["<b>house</b>"])
+    expect(page.locator("#answer .ranking tbody th")).to_have_text(["<b>house</b>"])
+    press(page, "Forget all")
+    expect(page.locator("#taught li")).to_have_count(0)
+    expect(page.locator("#answer .message")).to_have_text("Teach a class or two first.")
+
+
+def ask_again(app: App, body: str) -> str:
+    """What the server answers to a request of a page, sent once more from elsewhere."""
+    call = urllib.request.Request(f"{app.url}/gradio_api/run/predict", body.encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(call, timeout=30) as answer:
+        return json.loads(answer.read())["data"][0]
+
+
+def test_what_one_visitor_teaches_no_other_sees_and_it_ends_with_the_page(open_page, app):
+    teacher, stranger = open_page(app), open_page(app)
+    for page in (teacher, stranger):
+        open_lesson(page)
+    teach_stroke(teacher, "mine", STAR)
+    draw(stranger, "query", STAR)
+    expect(stranger.locator("#answer .message")).to_have_text("Teach a class or two first.")
+    expect(stranger.locator("#taught li")).to_have_count(0)
+
+    with teacher.expect_request("**/run/predict*") as asked:
+        draw(teacher, "query", STAR)
+    expect(teacher.locator("#answer .word")).to_have_text("mine")
+    assert "mine" in ask_again(app, asked.value.post_data)
+    teacher.context.close()
+    deadline = time.monotonic() + 20
+    while "mine" in (answer := ask_again(app, asked.value.post_data)):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert "Teach a class or two first." in answer
+
+
+@pytest.mark.parametrize("options", [PHONE], ids=["phone"])
+def test_a_phone_teaches_by_touch_and_uploads(page, pictures):
+    open_lesson(page)
+    draw_by_touch(page, "example", STAR)
+    page.get_by_label("Name of the class").fill("star")
+    page.get_by_label("Name of the class").press("Enter")
+    expect(page.locator("#taught b")).to_have_text(["star"])
+    page.locator("#query-side").get_by_role("tab", name="Upload").click()
+    upload(page, "query", pictures["photo.jpg"])
+    expect(page.locator("#answer .word")).to_have_text("None of these")
+    expect(page.locator("#answer .word")).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["viewport"]["width"]

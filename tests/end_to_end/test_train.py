@@ -1,0 +1,269 @@
+"""train.py from end to end on real digits: what it writes, what it learns, how it stops, goes on and refuses."""
+
+import contextlib
+import dataclasses
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import train
+from siamese.config import EncoderConfig, ModelFolderConfig
+from siamese.data.splits import DATASETS
+from siamese.evaluation.metrics import pair_distances
+from siamese.images.canonical import to_tensor
+from siamese.model_folder import plots
+from siamese.model_folder.model_card import PLOTS
+from siamese.model_folder.weights import RESUME_FILE, WEIGHTS_FILE, load_model
+from siamese.network import ENCODERS, SiameseNetwork, embed_all
+
+ONE_EPOCH = ["--dataset", "mnist-sample", "--device", "cpu", "--epochs", "1"]  # seven steps of 256 images
+FILES = {"model.safetensors", "config.json", "reference.safetensors", "README.md", "metrics.jsonl", *PLOTS}
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != RESUME_FILE}
+
+
+def run(arguments: list[str], capsys: pytest.CaptureFixture) -> tuple[int, str]:
+    """The exit code of train.main and what it wrote to stderr."""
+    capsys.readouterr()
+    code = train.main(arguments)
+    return code, capsys.readouterr().err
+
+
+def assert_refused(arguments: list[str], capsys: pytest.CaptureFixture, *expected: str) -> None:
+    """Exit code 2 and one line that says all that is expected."""
+    code, stderr = run(arguments, capsys)
+    assert code == 2
+    assert stderr.count("\n") == 1, stderr
+    for text in expected:
+        assert text in stderr
+
+
+# ---- A complete training ----
+
+
+def test_every_encoder_with_every_loss_gives_a_complete_folder(any_folder):
+    encoder, _, loss = any_folder.name.partition("-")
+    network, config = load_model(any_folder)
+    assert (config.encoder.name, config.loss.name) == (encoder, loss)
+    assert config.encoder.embedding_dim == ENCODERS[encoder].default_dim
+    assert config.training.parameters == sum(parameter.numel() for parameter in network.parameters())
+    assert names(any_folder) == FILES
+    assert names(any_folder.parent) == {any_folder.name}
+    linked = re.findall(r"!\[[^]]+\]\(([^)]+)\)", (any_folder / "README.md").read_text(encoding="utf-8"))
+    assert sorted(linked) == sorted(PLOTS)
+
+
+def test_the_log_is_the_history_of_the_config(trained_folder):
+    lines = (trained_folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    _, config = load_model(trained_folder)
+    assert [json.loads(line) for line in lines] == [dataclasses.asdict(record) for record in config.history]
+    assert [record.epoch for record in config.history] == [1, 2, 3]
+    best = max(record.balanced_accuracy for record in config.history)
+    assert config.history[config.training.best_epoch - 1].balanced_accuracy == best
+
+
+def test_the_config_records_what_was_done(trained_folder, short_training):
+    _, config = load_model(trained_folder)
+    assert config.training.command == " ".join(["python train.py", *short_training, "--output", str(trained_folder)])
+    assert (config.training.epochs, config.training.batch_size, config.training.seed) == (3, 64, 0)
+    assert (config.data.dataset, config.data.classes) == ("mnist-sample", 10)
+    assert (config.data.smallest_class, config.data.largest_class) == (180, 180)
+    assert (config.data.training_images, config.data.validation_images, config.data.test_images) == (1800, 200, 1000)
+    assert config.metrics.same_pairs == 10 * 100 * 99 // 2
+    assert config.metrics.same_pairs + config.metrics.different_pairs == 1000 * 999 // 2
+
+
+def test_training_learns_what_no_untrained_network_knows(trained_folder, digits):
+    _, config = load_model(trained_folder)
+    images, labels = to_tensor(digits[0]), torch.from_numpy(digits[1])
+    untrained = []
+    for name, encoder in ENCODERS.items():
+        for seed in range(3):
+            torch.manual_seed(seed)
+            network = SiameseNetwork(EncoderConfig(name, encoder.default_dim))
+            untrained.append(100 * pair_distances(embed_all(network, images), labels).best_threshold()[1])
+    assert config.metrics.balanced_accuracy > max(untrained) + 10
+    assert config.metrics.balanced_accuracy > 85
+    assert config.metrics.balanced_accuracy_low < config.metrics.balanced_accuracy < config.metrics.balanced_accuracy_high
+    assert config.metrics.calibration_error < 5
+
+
+# ---- Interrupted and continued ----
+
+
+@pytest.fixture(scope="module")
+def interrupted(root, short_training, tmp_path_factory) -> tuple[Path, int, str]:
+    """The training of `trained_folder`, stopped by Ctrl-C within its second epoch: folder, exit code, stderr."""
+    folder = tmp_path_factory.mktemp("interrupted") / "model"
+    command = [sys.executable, "train.py", *short_training, "--output", str(folder)]
+    process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:  # the progress bar: each state is a line here
+        if re.match(r"epoch 2/3: .* [1-9]\d*/28", line):
+            break
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=300)
+    return folder, process.returncode, stderr
+
+
+def test_an_interrupted_training_says_how_to_go_on(interrupted):
+    folder, code, stderr = interrupted
+    assert code == 130
+    last = stderr.splitlines()[-1]
+    steps = re.match(r"Stopped after step (\d+) of 84; nothing is lost\.", last)
+    assert 28 < int(steps[1]) < 84
+    assert last.endswith(f"Continue with: python train.py --resume --output {folder}")
+    assert "Traceback" not in stderr
+    assert names(folder) == {RESUME_FILE}
+
+
+def test_a_continued_training_ends_as_if_never_interrupted(interrupted, trained_folder, short_training, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(interrupted[0], folder)
+    assert train.main(["--resume", "--output", str(folder)]) == 0
+    assert names(folder) == FILES
+    continued, uninterrupted = load_file(folder / WEIGHTS_FILE), load_file(trained_folder / WEIGHTS_FILE)
+    assert continued.keys() == uninterrupted.keys()
+    for name, tensor in uninterrupted.items():
+        assert torch.equal(continued[name], tensor), name
+
+    def without_clock(config: ModelFolderConfig) -> ModelFolderConfig:
+        """The config less what differs between any two runs."""
+        training = dataclasses.replace(config.training, command="", date="", seconds=0)
+        history = tuple(dataclasses.replace(record, seconds=0) for record in config.history)
+        return dataclasses.replace(config, training=training, history=history)
+
+    (_, ours), (_, theirs) = load_model(folder), load_model(trained_folder)
+    assert without_clock(ours) == without_clock(theirs)
+    assert ours.training.command == " ".join(["python train.py", *short_training, "--output", str(interrupted[0])])
+
+
+@pytest.mark.parametrize(
+    "setting", ["--epochs 5", "--lr 0.1", "--seed 1", "--encoder seed", "--no-augment", "--loss triplet"]
+)
+def test_another_setting_is_refused_on_resume(interrupted, setting, capsys):
+    before = (interrupted[0] / RESUME_FILE).read_bytes()
+    flag = setting.split()[0].replace("--no-", "--")
+    arguments = ["--resume", "--output", str(interrupted[0]), *setting.split()]
+    assert_refused(arguments, capsys, flag, "the interrupted training has")
+    assert (interrupted[0] / RESUME_FILE).read_bytes() == before
+
+
+def test_an_interrupted_training_is_not_overwritten_unasked(interrupted, capsys):
+    before = (interrupted[0] / RESUME_FILE).read_bytes()
+    assert_refused([*ONE_EPOCH, "--output", str(interrupted[0])], capsys, str(interrupted[0]), "--resume", "--overwrite")
+    assert (interrupted[0] / RESUME_FILE).read_bytes() == before
+
+
+def test_an_interrupted_training_is_overwritten_when_asked(interrupted, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(interrupted[0], folder)
+    assert train.main([*ONE_EPOCH, "--overwrite", "--output", str(folder)]) == 0
+    assert names(folder) == FILES
+    assert len(load_model(folder)[1].history) == 1
+
+
+def test_nothing_to_resume_is_an_error(trained_folder, tmp_path, capsys):
+    for folder in (tmp_path / "nowhere", trained_folder):
+        assert_refused(["--resume", "--output", str(folder)], capsys, str(folder), "no interrupted training")
+
+
+def test_ctrl_c_before_the_first_step_says_that_nothing_was_saved(tmp_path, monkeypatch, capsys):
+    def interrupt(data_dir):
+        raise KeyboardInterrupt
+
+    sample = dataclasses.replace(DATASETS["mnist-sample"], load=interrupt)
+    monkeypatch.setitem(DATASETS, "mnist-sample", sample)
+    code, stderr = run([*ONE_EPOCH, "--output", str(tmp_path / "model")], capsys)
+    assert code == 130
+    assert "Interrupted" in stderr
+    assert "start again" in stderr
+
+
+# ---- Failures ----
+
+
+def test_a_failed_training_leaves_the_earlier_model_and_can_be_finished(trained_folder, tmp_path, monkeypatch):
+    folder = tmp_path / "model"
+    shutil.copytree(trained_folder, folder)
+    before = contents(folder)
+    with monkeypatch.context() as patch, contextlib.suppress(OSError):
+        patch.setattr(plots, "roc_curve", lambda *_: (_ for _ in ()).throw(OSError("no space left on device")))
+        assert train.main([*ONE_EPOCH, "--output", str(folder)]) != 0
+    assert contents(folder) == before
+    assert names(tmp_path) == {"model"}
+    assert train.main(["--resume", "--output", str(folder)]) == 0
+    assert names(folder) == FILES
+    assert len(load_model(folder)[1].history) == 1
+
+
+def test_a_training_that_diverges_writes_no_model(tmp_path, capsys):
+    folder = tmp_path / "model"
+    settings = ["--encoder", "seed", "--lr", "10", "--weight-decay", "10", "--batch-size", "64"]
+    code, stderr = run([*ONE_EPOCH, *settings, "--output", str(folder)], capsys)
+    assert code == 2
+    assert "Traceback" not in stderr
+    assert "diverge" in stderr.splitlines()[-1]
+    assert "--lr" in stderr.splitlines()[-1]
+    assert not (folder / WEIGHTS_FILE).exists()
+
+
+def test_without_data_and_network_one_line_says_what_to_do(tmp_path, no_network, capsys):
+    arguments = ["--dataset", "mnist", "--data-dir", str(tmp_path / "data"), "--output", str(tmp_path / "model")]
+    assert_refused(arguments, capsys, "--data-dir", "mnist-sample", str(tmp_path / "data"))
+
+
+BAD_NUMBERS = [
+    ("--epochs", "0", "1 to 10000"),
+    ("--epochs", "10001", "1 to 10000"),
+    ("--batch-size", "1", "2 to 100000"),
+    ("--lr", "0", "1e-08 to 10.0"),
+    ("--lr", "nan", "1e-08 to 10.0"),
+    ("--weight-decay", "-1", "0.0 to 10.0"),
+    ("--validation-share", "0.6", "0.01 to 0.5"),
+    ("--seed", "-1", "0 to 2147483647"),
+    ("--margin", "-1", "0.0 to 100.0"),
+    ("--margin", "inf", "0.0 to 100.0"),
+    ("--embedding-dim", "0", "1 to 4096"),
+    ("--embedding-dim", "4097", "1 to 4096"),
+]
+
+
+@pytest.mark.parametrize(("flag", "value", "allowed"), BAD_NUMBERS)
+def test_a_number_out_of_range_is_named_with_flag_value_and_range(flag, value, allowed, tmp_path, capsys):
+    arguments = [*ONE_EPOCH, flag, value, "--output", str(tmp_path / "model")]
+    assert_refused(arguments, capsys, f"{flag} is {value}", f"allowed: {allowed}")
+    assert names(tmp_path) == set()
+
+
+@pytest.mark.parametrize(("flag", "choices"), [("--encoder", ENCODERS), ("--loss", train.LOSSES), ("--dataset", DATASETS)])
+def test_an_unknown_name_is_refused_with_the_choices(flag, choices, tmp_path, capsys):
+    arguments = [*ONE_EPOCH, flag, "surprise", "--output", str(tmp_path / "model")]
+    assert_refused(arguments, capsys, "'surprise'", ", ".join(choices))
+    assert names(tmp_path) == set()
+
+
+def test_words_where_a_number_belongs_are_refused_by_flag(capsys):
+    with pytest.raises(SystemExit) as caught:
+        train.main(["--epochs", "many"])
+    assert caught.value.code == 2
+    assert "--epochs" in capsys.readouterr().err
+
+
+def test_an_output_that_is_a_file_is_refused_before_any_training(tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    assert_refused([*ONE_EPOCH, "--output", str(tmp_path / "file")], capsys, str(tmp_path / "file"))
+    assert (tmp_path / "file").read_text() == "mine"

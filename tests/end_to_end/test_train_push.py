@@ -1,0 +1,83 @@
+"""train.py --push against a Hub on loopback: checked before any training, pushed after it, and never a model lost."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hub_fake.client import ROOT, environment
+from hub_fake.protocol import READER, WRITER
+from hub_fake.server import HubServer
+
+from siamese.model_folder.weights import load_model
+
+ONE_EPOCH = ["--dataset", "mnist-sample", "--device", "cpu", "--epochs", "1"]
+
+
+@pytest.fixture
+def server() -> Iterator[HubServer]:
+    server = HubServer()
+    yield server
+    server.stop()
+
+
+def train_and_push(server: HubServer, home: Path, token: str, *arguments: str) -> subprocess.CompletedProcess:
+    """train.py as a user with this token runs it; no token is ever printed."""
+    command = [sys.executable, ROOT / "train.py", *ONE_EPOCH, "--output", home / "model", "--push", *arguments]
+    variables = environment(server.endpoint, home, token)
+    finished = subprocess.run(command, cwd=home, env=variables, capture_output=True, text=True, timeout=300)
+    assert "Traceback" not in finished.stderr
+    assert not token or token not in finished.stdout + finished.stderr
+    return finished
+
+
+def test_what_is_trained_is_pushed_with_its_headline(server, tmp_path):
+    finished = train_and_push(server, tmp_path, WRITER, "--repo-id", "ada/digits")
+    assert finished.returncode == 0, finished.stderr
+    _, config = load_model(tmp_path / "model")
+    assert f"{config.metrics.balanced_accuracy:.2f}%" in server.repositories["ada/digits"].messages[-1]
+    pushed = server.files("ada/digits")
+    for path in (tmp_path / "model").iterdir():
+        assert pushed[path.name] == path.read_bytes()
+    assert f"{server.endpoint}/ada/digits" in finished.stdout
+    assert (
+        f"Verifier.from_pretrained('ada/digits', '{server.repositories['ada/digits'].branches['main']}')" in finished.stdout
+    )
+
+
+@pytest.mark.parametrize(
+    ("token", "arguments", "expected"),
+    [
+        ("", ["--repo-id", "ada/digits"], "hf auth login"),
+        ("hf_nobody_knows_this", ["--repo-id", "ada/digits"], "does not accept the token"),
+        (READER, ["--repo-id", "ada/digits"], "may only read"),
+        (WRITER, ["--repo-id", "bob/digits"], "no right to write to bob/digits"),
+        (WRITER, ["--repo-id", "digits"], "USER/NAME"),
+        (WRITER, [], "--push needs --repo-id"),
+    ],
+    ids=["no login", "wrong token", "read-only token", "another's name", "no user", "no repository"],
+)
+def test_a_push_that_cannot_succeed_is_refused_before_any_training(token, arguments, expected, server, tmp_path):
+    finished = train_and_push(server, tmp_path, token, *arguments)
+    assert finished.returncode == 2
+    assert finished.stdout == ""
+    assert finished.stderr.startswith("error: ")
+    assert finished.stderr.count("\n") == 1
+    assert expected in finished.stderr
+    assert not (tmp_path / "model").exists()
+    assert not server.repositories
+
+
+def test_where_the_push_fails_the_model_is_complete_and_the_command_that_pushes_it_is_printed(server, tmp_path):
+    server.fail(403, "commit/main")
+    finished = train_and_push(server, tmp_path, WRITER, "--repo-id", "ada/digits")
+    assert finished.returncode == 3
+    load_model(tmp_path / "model")
+    last = finished.stderr.splitlines()[-1]
+    assert last.startswith(f"error: trained and saved in {tmp_path / 'model'}, but not pushed: ")
+    _, _, retry = last.partition("Try again with: python ")
+    variables = environment(server.endpoint, tmp_path, WRITER)
+    again = subprocess.run([sys.executable, *retry.split()], cwd=tmp_path, env=variables, capture_output=True, timeout=300)
+    assert again.returncode == 0
+    assert set(server.files("ada/digits")) == {".gitattributes", *(path.name for path in (tmp_path / "model").iterdir())}

@@ -1,0 +1,75 @@
+"""A model from a ZIP file: the same model, or a sentence, whatever is wrong with the file."""
+
+import contextlib
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from siamese import Verifier
+from siamese.hub.sources import locate_model
+from siamese.model_folder.weights import CONFIG_FILE, MAX_CONFIG_BYTES, WEIGHTS_FILE
+
+
+@pytest.fixture
+def archive(untrained_folder, tmp_path) -> Path:
+    path = tmp_path / "model.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
+        for name in (CONFIG_FILE, WEIGHTS_FILE):
+            opened.write(untrained_folder / name, f"model/{name}")
+    return path
+
+
+def test_a_model_as_zip_is_that_model(archive, untrained_folder, digits):
+    packed, plain = Verifier.from_pretrained(archive), Verifier.from_pretrained(untrained_folder)
+    assert packed.name == "model.zip"
+    assert np.array_equal(packed.embed(list(digits[0][:5])), plain.embed(list(digits[0][:5])))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_damaged_zip_is_that_model_still_or_refused_in_a_sentence(archive, data):
+    content = bytearray(archive.read_bytes())
+    if data.draw(st.booleans()):
+        content = content[: data.draw(st.integers(0, len(content) - 1))]
+    else:
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place] ^= data.draw(st.integers(1, 255))
+    damaged = archive.with_name("damaged.zip")
+    damaged.write_bytes(content)
+    with contextlib.suppress(ValueError):  # any other error is a failure
+        Verifier.from_pretrained(damaged)
+
+
+def test_a_file_beyond_what_a_model_needs_is_not_unpacked(tmp_path):
+    path = tmp_path / "large.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr(CONFIG_FILE, bytes(MAX_CONFIG_BYTES + 1))
+    with pytest.raises(ValueError, match=f"allowed: at most {MAX_CONFIG_BYTES:,}"):
+        locate_model(path)
+
+
+def test_a_zip_that_lies_about_a_size_writes_no_more_than_it_says(tmp_path):
+    path = tmp_path / "liar.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr(CONFIG_FILE, bytes(10_000_000))
+    content = path.read_bytes().replace(struct.pack("<I", 10_000_000), struct.pack("<I", 100))
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="cannot be read as a ZIP file"):
+        locate_model(path)
+
+
+def test_names_that_lead_elsewhere_are_passed_over(tmp_path):
+    path = tmp_path / "names.zip"
+    with zipfile.ZipFile(path, "w") as opened:
+        for name in ("../config.json", "/config.json", "a/b/config.json", "notes.txt"):
+            opened.writestr(name, "{}")
+    folder, _ = locate_model(path)
+    assert {file.name for file in folder.iterdir()} <= {CONFIG_FILE}
+    assert not (tmp_path / CONFIG_FILE).exists()
+    with pytest.raises(ValueError, match="model"):
+        Verifier.from_pretrained(path)

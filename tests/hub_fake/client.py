@@ -1,0 +1,126 @@
+"""A process that calls siamese.hub.push against the Hub at one address, as a user's program would.
+
+The client library reads its environment when it is imported, so tests cannot point the process that they run in at a server
+of theirs. Run as a script, this module reads calls from stdin, makes each in a thread, and writes what came of it to stdout.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from itertools import count
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def environment(endpoint: str, home: Path, token: str = "", **more: str) -> dict[str, str]:
+    """The variables of a process that knows no Hub but the one at `endpoint`."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))}
+    settings = {"HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_TOKEN": token, "HF_HUB_DISABLE_XET": "1"}
+    return {**ours, **settings, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]), "NO_PROXY": "*", **more}
+
+
+def make_model_folder(folder: Path, seed: int = 0) -> None:
+    """A complete model folder without a training: random weights, a card, small plots."""
+    import torch
+    from PIL import Image
+
+    from siamese.config import DataRecord, EncoderConfig, Metrics, ModelFolderConfig
+    from siamese.model_folder import model_card as card
+    from siamese.model_folder import weights as checkpoint
+    from siamese.network import SiameseNetwork
+
+    torch.manual_seed(seed)
+    metrics = Metrics(balanced_accuracy=99.724)
+    config = ModelFolderConfig(encoder=EncoderConfig(embedding_dim=8), data=DataRecord("mnist"), metrics=metrics)
+    checkpoint.save_weights(SiameseNetwork(config.encoder), folder / checkpoint.WEIGHTS_FILE)
+    checkpoint.write_text(folder / checkpoint.CONFIG_FILE, config.to_json())
+    checkpoint.write_text(folder / checkpoint.CARD_FILE, card.render_card(config))
+    checkpoint.write_text(folder / checkpoint.METRICS_FILE, "{}\n")
+    for number, name in enumerate(card.PLOTS):
+        Image.new("L", (20, 20 + number), seed).save(folder / name)
+
+
+class HubClient:
+    """The process. A call gives {"value": ..., "seconds": s}, or {"error": names of types, "message": ..., "seconds": s}."""
+
+    def __init__(self, endpoint: str, home: Path, wrapper: Sequence[str] = (), **more: str) -> None:
+        home.mkdir(parents=True, exist_ok=True)
+        self.home, self.errors_path = home, home / "stderr.txt"
+        self.pending: dict[int, Future] = {}
+        self.numbers = count()
+        with self.errors_path.open("w") as errors:
+            self.process = subprocess.Popen(
+                [*wrapper, sys.executable, __file__], cwd=home, env=environment(endpoint, home, **more), text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+            )  # fmt: skip
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def start(self, name: str, *arguments, token: str = "", **options) -> Future:
+        """Begin a call. The token is for the whole process: calls at the same time share one."""
+        number = next(self.numbers)
+        self.pending[number] = future = Future()
+        arguments = [str(argument) if isinstance(argument, Path) else argument for argument in arguments]
+        print(json.dumps([number, name, arguments, options, token]), file=self.process.stdin, flush=True)
+        return future
+
+    def call(self, name: str, *arguments, token: str = "", **options) -> dict:
+        """A call, and what came of it."""
+        return self.start(name, *arguments, token=token, **options).result(120)
+
+    def output(self) -> str:
+        """What the process has written to stderr so far."""
+        return self.errors_path.read_text()
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait(30)
+
+    def _listen(self) -> None:
+        for line in self.process.stdout:
+            answer = json.loads(line)
+            self.pending.pop(answer.pop("number")).set_result(answer)
+        for future in self.pending.values():
+            future.set_exception(RuntimeError(f"the client ended: {self.output()[-2000:]}"))
+
+
+def embed(source: str, revision: str | None, image: str) -> str:
+    """The embedding of an image, as hexadecimal digits."""
+    from siamese import Verifier
+
+    return Verifier.from_pretrained(source, revision).embed([image]).tobytes().hex()
+
+
+def serve() -> None:
+    from siamese.hub import push as hub
+
+    writing = threading.Lock()
+
+    def answer(number: int, name: str, arguments: list, options: dict) -> None:
+        started = time.perf_counter()
+        try:
+            ours = {"embed": embed, "set": lambda **constants: vars(hub).update(constants)}
+            result = {"value": (ours.get(name) or getattr(hub, name))(*arguments, **options)}
+        except Exception as error:
+            result = {"error": [kind.__name__ for kind in type(error).__mro__], "message": str(error)}
+        seconds = time.perf_counter() - started
+        with writing:  # lines of two threads would mix
+            print(json.dumps({"number": number, "seconds": seconds, **result}, default=to_plain), flush=True)
+
+    for line in sys.stdin:
+        number, name, arguments, options, token = json.loads(line)
+        os.environ["HF_TOKEN"] = token
+        threading.Thread(target=answer, args=(number, name, arguments, options)).start()
+
+
+def to_plain(value: object) -> object:
+    return str(value) if isinstance(value, Path) else {**vars(value), "text": str(value)}
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,222 @@
+"""Any picture of a digit must come out as the digit: checked against the digit itself among 1,000 others."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw, ImageOps
+from scipy import ndimage
+
+from siamese import BlankImageError
+from siamese.config import PreprocessConfig
+from siamese.data.splits import load_mnist_sample, load_sample_digits
+from siamese.images.canonical import MAX_SIDE, canonical_image, canonical_images, load_image, to_tensor
+
+CONFIG = PreprocessConfig()
+DIGITS, _ = load_sample_digits()
+CHOSEN = range(3, 1000, 90)
+BLURRED = ndimage.gaussian_filter(DIGITS.astype(np.float32), (0, 1, 1))
+
+
+def canonical(picture) -> np.ndarray:
+    return canonical_image(load_image(picture), CONFIG, 28, 1)
+
+
+def strokes(digit: np.ndarray, size: int = 300, canvas: int = 400, left: int = 50, top: int = 50) -> np.ndarray:
+    """A digit enlarged on a canvas: float (canvas, canvas), 1 ink, 0 paper."""
+    field = Image.new("L", (canvas, canvas))
+    field.paste(Image.fromarray(digit).resize((size, size), Image.Resampling.BICUBIC), (left, top))
+    return np.asarray(field) / 255
+
+
+def grey(values: np.ndarray) -> np.ndarray:
+    return np.clip(255 * values, 0, 255).astype(np.uint8)
+
+
+def photograph(ink: np.ndarray, light: float = 0.85, dark: float = 0.15, noise: float = 0.02, shade=1.0) -> np.ndarray:
+    """Ink on paper under a light that `shade` dims, with the noise of a camera."""
+    picture = (light * (1 - ink) + dark * ink) * shade
+    return grey(picture + np.random.default_rng(0).normal(0, noise, ink.shape))
+
+
+def ruled(digit: np.ndarray, spacing: int, slope: float = 0.0, squared: bool = False, shade=1.0) -> np.ndarray:
+    row, column = np.mgrid[0:400, 0:400]
+    paper = np.full((400, 400), 0.85)
+    paper[(row - slope * column) % spacing < 2] = 0.55
+    if squared:
+        paper[column % spacing < 2] = 0.55
+    return photograph(strokes(digit), light=paper, shade=shade)
+
+
+SLOPE = 1 - 0.6 * np.mgrid[0:400, 0:400][1] / 400  # light that falls off to the right
+SHADOW = np.where(np.add(*np.mgrid[0:400, 0:400]) > 500, 0.6, 1.0)  # of a hand over one corner
+
+PICTURES = {
+    "as it is": lambda digit: digit,
+    "dark on light, 28 px": lambda digit: 255 - digit,
+    "off-centre, small": lambda digit: np.pad(digit, ((20, 12), (5, 27))),
+    "dark on light": lambda digit: grey(1 - strokes(digit)),
+    "light on dark": lambda digit: grey(strokes(digit)),
+    "in a corner": lambda digit: grey(1 - strokes(digit, 120, left=270, top=10)),
+    "very wide": lambda digit: grey(1 - np.pad(strokes(digit, 150, 200, 25, 25), ((0, 0), (500, 300)))),
+    "red on green": lambda digit: np.stack([grey(strokes(digit) * 0.6 + 0.1), grey(0.45 - strokes(digit) * 0.3)] * 2, 2)[
+        ..., :3
+    ],
+    "dark on transparent": lambda digit: np.dstack([np.zeros((400, 400, 3), np.uint8), grey(strokes(digit))]),
+    "light on transparent": lambda digit: np.dstack([np.full((400, 400, 3), 255, np.uint8), grey(strokes(digit))]),
+    "faint pencil, uneven light": lambda digit: photograph(strokes(digit), dark=0.55, shade=SLOPE),
+    "chalk, uneven light": lambda digit: 255 - photograph(strokes(digit), shade=SLOPE),
+    "uneven light": lambda digit: photograph(strokes(digit), shade=SLOPE),
+    "half in a shadow": lambda digit: photograph(strokes(digit), shade=SHADOW),
+    "noisy": lambda digit: photograph(strokes(digit), noise=0.08),
+    "ruled paper": lambda digit: ruled(digit, 40),
+    "ruled paper, askew, uneven light": lambda digit: ruled(digit, 40, slope=0.03, shade=SLOPE),
+    "squared paper": lambda digit: ruled(digit, 40, squared=True),
+    "phone": lambda digit: np.asarray(Image.fromarray(photograph(strokes(digit), shade=SLOPE)).resize((3000, 3000))),
+}
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_picture_of_a_digit_gives_that_digit(kind: str) -> None:
+    ranks = []
+    for index in CHOSEN:
+        seen = ndimage.gaussian_filter(canonical(PICTURES[kind](DIGITS[index])).astype(np.float32), 1)
+        gaps = ((BLURRED - seen) ** 2).sum(axis=(1, 2))
+        ranks.append(int((gaps < gaps[index]).sum()))
+    assert sorted(ranks)[len(ranks) // 2] == 0, f"ranks among 1,000 digits: {ranks}"
+    assert sum(rank <= 30 for rank in ranks) >= len(ranks) - 1, f"ranks among 1,000 digits: {ranks}"
+
+
+def test_digits_of_mnist_pass_unchanged() -> None:
+    training, test = load_mnist_sample()
+    for part in (training, test):
+        changed = (canonical_images(part.images, CONFIG, 28, 1) != part.images).any(axis=(1, 2))
+        assert changed.mean() <= 0.002  # a few in 10,000 digits are smaller than their box
+
+
+@given(st.integers(0, 999), st.sampled_from(sorted(PICTURES)))
+def test_canonical_image_is_a_fixed_point(index: int, kind: str) -> None:
+    once = canonical(PICTURES[kind](DIGITS[index]))
+    assert once.dtype == np.uint8
+    assert once.shape == (28, 28)
+    np.testing.assert_array_equal(canonical(once), once)
+
+
+@pytest.mark.parametrize("brush", [2, 6, 14, 30, 60])
+def test_pen_width_is_brought_into_mnists_range(brush: int) -> None:
+    picture = Image.new("L", (400, 400), 255)
+    ImageDraw.Draw(picture).line([(100, 60), (300, 200), (100, 340)], fill=0, width=brush, joint="curve")
+    seen = canonical(picture) > 127
+    width = 4 * ndimage.distance_transform_edt(np.kron(seen, np.ones((4, 4))))[np.kron(seen, np.ones((4, 4))) > 0].mean() / 4
+    assert 1.8 <= width <= 4.2
+
+
+def test_thin_and_thick_pen_look_alike() -> None:
+    seen = []
+    for brush in (3, 40):
+        picture = Image.new("L", (400, 400), 255)
+        ImageDraw.Draw(picture).line([(100, 60), (300, 200), (100, 340)], fill=0, width=brush, joint="curve")
+        seen.append(ndimage.gaussian_filter(canonical(picture) / 255, 1))
+    assert np.corrcoef(seen[0].ravel(), seen[1].ravel())[0, 1] > 0.85
+
+
+def test_exif_rotation_is_undone(tmp_path) -> None:
+    upright = Image.fromarray(grey(1 - strokes(DIGITS[3])))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # "rotate by 90 degrees clockwise to see it upright"
+    upright.rotate(90, expand=True).save(tmp_path / "turned.png", exif=exif)
+    np.testing.assert_array_equal(canonical(tmp_path / "turned.png"), canonical(upright))
+
+
+def test_sixteen_bits_and_palettes(tmp_path) -> None:
+    ink = strokes(DIGITS[3])
+    Image.fromarray((65535 * (1 - ink)).astype(np.uint16)).save(tmp_path / "deep.png")
+    Image.fromarray(grey(1 - ink)).convert("P").save(tmp_path / "palette.gif")
+    expected = canonical(grey(1 - ink)).astype(int)
+    for name in ("deep.png", "palette.gif"):
+        assert np.abs(canonical(tmp_path / name) - expected).mean() < 2
+
+
+def test_tight_crop_keeps_thin_strokes() -> None:
+    """A bar from side to side is a ruling on a page, but part of the sign where the sign fills its picture."""
+    picture = Image.new("L", (200, 280), 255)
+    draw = ImageDraw.Draw(picture)
+    draw.line([(0, 4), (199, 4), (60, 279)], fill=0, width=8)
+    seven = canonical(picture)
+    assert seven[4:8, 8:20].max(axis=0).min() > 100  # its bar is still there
+
+
+BLANK = {
+    "white": np.full((100, 100), 255, np.uint8),
+    "black": np.zeros((28, 28), np.uint8),
+    "one grey, colour": np.full((50, 80, 3), 90, np.uint8),
+    "transparent": np.zeros((60, 60, 4), np.uint8),
+    "one pixel": np.zeros((1, 1), np.uint8),
+    "paper and camera noise": photograph(np.zeros((400, 400)), shade=SLOPE),
+    "noise alone": np.random.default_rng(1).normal(128, 20, (300, 300)).clip(0, 255).astype(np.uint8),
+    "ruled paper with nothing on it": ruled(np.zeros((28, 28), np.uint8), 40),
+}
+
+
+@pytest.mark.parametrize("kind", BLANK)
+def test_blank_image_is_its_own_error(kind: str) -> None:
+    with pytest.raises(BlankImageError, match="blank"):
+        canonical(BLANK[kind])
+
+
+def write(path, content: bytes):
+    path.write_bytes(content)
+    return path
+
+
+def test_bad_input_says_what_is_wrong(tmp_path) -> None:
+    Image.fromarray(DIGITS[0]).save(tmp_path / "good.png")
+    good = (tmp_path / "good.png").read_bytes()
+    bad = {
+        "is not a file": tmp_path / "missing.png",
+        r"not an image, allowed: PNG": write(tmp_path / "text.png", b"hello"),
+        "damaged|cannot be read": write(tmp_path / "cut.png", good[: len(good) // 2]),
+        "not an image": write(tmp_path / "empty.png", b""),
+        "float64 array": np.zeros((28, 28)),
+        r"shape \(28, 28, 2\)": np.zeros((28, 28, 2), np.uint8),
+        "0x28 px": np.zeros((28, 0), np.uint8),
+        "allowed: a path, a PIL image": 5,
+        f"at most|{MAX_SIDE}": Image.new("1", (MAX_SIDE + 1, 2)),
+    }
+    for message, picture in bad.items():
+        with pytest.raises(ValueError, match=message):
+            canonical(picture)
+
+
+def test_huge_image_is_refused_before_it_is_decoded(tmp_path) -> None:
+    Image.new("1", (6, 6)).save(tmp_path / "bomb.png")
+    content = bytearray((tmp_path / "bomb.png").read_bytes())
+    content[16:24] = struct.pack(">II", 60_000, 60_000)  # the header now promises 3.6 gigapixels
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    with pytest.raises(ValueError, match=r"60000x60000 px, allowed|too large"):
+        canonical(write(tmp_path / "bomb.png", bytes(content)))
+
+
+def test_source_is_left_alone() -> None:
+    picture = Image.fromarray(np.dstack([np.zeros((400, 400, 3), np.uint8), grey(strokes(DIGITS[3]))]))
+    before = picture.copy()
+    canonical(ImageOps.exif_transpose(picture))
+    canonical(picture)
+    assert picture.mode == before.mode
+    np.testing.assert_array_equal(np.asarray(picture), np.asarray(before))
+
+
+def test_to_tensor_takes_arrays_and_tensors() -> None:
+    batch = DIGITS[:4]
+    expected = torch.tensor(batch.tolist())[:, None] / 255
+    assert torch.equal(to_tensor(batch), expected)
+    assert torch.equal(to_tensor(torch.from_numpy(batch)), expected)
+    assert to_tensor(np.zeros((2, 5, 6, 3), np.uint8)).shape == (2, 3, 5, 6)
+
+
+def test_colour_model_gets_three_channels() -> None:
+    assert canonical_image(load_image(DIGITS[0]), CONFIG, 28, 3).shape == (28, 28, 3)

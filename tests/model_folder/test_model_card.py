@@ -1,0 +1,243 @@
+"""The model card and its plots: the same numbers as config.json, and curves that scikit-learn draws too."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+import torch
+from huggingface_hub import ModelCard
+from PIL import Image
+from sklearn.metrics import roc_curve
+
+from siamese.config import Calibration, DataRecord, LossConfig, ModelFolderConfig
+from siamese.evaluation.calibration import probability_same
+from siamese.evaluation.metrics import PairDistances, hardest_pairs, pair_distances
+from siamese.model_folder import plots
+from siamese.model_folder.model_card import MODEL_PLACEHOLDER, PLOTS, render_card
+from siamese.model_folder.weights import load_model
+
+
+@pytest.fixture(scope="module")
+def config(trained_folder) -> ModelFolderConfig:
+    return load_model(trained_folder)[1]
+
+
+@pytest.fixture(scope="module")
+def card(trained_folder) -> str:
+    return (trained_folder / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def pairs(digits) -> PairDistances:
+    """Distances between the pixels of 200 digits, about 0.4 to 1.5."""
+    images, labels = digits
+    return pair_distances(torch.from_numpy(images[:200]).flatten(1).float() / 2550, torch.from_numpy(labels[:200]))
+
+
+def table_rows(card: str) -> list[list[str]]:
+    """The cells of every line of the card's tables."""
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in card.splitlines() if line.startswith("|")]
+
+
+def rounded_as_shown(shown: str, value: float) -> bool:
+    """Whether `shown` is `value` with as many decimals as it has."""
+    decimals = len(shown.partition(".")[2])
+    return shown == f"{value:.{decimals}f}"
+
+
+# ---- The card ----
+
+
+def test_the_card_is_rendered_from_the_config(card, config):
+    assert render_card(config) == card
+
+
+def test_every_number_of_the_results_is_that_of_the_config(card, config):
+    rows = [row for row in table_rows(card) if len(row) == 3]
+    cells = {row[0]: re.findall(r"[\d.]*\d", row[1]) for row in rows}
+    intervals = {row[0]: re.findall(r"[\d.]*\d", row[2]) for row in rows}
+    metrics = config.metrics
+    expected = {
+        "different pairs accepted": metrics.false_accept_rate,
+        "same pairs rejected": metrics.false_reject_rate,
+        "equal error rate": metrics.equal_error_rate,
+        "ROC-AUC": metrics.roc_auc,
+        "same pairs accepted at 1% false accepts": metrics.tar_at_far_1,
+        "same pairs accepted at 0.1% false accepts": metrics.tar_at_far_01,
+    }
+    for label, value in expected.items():
+        assert rounded_as_shown(cells[label][0], value), label
+    (error,) = (shown[0] for label, shown in cells.items() if label.startswith("calibration error"))
+    assert rounded_as_shown(error, metrics.calibration_error)
+    (accuracy,) = cells["balanced pair accuracy"]
+    assert rounded_as_shown(accuracy, metrics.balanced_accuracy)
+    assert len(accuracy.partition(".")[2]) == 2
+    for label, name in {
+        "balanced pair accuracy": "balanced_accuracy",
+        "different pairs accepted": "false_accept_rate",
+        "same pairs rejected": "false_reject_rate",
+    }.items():
+        low, high = intervals[label]
+        assert rounded_as_shown(low, getattr(metrics, f"{name}_low"))
+        assert rounded_as_shown(high, getattr(metrics, f"{name}_high"))
+
+
+def test_the_training_log_of_the_card_is_the_history(card, config):
+    shown = [row for row in table_rows(card) if len(row) == 6 and row[0].isdigit()]
+    assert len(shown) == len(config.history)
+    for row, record in zip(shown, config.history, strict=True):
+        values = (record.loss, record.balanced_accuracy, record.equal_error_rate, record.roc_auc, record.seconds)
+        assert row[0] == str(record.epoch)
+        assert all(map(rounded_as_shown, row[1:], values))
+
+
+def test_the_card_says_how_to_make_the_model_again(card, config):
+    assert f"\n```\n{config.training.command}\n```\n" in card
+    cells = {row[0]: row[1] for row in table_rows(card) if len(row) == 2}
+    assert cells["seed"] == str(config.training.seed)
+    assert f"{config.training.parameters:,} parameters" in cells["encoder"]
+    assert cells["PyTorch"] == torch.__version__
+    images = {row[0]: row[1] for row in table_rows(card) if len(row) == 3}
+    assert images["training"] == f"{config.data.training_images:,}"
+    assert images["validation"] == f"{config.data.validation_images:,}"
+    assert images["test"] == f"{config.data.test_images:,}"
+    assert f"{config.data.smallest_class:,} to {config.data.largest_class:,} images each" in card
+
+
+def test_the_metadata_is_what_the_hub_reads(card, config):
+    data = ModelCard(card).data
+    results = {result.metric_type: result.metric_value for result in data.eval_results}
+    assert set(results) == {
+        "balanced_accuracy", "false_accept_rate", "false_reject_rate", "equal_error_rate", "roc_auc", "tar_at_far_1",
+        "tar_at_far_01", "calibration_error",
+    }  # fmt: skip
+    for name, value in results.items():
+        assert value == pytest.approx(getattr(config.metrics, name), abs=1e-5)
+    assert data.datasets == ["ylecun/mnist"]
+    assert data.license == "mit"
+    assert data.library_name == "siamese"
+    assert "siamese-network" in data.tags
+
+
+def test_only_mnist_is_named_as_a_dataset_of_the_hub(config):
+    own = dataclasses.replace(config, data=DataRecord("/home/me/holiday photos", 3, 10, 50, 100, 10, 20))
+    text = render_card(own)
+    assert ModelCard(text).data.datasets is None
+    assert "/home/me/holiday photos" in text
+
+
+def test_seen_and_unseen_classes_stand_side_by_side(config):
+    assert "unseen classes" not in render_card(config)
+    seen = dataclasses.replace(config.metrics, balanced_accuracy=99.25, balanced_accuracy_low=98.5, roc_auc=0.75)
+    data = DataRecord("mine", split="classes", test_classes=7, test_images=70, seen_classes=5, seen_images=10)
+    card = render_card(dataclasses.replace(config, data=data, seen=seen))
+    cells = {row[0]: row[1:] for row in table_rows(card) if len(row) == 3}
+    assert cells["classes"] == ["7", "5"]
+    assert cells["images"] == ["70", "10"]
+    unseen, shown = (re.findall(r"[\d.]+", cell) for cell in cells["balanced pair accuracy, %"])
+    for texts, metrics in ((unseen, config.metrics), (shown, seen)):
+        values = (metrics.balanced_accuracy, metrics.balanced_accuracy_low, metrics.balanced_accuracy_high)
+        assert all(map(rounded_as_shown, texts, values))
+    assert cells["area under the ROC curve"] == [f"{config.metrics.roc_auc:.6f}", "0.750000"]
+    assert cells["seen classes"] == ["10", "the comparison above"]
+
+
+def test_a_rate_of_false_accepts_that_the_pairs_do_not_support_is_refused(config):
+    few = dataclasses.replace(config.metrics, different_pairs=2000, tar_at_far_01=None)
+    card = render_card(dataclasses.replace(config, metrics=few))
+    cells = {row[0]: row[1] for row in table_rows(card) if len(row) == 3}
+    assert cells["same pairs accepted at 0.1% false accepts"] == "not supported by 2,000 different pairs"
+    assert cells["same pairs accepted at 1% false accepts"] == f"{few.tar_at_far_1:.2f}%"
+    assert "they are of 10 classes" in card
+    assert "tar_at_far_01" not in {result.metric_type for result in ModelCard(card).data.eval_results}
+
+
+def test_the_margin_is_stated_where_the_loss_has_one(config):
+    triplet = dataclasses.replace(config, loss=LossConfig("triplet", 0.75))
+    assert "| loss | triplet (margin 0.75) |" in render_card(triplet)
+    assert "margin" not in render_card(dataclasses.replace(config, loss=LossConfig("bce")))
+
+
+def test_every_linked_picture_is_there_and_not_empty(card, trained_folder):
+    linked = re.findall(r"!\[[^]]+\]\(([^)]+)\)", card)
+    assert sorted(linked) == sorted(PLOTS)
+    for name in linked:
+        with Image.open(trained_folder / name) as picture:
+            assert picture.format == "PNG"
+            assert len(picture.convert("L").getcolors()) > 10
+
+
+def test_the_program_on_the_card_runs(card, trained_folder, digits, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name, digit in zip(("a.png", "b.png"), digits[0], strict=False):
+        Image.fromarray(digit).save(tmp_path / name)
+    program, _ = re.findall(r"```python\n(.*?)```", card, re.DOTALL)  # the other one needs a running demo
+    exec(program.replace(MODEL_PLACEHOLDER, str(trained_folder)), {})
+    assert re.fullmatch(r"(True|False) [\d.e-]+ [\d.]+\n", capsys.readouterr().out)
+
+
+# ---- The plots ----
+
+
+def test_training_curve_shows_the_history(config):
+    left, right = plots.training_curve(config.history, config.training.best_epoch).axes
+    assert left.lines[0].get_ydata().tolist() == [record.loss for record in config.history]
+    error, equal_error, kept = right.lines
+    assert error.get_ydata() == pytest.approx([100 - record.balanced_accuracy for record in config.history])
+    assert equal_error.get_ydata() == pytest.approx([record.equal_error_rate for record in config.history])
+    assert set(kept.get_xdata()) == {config.training.best_epoch}
+
+
+def test_roc_plot_is_the_curve_of_scikit_learn(pairs):
+    truth = np.concatenate([np.ones(len(pairs.same)), np.zeros(len(pairs.different))])
+    far, tar, _ = roc_curve(truth, -np.concatenate([pairs.same, pairs.different]), drop_intermediate=False)
+    (axes,) = plots.roc_curve(pairs, 0.7).axes
+    curve, point = axes.lines
+    for x, y in zip(curve.get_xdata(), curve.get_ydata(), strict=True):
+        assert y == pytest.approx(100 * tar[far <= x / 100 + 1e-9].max())
+    ((x, y),) = zip(point.get_xdata(), point.get_ydata(), strict=True)
+    assert x == pytest.approx(100 * np.mean(pairs.different <= 0.7))
+    assert y == pytest.approx(100 * np.mean(pairs.same <= 0.7))
+
+
+def test_histogram_holds_every_pair_and_the_threshold(pairs):
+    (axes,) = plots.distance_histogram(pairs, 0.7).axes
+    shares = [patch.get_data().values for patch in axes.patches]
+    assert [sum(values) for values in shares] == pytest.approx([100, 100])
+    assert axes.get_yscale() == "log"
+    assert set(axes.lines[0].get_xdata()) == {0.7}
+
+
+def test_reliability_diagram_shows_observed_against_predicted(pairs):
+    calibration = Calibration(0.7, 8.0, 6.0)
+    top, bottom = plots.reliability_diagram(pairs, calibration, 1.5).axes
+    points = {}
+    for kind, is_same in ((pairs.same, True), (pairs.different, False)):
+        for probability in probability_same(kind, calibration).tolist():
+            points.setdefault(min(int(probability * 15), 14), []).append((probability, is_same, 0.5 / len(kind)))
+    _, curve = top.lines
+    for x, y, (_, members) in zip(curve.get_xdata(), curve.get_ydata(), sorted(points.items()), strict=True):
+        mass = sum(weight for _, _, weight in members)
+        assert x == pytest.approx(sum(probability * weight for probability, _, weight in members) / mass)
+        assert y == pytest.approx(sum(weight for _, is_same, weight in members if is_same) / mass)
+    assert sum(bar.get_height() for bar in bottom.patches) == pytest.approx(100)
+    assert "1.50%" in bottom.get_title()
+
+
+@pytest.mark.parametrize("is_colour", [False, True])
+@pytest.mark.parametrize("count", [0, 1, 8, 11])
+def test_gallery_shows_each_pair_with_its_title(digits, count, is_colour):
+    images = digits[0][:60]
+    images = np.repeat(images[..., None], 3, axis=3) if is_colour else images
+    embeddings = torch.from_numpy(digits[0][:60]).flatten(1).float()
+    found = hardest_pairs(embeddings, torch.from_numpy(digits[1][:60]), False, count)
+    titles = [f"pair {number}" for number in range(count)]
+    figure = plots.pair_gallery(images, found, titles, "Heading")
+    shown = [axes for axes in figure.axes if axes.images]
+    assert [axes.get_title() for axes in shown] == titles
+    for axes, (a, b, _) in zip(shown, found, strict=True):
+        pixels = np.asarray(axes.images[0].get_array())
+        assert np.array_equal(pixels[:, :28], images[a])
+        assert np.array_equal(pixels[:, -28:], images[b])
+    assert figure.get_suptitle() == ("Heading" if count else "Heading: none")

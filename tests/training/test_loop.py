@@ -1,0 +1,209 @@
+"""The loop as a generator: what it yields, how it is asked to end, and settings that say the same as the command line."""
+
+import dataclasses
+import itertools
+import pickle
+import shlex
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import train as command_line
+from siamese.config import ModelFolderConfig, TrainingRecord
+from siamese.data.splits import load_mnist_sample
+from siamese.images.canonical import to_tensor
+from siamese.losses import LOSSES
+from siamese.model_folder.weights import RESUME_FILE, load_model
+from siamese.network import ENCODERS, embed_all
+from siamese.training import loop as training
+from siamese.training.loop import Ask, EpochEnded, Finished, Fitted, Interrupted, Started, Stepped, train
+from siamese.training.settings import TrainingSettings, check, command_of, fit_to_data, with_defaults
+
+SHORT = TrainingSettings("mnist-sample", device="cpu", batch_size=64, epochs=2)  # 28 steps an epoch
+
+
+def ask(wish: Ask, answers_before: int) -> Callable[[], Ask | None]:
+    """A user who lets it go on so many times; asked is after each step and after each epoch."""
+    return itertools.chain(itertools.repeat(None, answers_before), itertools.repeat(wish)).__next__
+
+
+@pytest.fixture(scope="module")
+def finished_early(tmp_path_factory) -> list:
+    """All events of a training that was asked to finish in its second epoch, after step 38 of 56."""
+    settings = dataclasses.replace(SHORT, output=tmp_path_factory.mktemp("early") / "model")
+    return list(train(settings, asked=ask(Ask.FINISH, 38)))
+
+
+def of(kind: type, events: list) -> list:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def test_events_come_in_their_order_and_count_the_steps(finished_early):
+    kinds = [type(event) for event in finished_early]
+    assert kinds == [Started, *[Stepped] * 28, EpochEnded, *[Stepped] * 10, EpochEnded, Fitted, Finished]
+    steps = of(Stepped, finished_early)
+    assert [step.step for step in steps] == list(range(1, 39))
+    assert [step.epoch for step in steps] == [1] * 28 + [2] * 10
+    assert {step.steps for step in steps} == {56}
+    seconds = [step.seconds for step in steps]
+    assert seconds == sorted(seconds)
+    assert all(step.loss.shape == () and not step.loss.requires_grad for step in steps)
+    pickle.dumps(finished_early)
+
+
+def test_an_epoch_has_the_mean_of_the_losses_of_its_steps(finished_early):
+    losses = [step.loss.item() for step in of(Stepped, finished_early)]
+    records = [event.record for event in of(EpochEnded, finished_early)]
+    assert [record.epoch for record in records] == [1, 2]
+    assert records[0].loss == pytest.approx(np.mean(losses[:28]), rel=1e-5)
+    assert records[1].loss == pytest.approx(np.mean(losses[28:]), rel=1e-5)
+
+
+def test_asked_to_finish_it_keeps_the_best_so_far_and_says_so(finished_early):
+    started, finished = finished_early[0], finished_early[-1]
+    network, config = load_model(finished.folder)
+    assert config == finished.config
+    assert not (finished.folder / RESUME_FILE).exists()
+    best = max(of(EpochEnded, finished_early), key=lambda event: (event.record.balanced_accuracy, event.record.epoch))
+    assert config.training.best_epoch == best.record.epoch == of(Fitted, finished_early)[0].best_epoch
+    assert best.is_best
+    assert (config.training.finished_at_step, config.training.epochs, len(config.history)) == (38, 2, 2)
+    assert config.metrics.balanced_accuracy > 80
+    assert "ended early by its user, after step 38 in epoch 2" in (finished.folder / "README.md").read_text()
+    assert started.parameters == config.training.parameters
+    assert torch.allclose(embed_all(network, to_tensor(finished.test.images)), finished.embeddings, atol=1e-5)
+
+
+def test_the_sample_holds_the_same_validation_images_after_each_epoch_where_the_network_puts_them(finished_early):
+    first, last = (event.sample for event in of(EpochEnded, finished_early))
+    assert np.array_equal(first.labels, last.labels)
+    assert len(first.labels) <= training.SAMPLE_IMAGES
+    assert not torch.equal(first.embeddings, last.embeddings)
+    ended = of(EpochEnded, finished_early)[finished_early[-1].config.training.best_epoch - 1]
+    network, _ = load_model(finished_early[-1].folder)
+    images, _ = load_mnist_sample()  # validation is a part of these
+    known = embed_all(network, to_tensor(images.images))
+    for embedding, label in zip(ended.sample.embeddings, ended.sample.labels, strict=True):
+        nearest = (known - embedding).norm(dim=1).argmin()
+        assert torch.allclose(known[nearest], embedding, atol=1e-5)
+        assert images.labels[nearest] == label
+
+
+def test_asked_to_interrupt_it_can_be_continued(tmp_path):
+    settings = dataclasses.replace(SHORT, output=tmp_path / "model", epochs=1)
+    with pytest.raises(Interrupted, match="after step 5 of 28"):
+        list(train(settings, asked=ask(Ask.INTERRUPT, 4)))
+    assert [path.name for path in (tmp_path / "model").iterdir()] == [RESUME_FILE]
+    assert command_line.main(["--resume", "--output", str(tmp_path / "model")]) == 0
+    assert load_model(tmp_path / "model")[1].training.finished_at_step == 0
+
+
+def test_a_network_that_tells_nothing_apart_is_no_model(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(training, "COLLAPSED", 2.0)  # embeddings of length 1 never differ by more in a number
+    flags = ["--dataset", "mnist-sample", "--epochs", "1", "--batch-size", "1000", "--output", str(tmp_path / "model")]
+    assert command_line.main(flags) == 2
+    assert "training collapsed: all 200 validation images have one and the same embedding" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "model").iterdir()] == [RESUME_FILE]
+
+
+def test_to_close_it_is_to_stop_at_once_and_leave_nothing(tmp_path):
+    events = train(dataclasses.replace(SHORT, output=tmp_path / "model"))
+    assert [type(next(events)) for _ in range(3)] == [Started, Stepped, Stepped]
+    events.close()
+    with pytest.raises(StopIteration):
+        next(events)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_of_classes_come_with_the_sample(digits, tmp_path):
+    images, labels = digits
+    for name, digit in zip("abcdefg", range(7), strict=True):
+        (tmp_path / "letters" / name).mkdir(parents=True)
+        for number, image in enumerate(images[labels == digit][:6]):
+            Image.fromarray(255 - image).save(tmp_path / "letters" / name / f"{number}.png")
+    settings = TrainingSettings(str(tmp_path / "letters"), epochs=1, device="cpu", output=tmp_path / "model", image_size=28)
+    events = train(settings, asked=lambda: Ask.FINISH)
+    (ended,) = of(EpochEnded, list(events))
+    assert len(ended.sample.names) == 2  # classes of validation
+    assert set(ended.sample.names) < set("abcdefg")
+    assert sorted(ended.sample.labels) == [0] * 6 + [1] * 6
+
+
+# ---- Settings ----
+
+
+settings_of_all_kinds = st.builds(
+    TrainingSettings,
+    dataset=st.sampled_from(["mnist", "mnist-sample", "kmnist"]),
+    encoder=st.sampled_from(list(ENCODERS)),
+    loss=st.sampled_from(list(LOSSES)),
+    embedding_dim=st.none() | st.integers(1, 4096),
+    epochs=st.none() | st.integers(1, 10_000),
+    batch_size=st.integers(2, 100_000),
+    lr=st.floats(1e-8, 10),
+    augment=st.booleans(),
+    rotations=st.booleans(),
+    seed=st.integers(0, 2**31 - 1),
+)
+
+
+@given(settings_of_all_kinds)
+def test_the_command_of_settings_asks_the_command_line_for_the_same(settings):
+    check(settings)
+    words = shlex.split(command_of(settings))
+    assert words[:2] == ["python", "train.py"]
+    arguments, _ = command_line.parse_arguments(words[2:])
+    assert command_line.settings_of(arguments) == with_defaults(settings)
+
+
+def test_the_command_line_and_the_dataclass_have_one_set_of_defaults():
+    arguments, _ = command_line.parse_arguments([])
+    assert command_line.settings_of(arguments) == with_defaults(TrainingSettings())
+
+
+def test_settings_are_fitted_to_a_dataset_by_name_and_leave_nothing_open():
+    fitted = fit_to_data(TrainingSettings("mnist-sample"))
+    assert (fitted.split, fitted.preprocess, fitted.image_size, fitted.channels) == ("given", "ink", 28, 1)
+    assert fitted.embedding_dim == ENCODERS["compact"].default_dim
+    assert fitted.encoder == "compact"
+    assert fit_to_data(TrainingSettings("fashion-mnist")).encoder == "residual"  # photographs
+    assert fit_to_data(TrainingSettings("fashion-mnist", encoder="seed")).encoder == "seed"
+    left = {field.name for field in dataclasses.fields(fitted) if getattr(fitted, field.name) is None}
+    assert left == {"pairs", "margin"}
+
+
+def test_where_a_folder_lies_is_not_part_of_the_command(tmp_path):
+    (tmp_path / "my pets").mkdir()
+    command = command_of(TrainingSettings(str(tmp_path / "my pets"), output=tmp_path / "model", epochs=3))
+    assert command == "python train.py --dataset 'my pets' --epochs 3"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"epochs": 0}, "--epochs is 0, allowed: 1 to 10000"),
+        ({"encoder": "none"}, "allowed|available"),
+        ({"image_size": 28}, "about a folder of images"),
+        ({"margin": 0.5}, "loss supcon has none"),
+        ({"pretrained": True, "encoder": "compact"}, "encoder compact has no such weights"),
+        ({"pretrained": True}, "it needs an encoder that has such weights, allowed with: --encoder resnet18"),
+    ],
+)
+def test_a_training_that_cannot_be_is_refused_before_its_first_event(changes, sentence, tmp_path):
+    settings = dataclasses.replace(SHORT, output=tmp_path / "model", **changes)
+    with pytest.raises(ValueError, match=sentence):
+        next(train(settings))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_configs_from_before_trainings_could_end_early_are_read():
+    text = ModelFolderConfig(training=TrainingRecord(finished_at_step=7)).to_json()
+    assert ModelFolderConfig.from_json(text).training.finished_at_step == 7
+    older = text.replace(',\n    "finished_at_step": 7', "")
+    assert older != text
+    assert ModelFolderConfig.from_json(older).training.finished_at_step == 0
