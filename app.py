@@ -38,7 +38,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from siamese import Verifier
-from siamese.data.splits import load_sample_digits
+from siamese.data.datasets.mnist import load_sample_digits
 from siamese.demo import charts as page_distances
 from siamese.demo import inputs as page_sketch
 from siamese.demo import page_html as page
@@ -55,17 +55,18 @@ from siamese.demo.server import BodyLimit, health
 from siamese.demo.train import around as page_hosting
 from siamese.demo.train import view as page_train
 from siamese.devices import use_one_thread
+from siamese.encoders import ENCODERS
 from siamese.hub.errors import HubError, HubUnavailableError
 from siamese.hub.push import push_folder
 from siamese.hub.sources import bundled_models, split_revision
-from siamese.images.canonical import MAX_PIXELS
+from siamese.images.load import MAX_PIXELS
 from siamese.losses import LOSSES
-from siamese.network import ENCODERS
 from siamese.training.progress import Watch
 from siamese.visitors.class_folders import LONGEST_CLASS
 from siamese.visitors.limits import MEGABYTE, TrainingLimits
-from siamese.visitors.queue import Workshop, Workspace
+from siamese.visitors.queue import Workshop
 from siamese.visitors.task import EPOCHS, Job
+from siamese.visitors.workspace import Workspace
 
 CANVAS = 400  # px, side of the drawing: at least what the page shows, since Gradio scales it down only
 BRUSH_RADIUS = 10  # px of the canvas: a stroke of 5% of its side, about that of a pen in MNIST

@@ -11,28 +11,19 @@ from collections.abc import Iterator
 from tqdm import tqdm
 
 from siamese.config import PREPROCESS_MODES, UNSEEN_SPLITS, Metrics
-from siamese.data.splits import DATASETS
+from siamese.data.datasets import DATASETS
+from siamese.encoders import ENCODERS
+from siamese.hub.client import check_login
 from siamese.hub.jobs import DEFAULT_TIMEOUT, run_hosted
-from siamese.hub.project import current_commit
-from siamese.hub.push import HubError, check_login, push_command, push_folder
+from siamese.hub.push import HubError, push_command, push_folder
 from siamese.losses import FOR_LABELLED_PAIRS, LOSSES
-from siamese.model_folder.weights import RESUME_FILE, load_resume_state
-from siamese.network import ENCODERS
+from siamese.model_folder.weights import RESUME_FILE
 from siamese.training.distributed import World, processes
-from siamese.training.loop import (
-    PRECISIONS,
-    Ask,
-    Diverged,
-    EpochEnded,
-    Event,
-    Finished,
-    Fitted,
-    Interrupted,
-    Started,
-    Stepped,
-    train,
-)
+from siamese.training.events import Ask, Diverged, EpochEnded, Event, Finished, Fitted, Interrupted, Started, Stepped
+from siamese.training.loop import PRECISIONS, train
 from siamese.training.settings import ENCODER_FOR, EPOCHS, FOLDER_EPOCHS, TrainingSettings, check, with_defaults
+from siamese.training.state import load_resume_state
+from siamese.version import current_commit
 
 FOLDER_SPLITS = (*UNSEEN_SPLITS, "within")
 

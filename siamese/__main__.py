@@ -11,10 +11,11 @@ import torch
 from tqdm import tqdm
 
 from siamese.config import EncoderConfig, PreprocessConfig
+from siamese.data.datasets import DATASETS, load_dataset
 from siamese.data.folders import choose_settings, find_classes, folder_files, read_folder
-from siamese.data.splits import DATASETS, bootstrap, load_dataset, load_folder, load_pairs
+from siamese.data.measured import bootstrap, load_folder, load_pairs
 from siamese.evaluation.calibration import measure
-from siamese.evaluation.metrics import one_shot_error
+from siamese.evaluation.one_shot import one_shot_error
 from siamese.gallery import Gallery
 from siamese.hub.sources import split_revision
 from siamese.images.canonical import to_tensor

@@ -27,7 +27,7 @@ ADDED_LATER = {"optional": True}  # metadata of fields that older model folders 
 class EncoderConfig:
     """Which encoder, and the shapes it takes and gives."""
 
-    name: str = "compact"  # key of siamese.network.ENCODERS
+    name: str = "compact"  # key of siamese.encoders.ENCODERS
     embedding_dim: int = 128  # D, 1..4096
     image_size: int = 28  # H = W of the canonical image in pixels, 8..512
     channels: int = 1  # 1 grey, 3 colour
@@ -84,7 +84,7 @@ class Calibration:
 class DataRecord:
     """What the model was fitted, chosen and measured on."""
 
-    dataset: str = ""  # name in siamese.data.splits.DATASETS, or the folder given
+    dataset: str = ""  # name in siamese.data.datasets.DATASETS, or the folder given
     classes: int = 0
     smallest_class: int = 0  # training images of the class that has fewest
     largest_class: int = 0  # and of the one that has most

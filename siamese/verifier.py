@@ -15,7 +15,8 @@ from siamese.devices import choose_device
 from siamese.distances import paired_distance
 from siamese.evaluation.calibration import probability_same
 from siamese.hub.sources import locate_model
-from siamese.images.canonical import canonical_image, load_image, to_tensor
+from siamese.images.canonical import canonical_image, to_tensor
+from siamese.images.load import load_image
 from siamese.model_folder.reference import Reference, load_reference
 from siamese.model_folder.weights import load_model
 from siamese.network import SiameseNetwork, embed_all

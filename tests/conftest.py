@@ -22,10 +22,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # train.py lies
 import train
 from siamese import Verifier
 from siamese.config import EncoderConfig, ModelFolderConfig
-from siamese.data.splits import load_sample_digits
+from siamese.data.datasets.mnist import load_sample_digits
+from siamese.encoders import ENCODERS
 from siamese.losses import LOSSES
 from siamese.model_folder.weights import CONFIG_FILE, WEIGHTS_FILE, save_weights, write_text
-from siamese.network import ENCODERS, SiameseNetwork
+from siamese.network import SiameseNetwork
 
 ROOT = Path(train.__file__).parent
 DEFAULT_LOSS = train.build_parser().get_default("loss")

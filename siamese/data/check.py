@@ -6,8 +6,8 @@ import numpy as np
 
 from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data.folders import choose_settings, folder_files, read_folder
-from siamese.visitors.task import Frame, SAMPLE
 from siamese.demo.train.view import data_check
+from siamese.visitors.task import SAMPLE, Frame
 
 
 def check(dataset: str) -> Frame:
@@ -16,7 +16,7 @@ def check(dataset: str) -> Frame:
     Raises ValueError where none are.
     """
     if dataset == SAMPLE:
-        from siamese.data.splits import load_mnist_sample
+        from siamese.data.datasets.mnist import load_mnist_sample
 
         training, test = load_mnist_sample()
         images, labels = np.concatenate([training.images, test.images]), np.concatenate([training.labels, test.labels])

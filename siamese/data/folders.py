@@ -7,7 +7,6 @@ import dataclasses
 import functools
 import hashlib
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -21,14 +20,15 @@ from tqdm import tqdm
 
 from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data.duplicates import MOST_COPIES, SIDE, near_duplicates, thumbnail
-from siamese.images.canonical import canonical_image, load_image
+from siamese.data.storage import allocate
+from siamese.images.canonical import canonical_image
+from siamese.images.load import load_image
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm")
 # MNIST leaves a wide margin around its digits. Signs with more detail need the pixels: of Omniglot's, one in 16 that were
 # taken for another is not with this.
 FOLDER_BOX_FRACTION = 0.86
 LEAST_SIDE = 8  # px: smaller pictures show nothing
-MOST_IN_MEMORY = 1 << 28  # bytes of images; more go into a file on disk
 MANY_FILES = 2000  # from here on, reading in several processes pays
 
 
@@ -214,20 +214,3 @@ def _map(read, files: Sequence[Path]) -> Iterator:
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
         for start in range(0, len(files), 8 * MANY_FILES):  # a bounded number at a time: results wait in memory
             yield from pool.map(read, files[start : start + 8 * MANY_FILES], chunksize=64)
-
-
-def take_images(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    """The images at these indices, in that order; in a file on disk where they are many."""
-    if images[:1].nbytes * len(indices) <= MOST_IN_MEMORY:
-        return np.asarray(images[indices])
-    taken = allocate((len(indices), *images.shape[1:]))
-    for start in range(0, len(indices), 10_000):
-        taken[start : start + 10_000] = images[indices[start : start + 10_000]]
-    return taken
-
-
-def allocate(shape: tuple[int, ...]) -> np.ndarray:
-    """An empty uint8 array, in memory or, where it is large, in a temporary file that is gone with the process."""
-    if np.prod(shape) <= MOST_IN_MEMORY:
-        return np.empty(shape, np.uint8)
-    return np.memmap(tempfile.TemporaryFile(), np.uint8, "w+", shape=shape)

@@ -15,10 +15,12 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from siamese.config import EncoderConfig, PreprocessConfig, shorten
-from siamese.distances import paired_distance
 from siamese.data.duplicates import SIDE, near_duplicates
-from siamese.data.folders import allocate, read_files, take_images
-from siamese.evaluation.metrics import Intervals, PairDistances, bootstrap_intervals_over_pairs
+from siamese.data.folders import read_files
+from siamese.data.storage import allocate, take_images
+from siamese.distances import paired_distance
+from siamese.evaluation.bootstrap import Intervals, bootstrap_intervals_over_pairs
+from siamese.evaluation.metrics import PairDistances
 
 COLUMNS = ("image_a", "image_b", "is_same")
 IS_SAME = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
@@ -42,6 +44,14 @@ class LabelledPairs:
         """The pairs at these indices, and their images alone."""
         kept, ends = np.unique(self.ends[pairs], return_inverse=True)
         return LabelledPairs(take_images(self.images, kept), ends.reshape(-1, 2), self.is_same[pairs])
+
+    def at_most(self, count: int, seed: int) -> "LabelledPairs":
+        """A seeded draw of at most `count` pairs of each kind."""
+        if max(self.is_same.sum(), (~self.is_same).sum()) <= count:
+            return self
+        order = np.random.default_rng(seed).permutation(len(self.is_same))
+        kept = [order[self.is_same[order] == kind][:count] for kind in (False, True)]
+        return self.take(np.sort(np.concatenate(kept)))
 
     def components(self) -> np.ndarray:
         """Which images hang together through pairs, of either kind: a number for each image (N,)."""
@@ -224,38 +234,6 @@ def split_pairs(
                 f"{int(counts.sum(axis=0).max()):,} pairs: add pairs of other images"
             )
     return tuple(data.take(members) for members in parts)
-
-
-def at_most(data: LabelledPairs, count: int, seed: int) -> LabelledPairs:
-    """A seeded draw of at most `count` pairs of each kind."""
-    if max(data.is_same.sum(), (~data.is_same).sum()) <= count:
-        return data
-    order = np.random.default_rng(seed).permutation(len(data.is_same))
-    kept = [order[data.is_same[order] == kind][:count] for kind in (False, True)]
-    return data.take(np.sort(np.concatenate(kept)))
-
-
-def pair_batches(is_same: np.ndarray, batch_size: int, steps: int, generator: np.random.Generator) -> Tensor:
-    """Batches of pairs, half of them same, as ends: int64 (steps, B), where 2p and 2p + 1 are the two ends of pair p.
-
-    Each kind is gone through in random order, again and again. Ends are in random order too, for the augmentation.
-    """
-    halves = batch_size // 2 - batch_size // 4, batch_size // 4
-    pairs = []
-    for kind, count in zip((False, True), halves, strict=True):
-        members = np.flatnonzero(is_same == kind)
-        rounds = -(-steps * count // len(members))
-        drawn = np.concatenate([generator.permutation(members) for _ in range(rounds)])
-        pairs.append(drawn[: steps * count].reshape(steps, count))
-    ends = 2 * np.concatenate(pairs, axis=1)
-    return torch.from_numpy(generator.permuted(np.concatenate([ends, ends + 1], axis=1), axis=1))
-
-
-def known_pairs(is_same: Tensor, ends: Tensor) -> Tensor:
-    """What labels say of all pairs of a batch of ends (B,): int64 (B, B), 1 same, 0 different, -1 nothing."""
-    pair = ends // 2
-    is_labelled = (pair[:, None] == pair[None, :]) & (ends[:, None] != ends[None, :])
-    return torch.where(is_labelled, is_same[pair].long()[:, None], -1)
 
 
 def _components(ends: np.ndarray, count: int) -> np.ndarray:

@@ -4,233 +4,23 @@ A dataset is one function `(data_dir) -> (training, test)` and one entry in DATA
 siamese.images.canonical) and stay in memory as uint8.
 """
 
-import contextlib
 import dataclasses
-import functools
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from siamese.config import DataRecord, EncoderConfig, PreprocessConfig, UNSEEN_SPLITS
-from siamese.data.folders import allocate, find_classes, read_folder, take_images
-from siamese.evaluation.metrics import Intervals, PairDistances, bootstrap_intervals, bootstrap_intervals_over_classes, hardest_pairs, pair_distances
-from siamese.data.pairs import LabelledPairs, at_most, read_pairs, split_pairs
-from siamese.images.canonical import canonical_images, load_image
+from siamese.config import UNSEEN_SPLITS, DataRecord, EncoderConfig, PreprocessConfig
+from siamese.data.datasets import load_dataset
+from siamese.data.folders import read_folder
+from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages, group_numbers
+from siamese.data.pairs import LabelledPairs, read_pairs, split_pairs
+from siamese.data.sampling import derived_seed
+from siamese.data.storage import allocate
 
-MOST_EVALUATED = 20_000  # images in validation, and as many in the test: all their pairs are 200 million
 SEEN_SHARE, MOST_SEEN = 0.1, 1000  # images of training classes held out to compare with unseen classes, at most
 LEAST_SEEN_CLASSES = 5  # that they are of
 LEAST_KEPT = 4  # images of such a class that are left to train on
-
-SAMPLE_FILE = Path(__file__).with_name("mnist_sample.npz")
-
-
-class DatasetNotAvailable(ValueError):
-    """The data is not on disk and cannot be downloaded."""
-
-
-@dataclass(frozen=True)
-class LabelledImages:
-    """Images with their classes."""
-
-    images: np.ndarray  # uint8 (N, H, W) or (N, H, W, 3)
-    labels: np.ndarray  # int64 (N,), 0 <= label < number of classes
-    has_copies: np.ndarray | None = None  # bool (N,), whether there are near duplicates of an image; None: not known
-    groups: np.ndarray | None = None  # int64 (K,), the group of each class, such as its alphabet; None: there are none
-    names: tuple[str, ...] | None = None  # of the K classes; None: their numbers
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, indices: np.ndarray) -> "LabelledImages":
-        """The images at these indices, in that order; in a file on disk where they are many."""
-        has_copies = None if self.has_copies is None else self.has_copies[indices]
-        images, labels = take_images(self.images, indices), self.labels[indices]
-        return dataclasses.replace(self, images=images, labels=labels, has_copies=has_copies)
-
-    def distances(self, embeddings: Tensor) -> PairDistances:
-        """Distances of all pairs, from the embeddings (N, D) of the images."""
-        return pair_distances(embeddings, torch.from_numpy(self.labels))
-
-    def hardest(self, embeddings: Tensor, is_same: bool, count: int) -> list[tuple[int, int, float]]:
-        """See siamese.evaluation.metrics.hardest_pairs."""
-        return hardest_pairs(embeddings, torch.from_numpy(self.labels), is_same, count)
-
-
-def load_from_torchvision(
-    data_dir: str | Path, name: str, training: dict | None = None, test: dict | None = None
-) -> tuple[LabelledImages, LabelledImages]:
-    """Training and test images of `torchvision.datasets.NAME` under `data_dir`, downloaded only where they are missing.
-
-    `training` and `test` are its arguments, if not just `train`. Raises DatasetNotAvailable with what to do.
-    """
-    import torchvision  # takes a second, for which what does without should not wait
-
-    make = getattr(torchvision.datasets, name)
-    arguments = (training or {"train": True}, test or {"train": False})
-    with _explained(name, data_dir, {"USPS": "usps.bz2"}.get(name, f"{name}/raw")):
-        parts = [make(data_dir, download=True, **each) for each in arguments]
-    return tuple(LabelledImages(np.asarray(part.data), np.asarray(part.targets, dtype=np.int64)) for part in parts)
-
-
-@contextlib.contextmanager
-def _explained(name: str, data_dir: str | Path, folder: str) -> Iterator[None]:
-    """Errors of a download, or of files that are not what they claim, become a DatasetNotAvailable."""
-    try:
-        yield
-    except (RuntimeError, OSError) as error:
-        raise DatasetNotAvailable(
-            f"{name} is not in {str(data_dir)!r} and cannot be downloaded: point --data-dir at a folder that holds "
-            f"{folder}, or try --dataset mnist-sample, which needs no download"
-        ) from error
-    except (ValueError, AssertionError, TypeError) as error:  # what torchvision raises on files that are not what they claim
-        raise DatasetNotAvailable(
-            f"the files in {str(Path(data_dir) / folder)!r} are damaged: delete them, so that {name} is downloaded "
-            "again, or try --dataset mnist-sample, which needs no download"
-        ) from error
-
-
-def load_mnist(data_dir: str | Path) -> tuple[LabelledImages, LabelledImages]:
-    """MNIST's 60,000 training and 10,000 test digits."""
-    return load_from_torchvision(data_dir, "MNIST")
-
-
-def load_qmnist(data_dir: str | Path) -> tuple[LabelledImages, LabelledImages]:
-    """MNIST's digits, and those 10,000 of QMNIST's 60,000 test digits that are MNIST's."""
-    parts = load_from_torchvision(data_dir, "QMNIST", {"what": "train"}, {"what": "test10k"})
-    return tuple(LabelledImages(part.images, part.labels[:, 0]) for part in parts)  # the rest is who wrote it, and where
-
-
-def load_emnist(data_dir: str | Path, split: str) -> tuple[LabelledImages, LabelledImages]:
-    """A split of EMNIST, upright (its files hold transposed images), with labels from 0."""
-    parts = load_from_torchvision(data_dir, "EMNIST", *({"split": split, "train": train} for train in (True, False)))
-    first = 1 if split == "letters" else 0
-    return tuple(LabelledImages(part.images.transpose(0, 2, 1), part.labels - first) for part in parts)
-
-
-def load_omniglot(data_dir: str | Path) -> tuple[LabelledImages, LabelledImages]:
-    """Omniglot's background characters, and those of its evaluation set; classes are characters, groups their alphabets."""
-    parts = []
-    for name, background in (("images_background", True), ("images_evaluation", False)):
-        folder = Path("omniglot-py") / name
-        with _explained("Omniglot", data_dir, str(folder)):
-            if not (Path(data_dir) / folder).is_dir():
-                from torchvision.datasets import Omniglot
-
-                Omniglot(data_dir, background=background, download=True)
-            classes = find_classes(Path(data_dir) / folder)
-            images = [np.asarray(load_image(file).convert("L")) for files in classes.values() for file in files]
-            labels = np.repeat(np.arange(len(classes)), [len(files) for files in classes.values()])
-            parts.append(LabelledImages(np.stack(images), labels, groups=group_numbers(tuple(classes))))
-    return tuple(parts)
-
-
-def group_numbers(names: tuple[str, ...]) -> np.ndarray:
-    """Of classes named as folders, the number of the folder that each lies in: int64 (K,)."""
-    return np.unique([name.rpartition("/")[0] for name in names], return_inverse=True)[1]
-
-
-def load_mnist_sample(data_dir: str | Path | None = None) -> tuple[LabelledImages, LabelledImages]:
-    """2,000 training and 1,000 test digits of MNIST, equally many of each, that ship with this package."""
-    with np.load(SAMPLE_FILE, allow_pickle=False) as arrays:
-        return (
-            LabelledImages(arrays["training_images"], arrays["training_labels"].astype(np.int64)),
-            LabelledImages(arrays["test_images"], arrays["test_labels"].astype(np.int64)),
-        )
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A dataset by name: how to load it, and what a model card says of it."""
-
-    load: Callable[[str | Path], tuple[LabelledImages, LabelledImages]]  # data_dir -> (training, test)
-    about: str  # what it holds, by whom, under which licence
-    hub_id: str  # its repository on the Hugging Face Hub, "" where it has none
-    preprocess: str = "ink"  # key of siamese.images.canonical
-    image_size: int = 28  # px a side that the network sees
-    is_of_digits: bool = False  # whether its classes are the digits 0 to 9
-
-
-_MNIST_ABOUT = "handwritten digits of 28 x 28 px, the MNIST database by Y. LeCun, C. Cortes and C. Burges (CC BY-SA 3.0)"
-_EMNIST_BY = "28 x 28 px, EMNIST by G. Cohen, S. Afshar, J. Tapson and A. van Schaik (2017), from NIST Special Database 19"
-
-DATASETS: dict[str, Dataset] = {
-    "mnist": Dataset(load_mnist, f"70,000 {_MNIST_ABOUT}", "ylecun/mnist", is_of_digits=True),
-    "mnist-sample": Dataset(load_mnist_sample, f"3,000 {_MNIST_ABOUT}", "ylecun/mnist", is_of_digits=True),
-    "fashion-mnist": Dataset(
-        functools.partial(load_from_torchvision, name="FashionMNIST"),
-        "70,000 pictures of clothes of 28 x 28 px, Fashion-MNIST by H. Xiao, K. Rasul and R. Vollgraf (2017, MIT)",
-        "zalando-datasets/fashion_mnist",
-        preprocess="photo",
-    ),
-    "kmnist": Dataset(
-        functools.partial(load_from_torchvision, name="KMNIST"),
-        "70,000 cursive Japanese characters of 28 x 28 px, KMNIST by T. Clanuwat et al. (2018, CC BY-SA 4.0)",
-        "",
-    ),
-    "qmnist": Dataset(
-        load_qmnist, "70,000 digits, QMNIST by C. Yadav and L. Bottou (2019, BSD), a rebuilt MNIST", "", is_of_digits=True
-    ),
-    "emnist-letters": Dataset(functools.partial(load_emnist, split="letters"), f"145,600 letters of {_EMNIST_BY}", ""),
-    "emnist-balanced": Dataset(
-        functools.partial(load_emnist, split="balanced"), f"131,600 letters and digits of {_EMNIST_BY}", ""
-    ),
-    "usps": Dataset(
-        functools.partial(load_from_torchvision, name="USPS"),
-        "9,298 digits of 16 x 16 px from envelopes, the USPS database by J. Hull (1994)",
-        "",
-        is_of_digits=True,
-    ),
-    "omniglot": Dataset(
-        load_omniglot,
-        "32,460 drawings of 1,623 characters of 50 alphabets, Omniglot by B. Lake, R. Salakhutdinov and J. Tenenbaum "
-        "(2015, MIT), tested on the 20 alphabets of its evaluation set",
-        "",
-        image_size=40,
-    ),
-}
-
-
-def load_dataset(
-    name: str, data_dir: str | Path, preprocess: PreprocessConfig, encoder: EncoderConfig
-) -> tuple[LabelledImages, LabelledImages]:
-    """Training and test images of the dataset `name`, made canonical; of the test, at most MOST_EVALUATED.
-
-    Raises ValueError with the choices, or DatasetNotAvailable with what to do.
-    """
-    if name not in DATASETS:
-        raise ValueError(f"unknown dataset {name!r}, available: {', '.join(DATASETS)}; or a folder that is there")
-    training, test = DATASETS[name].load(data_dir)
-    return tuple(
-        dataclasses.replace(part, images=canonical_images(part.images, preprocess, encoder.image_size, encoder.channels))
-        for part in (training, _at_most(test, MOST_EVALUATED, seed=0))
-    )
-
-
-def load_folder(
-    folder: str | Path, preprocess: PreprocessConfig, encoder: EncoderConfig
-) -> tuple[LabelledImages, tuple[str, ...], tuple[tuple[Path, str], ...]]:
-    """Images of a folder to measure a model on, at most MOST_EVALUATED; names of classes; files left out, with reasons."""
-    found = read_folder(folder, preprocess, encoder, progress=True)
-    return _at_most(LabelledImages(found.images, found.labels), MOST_EVALUATED, seed=0), found.names, found.left_out
-
-
-def load_pairs(
-    file: str | Path, preprocess: PreprocessConfig, encoder: EncoderConfig
-) -> tuple[LabelledPairs, tuple[tuple[Path, str], ...], tuple[str, ...]]:
-    """Labelled pairs to measure a model on, at most MOST_EVALUATED images; files left out, with reasons; remarks."""
-    found = read_pairs(file, preprocess, encoder, progress=True)
-    return at_most(found.pairs, MOST_EVALUATED // 4, seed=0), found.left_out, found.remarks  # of each kind; two images each
-
-
-def load_sample_digits() -> tuple[np.ndarray, np.ndarray]:
-    """The 1,000 test digits of the bundled sample: uint8 (1000, 28, 28), light on black, and int64 (1000,)."""
-    _, test = load_mnist_sample()
-    return test.images, test.labels
 
 
 def split_validation(data: LabelledImages, share: float, seed: int) -> tuple[LabelledImages, LabelledImages]:
@@ -389,7 +179,7 @@ def load_splits(
             training, validation, _ = split_classes(everything, validation_share, 0, seed, by_group=True)
             training, seen = hold_out_seen(training, seed)
             split = "groups"
-        validation = _at_most(validation, MOST_EVALUATED, seed)
+        validation = validation.at_most(MOST_EVALUATED, seed)
     else:
         folder = read_folder(dataset, preprocess, encoder, progress=True)
         has_copies = np.bincount(folder.first)[folder.first] > 1
@@ -401,7 +191,7 @@ def load_splits(
             training, seen = hold_out_seen(training, seed)
         else:
             training, validation, test = split_images(everything, *shares, folder.first)
-        validation, test = (_at_most(part, MOST_EVALUATED, seed) for part in (validation, test))
+        validation, test = (part.at_most(MOST_EVALUATED, seed) for part in (validation, test))
     training = with_rotations(training) if rotations else training
     sizes = np.bincount(training.labels)
 
@@ -434,7 +224,7 @@ def load_pair_splits(
     """A file of labelled pairs, split so that no image is in two parts. Raises ValueError where that leaves too few."""
     found = read_pairs(file, preprocess, encoder, progress=True)
     training, *held_out = split_pairs(found.pairs, validation_share, test_share, seed, found.first)
-    validation, test = (at_most(part, MOST_EVALUATED // 4, seed) for part in held_out)  # of each kind; two images each
+    validation, test = (part.at_most(MOST_EVALUATED // 4, seed) for part in held_out)  # of each kind; two images each
     record = DataRecord(
         dataset=Path(file).name,
         training_images=len(training.images),
@@ -445,66 +235,3 @@ def load_pair_splits(
         pairs=len(training.is_same),
     )
     return Splits(training, validation, test, record, found.left_out, found.remarks)
-
-
-def bootstrap(data: LabelledImages | LabelledPairs, embeddings: Tensor, threshold: float, split: str) -> Intervals:
-    """95% intervals of the rates at `threshold`, over what the images were split by (see siamese.config.DataRecord)."""
-    if split == "pairs":
-        return data.intervals(embeddings, threshold)
-    over = bootstrap_intervals_over_classes if split in UNSEEN_SPLITS else bootstrap_intervals
-    return over(embeddings, torch.from_numpy(data.labels), threshold)
-
-
-def _at_most(data: LabelledImages, count: int, seed: int) -> LabelledImages:
-    if len(data) <= count:
-        return data
-    return data.take(np.sort(np.random.default_rng(seed).permutation(len(data))[:count]))
-
-
-def class_batches(
-    labels: np.ndarray,
-    batch_size: int,
-    per_class: int,
-    steps: int,
-    seed: int,
-    epoch: int,
-    groups: np.ndarray | None = None,
-) -> Tensor:
-    """Indices of batches that hold `per_class` images of each of batch_size / per_class classes: int64 (steps, B).
-
-    With many classes a random batch holds hardly a same pair (Schroff et al. 2015). Where classes have `groups`, int64 (K,),
-    such as alphabets, a batch is of few groups: it takes one whole group after the other, and so compares what is most
-    alike. Classes with fewer images give some twice. The order depends on `seed` and `epoch` alone.
-    """
-    generator = np.random.default_rng(derived_seed(seed, 3, epoch))
-    by_class = np.argsort(labels, kind="stable")
-    starts = np.searchsorted(labels[by_class], np.arange(labels.max() + 2))
-    sizes = np.diff(starts)
-    batches = []
-    for _ in range(steps):
-        classes = generator.permutation(len(sizes))
-        if groups is not None:
-            classes = classes[np.argsort(generator.permutation(groups.max() + 1)[groups[classes]], kind="stable")]
-        classes = classes[: batch_size // per_class]
-        places = [
-            generator.permutation(np.resize(generator.permutation(size), max(size, per_class)))[:per_class]
-            for size in sizes[classes]
-        ]
-        batches.append(by_class[(starts[classes][:, None] + np.stack(places)).ravel()])
-        generator.shuffle(batches[-1])
-    return torch.from_numpy(np.stack(batches))
-
-
-def epoch_batches(count: int, batch_size: int, seed: int, epoch: int) -> Tensor:
-    """Indices of each batch of one epoch, int64 (steps, B), in an order that depends on `seed` and `epoch` alone.
-
-    The remainder is left out; where there are fewer images than `batch_size`, the epoch is one batch of all.
-    """
-    batch_size = min(batch_size, count)
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(derived_seed(seed, epoch)))
-    return order[: count // batch_size * batch_size].reshape(-1, batch_size)
-
-
-def derived_seed(*parts: int) -> int:
-    """One 63-bit seed from several numbers, so that the randomness of a step depends on its place alone, not on history."""
-    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)

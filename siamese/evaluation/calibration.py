@@ -10,7 +10,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from siamese.config import Calibration, DistanceCurve, Metrics
-from siamese.evaluation.metrics import Intervals, PairDistances
+from siamese.evaluation.bootstrap import Intervals
+from siamese.evaluation.metrics import PairDistances
 
 CURVE_BINS = 200  # of what a model folder records of its test pairs
 HISTOGRAM_BINS = 4096  # the slopes are fitted to counts in these bins: millions of pairs at the cost of thousands

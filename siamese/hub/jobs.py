@@ -19,10 +19,11 @@ from pathlib import Path
 from huggingface_hub import HfApi, JobHardware, JobInfo, JobStage, constants, errors
 from huggingface_hub.utils import disable_progress_bars
 
-from siamese.data.splits import DATASETS
+from siamese.data.datasets import DATASETS
+from siamese.hub.client import check_login, check_names, connect
 from siamese.hub.errors import HubError, HubUnavailableError, explain, explained
 from siamese.hub.project import PROJECT, commit_exactly, describe_files, project_files
-from siamese.hub.push import Pushed, check_login, check_names, connect, push_command
+from siamese.hub.push import Pushed, push_command
 
 # torch and torchvision as requirements.txt wants them; CUDA 12.8 is the oldest that knows every flavor's GPU.
 IMAGE = "pytorch/pytorch:2.9.1-cuda12.8-cudnn9-runtime"

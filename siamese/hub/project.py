@@ -1,8 +1,5 @@
-"""The files of this project that a hosted training or a Space needs, the commit that puts just them in a repository, and
-which version of them this is."""
+"""The files of this project that a hosted training or a Space needs, and the commit that puts just them in a repository."""
 
-import os
-import subprocess
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
@@ -28,17 +25,6 @@ def project_files(*names: str) -> dict[str, Path | bytes]:
         if not path.is_file():
             raise ValueError(f"{path.name} is not in {str(path.parent)!r}: run this from a whole copy of the project")
     return {path.relative_to(PROJECT).as_posix(): path for path in files}
-
-
-def current_commit() -> str:
-    """The commit of this code, with "-dirty" if it has changed since, "" where it is no git checkout."""
-    if commit := os.environ.get("SIAMESE_COMMIT"):  # a job has no checkout: who started it says which commit this is
-        return commit
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""
 
 
 def describe_files(files: dict[str, Path | bytes]) -> str:

@@ -47,7 +47,7 @@ def locate_model(source: str | Path | None, revision: str | None = None) -> tupl
             f"model {str(source)!r} is neither a folder or ZIP file here nor a Hub repository USER/NAME, "
             f"nor one of the bundled models: {', '.join(bundled)}"
         )
-    from siamese.hub.push import fetch_model
+    from siamese.hub.fetch import fetch_model
 
     folder, _ = fetch_model(source, revision)
     return folder, f"{source}@{revision}" if revision else source

@@ -11,9 +11,10 @@ from pathlib import Path
 from huggingface_hub import HfApi, SpaceCard, SpaceHardware, SpaceStage, constants, errors
 from huggingface_hub.utils import disable_progress_bars
 
+from siamese.hub.client import check_login, check_names, connect
 from siamese.hub.errors import HubError, HubUnavailableError, explain, explained
+from siamese.hub.fetch import fetch_model
 from siamese.hub.project import PROJECT, commit_exactly, describe_files, project_files
-from siamese.hub.push import check_login, check_names, connect, fetch_model
 from siamese.hub.sources import bundled_models
 from siamese.model_folder.weights import CONFIG_FILE, DEFAULT_BUNDLED, REFERENCE_FILE, WEIGHTS_FILE, load_model
 

@@ -3,23 +3,14 @@
 The card is rendered from the same `ModelFolderConfig` that config.json holds, so the two cannot disagree.
 """
 
-import dataclasses
-import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCardData
-from torch import Tensor
 
 from siamese.config import Metrics, ModelFolderConfig, one_line
-from siamese.data.pairs import LabelledPairs
-from siamese.data.splits import DATASETS, LabelledImages
-from siamese.evaluation.calibration import probability_same
-from siamese.evaluation.metrics import LEAST_FALSE_ACCEPTS, PairDistances
-from siamese.model_folder.reference import choose_reference, save_reference
-from siamese.model_folder.weights import CARD_FILE, CONFIG_FILE, METRICS_FILE, RESUME_FILE, WEIGHTS_FILE, save_weights
-from siamese.network import SiameseNetwork
+from siamese.data.datasets import DATASETS
+from siamese.evaluation.metrics import LEAST_FALSE_ACCEPTS
 
 PLOTS = {
     "training_curve.png": "Training loss and validation error by epoch",
@@ -29,7 +20,6 @@ PLOTS = {
     "false_accepts.png": "The nearest different pairs",
     "false_rejects.png": "The farthest same pairs",
 }
-HARDEST_SHOWN = 16
 LEFT_OUT_SHOWN = 200
 AUGMENTATION_IN_WORDS = {
     "ink": "random affine distortion and stroke thickness; of digits, strokes added",
@@ -56,37 +46,6 @@ SPLIT_IN_WORDS = {
     "pairs went to one part, so that no image is in two.",
 }
 MODEL_PLACEHOLDER = "USER/NAME"  # the card is written before anybody knows where the folder will go
-
-
-def write_model_folder(
-    folder: Path,
-    network: SiameseNetwork,
-    config: ModelFolderConfig,
-    test: LabelledImages | LabelledPairs,
-    embeddings: Tensor,
-    pairs: PairDistances,
-    left_out: Sequence[tuple[Path, str]] = (),
-) -> None:
-    """Write a complete model folder. An earlier model there stays untouched until every new file is written.
-
-    The `test` images, their `embeddings` (N, D) and the distances of all their `pairs` feed the plots.
-    `left_out` are the files of a folder of images that were not used, each with the reason.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as staging_name:
-        staging = Path(staging_name)
-        save_weights(network, staging / WEIGHTS_FILE)
-        save_reference(choose_reference(embeddings, getattr(test, "labels", None)), network, staging)
-        (staging / CONFIG_FILE).write_text(config.to_json(), encoding="utf-8")
-        log = (json.dumps(dataclasses.asdict(record)) + "\n" for record in config.history)
-        (staging / METRICS_FILE).write_text("".join(log), encoding="utf-8")
-        (staging / CARD_FILE).write_text(render_card(config, left_out), encoding="utf-8")
-        for name, figure in _figures(config, test, embeddings, pairs).items():
-            figure.savefig(staging / name, dpi=100)
-        folder.mkdir(exist_ok=True)
-        for file in sorted(staging.iterdir()):
-            file.replace(folder / file.name)
-    (folder / RESUME_FILE).unlink(missing_ok=True)
 
 
 def render_card(config: ModelFolderConfig, left_out: Sequence[tuple[Path, str]] = ()) -> str:
@@ -318,31 +277,3 @@ def _metadata(config: ModelFolderConfig, name: str, hub_dataset: str | None) -> 
             if value is not None
         ],
     )
-
-
-def _figures(config, test, embeddings, pairs) -> dict:
-    from siamese.model_folder import plots
-
-    calibration = config.calibration
-
-    def gallery(is_same: bool, heading: str):
-        hardest = test.hardest(embeddings, is_same, HARDEST_SHOWN)
-        titles = [
-            f"{classes(a, b)}d {distance:.2f}   p {float(probability_same(distance, calibration)):.3f}"
-            for a, b, distance in hardest
-        ]
-        return plots.pair_gallery(test.images, hardest, titles, f"{heading} ({legend})")
-
-    def classes(a: int, b: int) -> str:
-        return f"{test.labels[a]} {test.labels[b]}   " if isinstance(test, LabelledImages) else ""
-
-    threshold = calibration.threshold
-    legend = "classes, " * isinstance(test, LabelledImages) + "distance d, probability of same p"
-    return {
-        "training_curve.png": plots.training_curve(config.history, config.training.best_epoch),
-        "distances.png": plots.distance_histogram(pairs, threshold),
-        "roc.png": plots.roc_curve(pairs, threshold),
-        "reliability.png": plots.reliability_diagram(pairs, calibration, config.metrics.calibration_error),
-        "false_accepts.png": gallery(False, "Different, but nearest"),
-        "false_rejects.png": gallery(True, "Same, but farthest"),
-    }

@@ -44,8 +44,14 @@ class World:
             yield
 
     def wrap(self, network: nn.Module) -> nn.Module:
-        """The network as training calls it: gradients come out as the mean over all processes."""
-        return network if self.size == 1 else DistributedDataParallel(network)
+        """The network as training calls it: the batch is that of all processes, gradients are the mean over them."""
+        if self.size == 1:
+            return network
+        if next(network.parameters()).is_cuda:
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        else:
+            _share_statistics(network)
+        return DistributedDataParallel(network)
 
     def any(self, flag: bool) -> bool:
         """Whether any process says yes."""
@@ -92,10 +98,10 @@ def gather_rows(rows: Tensor) -> Tensor:
 
 
 class _SharedStatistics:
-    """Batch normalisation whose training statistics are those of all processes (nn.SyncBatchNorm needs a GPU)."""
+    """Batch normalisation with the training statistics of all processes: nn.SyncBatchNorm, which refuses the CPU."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if not (self.training and _is_shared()):
+        if not self.training:
             return super().forward(x)
         values, world_size = x.to(self.weight.dtype), dist.get_world_size()  # not in the half precision of autocast
         others, per_channel = (0, *range(2, x.dim())), (-1, *[1] * (x.dim() - 2))
@@ -111,12 +117,22 @@ class _SharedStatistics:
         return (values * scale.reshape(per_channel) + self.bias.reshape(per_channel)).to(x.dtype)
 
 
-class BatchNorm1d(_SharedStatistics, nn.BatchNorm1d):
+class _SharedBatchNorm1d(_SharedStatistics, nn.BatchNorm1d):
     """nn.BatchNorm1d over the batch of all processes."""
 
 
-class BatchNorm2d(_SharedStatistics, nn.BatchNorm2d):
+class _SharedBatchNorm2d(_SharedStatistics, nn.BatchNorm2d):
     """nn.BatchNorm2d over the batch of all processes."""
+
+
+_SHARED = {nn.BatchNorm1d: _SharedBatchNorm1d, nn.BatchNorm2d: _SharedBatchNorm2d}
+
+
+def _share_statistics(module: nn.Module) -> None:
+    for child in module.children():
+        # The class alone: parameters, buffers and their names stay what they are.
+        child.__class__ = _SHARED.get(type(child), type(child))
+        _share_statistics(child)
 
 
 def _is_shared() -> bool:

@@ -2,13 +2,10 @@
 
 import dataclasses
 import datetime
-import enum
 import functools
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,7 +15,6 @@ from siamese.config import (
     LEAST_STEPS,
     UNSEEN_SPLITS,
     Calibration,
-    DataRecord,
     EncoderConfig,
     EpochRecord,
     LossConfig,
@@ -28,29 +24,26 @@ from siamese.config import (
     TrainingRecord,
 )
 from siamese.data.augmentation import AUGMENTATIONS
+from siamese.data.datasets import DATASETS
 from siamese.data.folders import FOLDER_BOX_FRACTION
-from siamese.data.pairs import LabelledPairs, known_pairs, pair_batches
-from siamese.data.splits import (
-    DATASETS,
-    LabelledImages,
-    Splits,
-    bootstrap,
-    class_batches,
-    derived_seed,
-    epoch_batches,
-    load_splits,
-)
+from siamese.data.labelled_images import LabelledImages
+from siamese.data.measured import bootstrap
+from siamese.data.pairs import LabelledPairs
+from siamese.data.sampling import class_batches, derived_seed, epoch_batches, known_pairs, pair_batches
+from siamese.data.splits import Splits, load_splits
 from siamese.devices import choose_device, describe_device, has_fast_bfloat16
 from siamese.evaluation.calibration import distance_curve, fit_calibration, measure
 from siamese.evaluation.metrics import PairDistances
-from siamese.hub.project import current_commit
 from siamese.images.canonical import to_tensor
 from siamese.losses import build_loss, loss_class
-from siamese.model_folder.model_card import write_model_folder
-from siamese.model_folder.weights import save_resume_state
-from siamese.network import SiameseNetwork, WeightAverage, embed_all
+from siamese.model_folder.write import write_model_folder
+from siamese.network import SiameseNetwork, embed_all
+from siamese.training.averaging import WeightAverage
 from siamese.training.distributed import ALONE, World, gather_rows
+from siamese.training.events import Ask, Diverged, EpochEnded, Event, Finished, Fitted, Interrupted, Sample, Started, Stepped
 from siamese.training.settings import TrainingSettings, check, command_of, fit_to_data, with_defaults
+from siamese.training.state import save_resume_state
+from siamese.version import current_commit
 
 FEW_CLASSES = 20  # to test on
 FEW_PAIRS = 100  # of a kind, to test on
@@ -60,88 +53,6 @@ LEAST_POSITIVES = 4  # images of each class in a batch
 COLLAPSED = 1e-6  # all embeddings agree to this in every number
 SAMPLE_IMAGES, SAMPLE_CLASSES = 300, 10  # of validation, in a Sample
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-
-class Interrupted(Exception):
-    """The training was asked to stop, and what is needed to continue is on disk."""
-
-
-class Diverged(ValueError):
-    """The loss is no number any more."""
-
-
-class Ask(enum.Enum):
-    """What a training can be asked while it runs; it does so after its step."""
-
-    FINISH = "finish"  # go on to the end with the best weights so far
-    INTERRUPT = "interrupt"  # keep what is needed to continue, and raise Interrupted
-
-
-@dataclass(frozen=True)
-class Started:
-    """Data are read and the network is built."""
-
-    settings: TrainingSettings  # with nothing left open
-    description: str  # of the data, the network and the device, in some lines
-    data: DataRecord
-    left_out: tuple[tuple[Path, str], ...]  # files that were no usable images, with the reasons
-    remarks: tuple[str, ...]  # what a user should know of the data
-    parameters: int
-    device: str  # in words
-    precision: str
-    step: int  # steps made by an interrupted training before
-    steps: int  # in all
-    epochs: int
-
-
-@dataclass(frozen=True)
-class Stepped:
-    """A step was made."""
-
-    step: int  # 1-based
-    steps: int  # in all
-    epoch: int  # 1-based
-    loss: Tensor  # scalar, on the device: to read it is to wait for the device
-    seconds: float  # wall-clock, since the start of training
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Where the network puts some validation images: the same ones after each epoch, of few enough classes to tell apart."""
-
-    embeddings: Tensor  # float32 (N, D) on the CPU, N <= SAMPLE_IMAGES
-    labels: np.ndarray | None  # int64 (N,); None: labelled pairs have no classes
-    names: tuple[str, ...] | None  # of all classes; None: their numbers
-
-
-@dataclass(frozen=True)
-class EpochEnded:
-    """An epoch was measured on validation."""
-
-    record: EpochRecord
-    is_best: bool
-    sample: Sample
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """All steps are made; what follows are calibration, the test, and the folder."""
-
-    best_epoch: int  # whose weights are kept
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Finished:
-    """The model folder is complete."""
-
-    folder: Path
-    config: ModelFolderConfig
-    test: LabelledImages | LabelledPairs
-    embeddings: Tensor  # of the test images, float32 (N, D) on the CPU
-
-
-Event = Started | Stepped | EpochEnded | Fitted | Finished
 
 
 def train(

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from siamese.config import EpochRecord
-from siamese.training.loop import EpochEnded, Event, Finished, Fitted, Started, Stepped
+from siamese.training.events import EpochEnded, Event, Finished, Fitted, Started, Stepped
 
 
 class Watch:

@@ -8,11 +8,11 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from siamese.data.datasets import DATASETS
 from siamese.data.folders import choose_settings, folder_files
 from siamese.data.pairs import image_files
-from siamese.data.splits import DATASETS
+from siamese.encoders import ENCODERS, encoder_class
 from siamese.losses import FOR_LABELLED_PAIRS, LOSSES, loss_class
-from siamese.network import ENCODERS, encoder_class
 
 EPOCHS, FOLDER_EPOCHS = 24, 12
 # On 8 unseen of the 28 people of the ORL faces, compact does no better than raw pixels, and residual little.
@@ -40,7 +40,7 @@ ALLOWED = {
 class TrainingSettings:
     """All that a training depends on, each by the name of train.py's option; what is None is chosen later."""
 
-    dataset: str = "mnist"  # key of siamese.data.splits.DATASETS, or a folder of class folders
+    dataset: str = "mnist"  # key of siamese.data.datasets.DATASETS, or a folder of class folders
     pairs: str | None = None  # instead: a CSV file of labelled pairs
     data_dir: str = "data"  # folder of datasets
     split: str | None = None  # of a folder, see siamese.config.DataRecord; classes held out if None
@@ -48,7 +48,7 @@ class TrainingSettings:
     image_size: int | None = None  # of a folder: px a side, 8..512
     channels: int | None = None  # of a folder: 1 grey, 3 colour
     rotations: bool = False  # quarter turns of each class are classes too
-    encoder: str | None = None  # key of siamese.network.ENCODERS
+    encoder: str | None = None  # key of siamese.encoders.ENCODERS
     pretrained: bool = False  # start from ImageNet weights
     embedding_dim: int | None = None  # 1..4096; the encoder's own if None
     loss: str = "supcon"  # key of siamese.losses.LOSSES

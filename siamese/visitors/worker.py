@@ -36,7 +36,8 @@ def frames(job: Job) -> Iterator[Frame]:
 
 def _training(job: Job) -> Iterator[Frame]:
     # Here, since all that a training needs takes seconds to import, for which a check should not wait.
-    from siamese.training.loop import Ask, EpochEnded, Finished, Fitted, Stepped, train
+    from siamese.training.events import Ask, EpochEnded, Finished, Fitted, Stepped
+    from siamese.training.loop import train
     from siamese.training.progress import Watch
     from siamese.training.settings import TrainingSettings
 

@@ -21,8 +21,9 @@ from pendigits import load_pendigits, render
 
 from siamese import Verifier
 from siamese.data import augmentation
+from siamese.evaluation.bootstrap import Intervals
 from siamese.evaluation.calibration import measure
-from siamese.evaluation.metrics import Intervals, pair_distances
+from siamese.evaluation.metrics import pair_distances
 
 VARIANTS: dict[str, list[str]] = {
     "as it is": [],

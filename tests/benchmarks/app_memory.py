@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from app_fixtures import running_app, write_pictures
 
-from siamese.data.splits import load_sample_digits
+from siamese.data.datasets.mnist import load_sample_digits
 
 READINGS = 10
 CLIENTS = 8  # at the same time

@@ -26,7 +26,7 @@ from app_fixtures import app_environment, running_app, write_pictures
 from gradio_client import Client, handle_file
 
 from app import AT_ONCE, MAX_WAITING
-from siamese.data.splits import load_sample_digits
+from siamese.data.datasets.mnist import load_sample_digits
 
 PICTURES = 10  # sets of four
 

@@ -14,9 +14,10 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from siamese import Verifier
-from siamese.data.splits import load_dataset
+from siamese.data.datasets import load_dataset
+from siamese.evaluation.bootstrap import bootstrap_intervals
 from siamese.evaluation.calibration import measure
-from siamese.evaluation.metrics import bootstrap_intervals, pair_distances
+from siamese.evaluation.metrics import pair_distances
 from siamese.images.canonical import to_tensor
 from siamese.network import embed_all
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from pendigits import load_pendigits, render
 
 from siamese import Verifier
-from siamese.data.splits import load_dataset
+from siamese.data.datasets import load_dataset
 from siamese.distances import distance_matrix
 from siamese.hub.sources import locate_model
 from siamese.images.canonical import to_tensor

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from siamese.data.splits import load_sample_digits
+from siamese.data.datasets.mnist import load_sample_digits
 
 ROOT = Path(__file__).parents[2]
 CLASSES = 1000

@@ -20,8 +20,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from pendigits import load_pendigits, render
 
 from siamese import Verifier
+from siamese.evaluation.bootstrap import Intervals
 from siamese.evaluation.calibration import measure
-from siamese.evaluation.metrics import Intervals, pair_distances
+from siamese.evaluation.metrics import pair_distances
 
 
 def main(argv: list[str] | None = None) -> int:

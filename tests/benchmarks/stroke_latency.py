@@ -21,7 +21,7 @@ from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 from siamese import Verifier
-from siamese.data.splits import load_sample_digits
+from siamese.data.datasets.mnist import load_sample_digits
 from siamese.demo.compare.comparison import look
 
 # From the time that the browser gives the end of the stroke. A verdict counts if it is another than was there then, and when

@@ -34,8 +34,9 @@ from siamese.config import EncoderConfig
 from siamese.devices import choose_device, describe_device, has_fast_bfloat16
 from siamese.distances import distance_matrix
 from siamese.losses import LossConfig, build_loss
-from siamese.network import SiameseNetwork, WeightAverage, embed_all
+from siamese.network import SiameseNetwork, embed_all
 from siamese.training import loop as training
+from siamese.training.averaging import WeightAverage
 
 LEVELS = (96.0, 99.0, 99.7)  # percent of exact balanced pair accuracy
 BARE_STEPS = 10  # in a row, of the bare loop that the steps of train.py are compared with

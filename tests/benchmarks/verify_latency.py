@@ -15,7 +15,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from siamese import Verifier
-from siamese.data.splits import load_sample_digits
+from siamese.data.datasets.mnist import load_sample_digits
 from siamese.images.canonical import to_tensor
 
 

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from siamese.data.archives import ArchiveLimits, unpack
-from siamese.data.splits import load_sample_digits
+from siamese.data.datasets.mnist import load_sample_digits
 
 LIMITS = ArchiveLimits(archive_bytes=3_000_000, unpacked_bytes=2_000_000, file_bytes=500_000, files=100)
 

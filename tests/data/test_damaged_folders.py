@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from siamese.model_folder import weights as checkpoint
-from siamese.model_folder.weights import CONFIG_FILE, RESUME_FILE, WEIGHTS_FILE, load_model, load_resume_state, write_text
 from siamese.config import EncoderConfig, ModelFolderConfig
+from siamese.model_folder import weights as checkpoint
+from siamese.model_folder.weights import CONFIG_FILE, RESUME_FILE, WEIGHTS_FILE, load_model, write_text
+from siamese.training.state import load_resume_state
 
 
 @pytest.fixture

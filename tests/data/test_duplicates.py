@@ -11,11 +11,12 @@ from PIL import Image
 
 from siamese.__main__ import main
 from siamese.config import EncoderConfig, PreprocessConfig
-from siamese.data.splits import LabelledImages, split_images
 from siamese.data.duplicates import LEAST_CORRELATION, MOST_COPIES, SIDE, near_duplicates, thumbnail
 from siamese.data.folders import find_classes, read_folder
+from siamese.data.labelled_images import LabelledImages
 from siamese.data.pairs import read_pairs, split_pairs
-from siamese.images.canonical import load_image
+from siamese.data.splits import split_images
+from siamese.images.load import load_image
 
 
 def saved_again(image: Image.Image, **options) -> Image.Image:

@@ -11,11 +11,12 @@ from PIL import Image
 
 import train
 from siamese import Verifier
-from siamese.data import folders
 from siamese.__main__ import main
 from siamese.config import EncoderConfig, PreprocessConfig
+from siamese.data import folders
 from siamese.data.folders import SUFFIXES, choose_settings, find_classes, folder_files, read_folder
-from siamese.images.canonical import canonical_image, load_image
+from siamese.images.canonical import canonical_image
+from siamese.images.load import load_image
 
 INK, PHOTO = PreprocessConfig("ink"), PreprocessConfig("photo")
 

@@ -22,11 +22,12 @@ from sklearn.metrics import balanced_accuracy_score
 import train
 from siamese import Verifier
 from siamese.__main__ import main
-from siamese.model_folder.weights import RESUME_FILE, WEIGHTS_FILE
 from siamese.config import EncoderConfig, PreprocessConfig
+from siamese.data.pairs import LEAST_OF_A_KIND, LabelledPairs, at_most, list_pairs, read_pairs, split_pairs
+from siamese.data.sampling import known_pairs, pair_batches
+from siamese.evaluation.bootstrap import bootstrap_intervals_over_pairs
 from siamese.losses import FOR_LABELLED_PAIRS, LOSSES
-from siamese.evaluation.metrics import bootstrap_intervals_over_pairs
-from siamese.data.pairs import LEAST_OF_A_KIND, LabelledPairs, at_most, known_pairs, list_pairs, pair_batches, read_pairs, split_pairs
+from siamese.model_folder.weights import RESUME_FILE, WEIGHTS_FILE
 
 INK = PreprocessConfig("ink")
 

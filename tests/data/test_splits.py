@@ -14,7 +14,12 @@ from make_mnist_sample import draw_sample
 from PIL import Image
 
 from siamese.config import EncoderConfig, PreprocessConfig
-from siamese.data.splits import DATASETS, DatasetNotAvailable, LabelledImages, SAMPLE_FILE, class_batches, derived_seed, epoch_batches, hold_out_seen, load_dataset, load_mnist, load_mnist_sample, load_splits, split_classes, split_images, split_validation, with_rotations
+from siamese.data.datasets import DATASETS, load_dataset
+from siamese.data.datasets.base import DatasetNotAvailable
+from siamese.data.datasets.mnist import SAMPLE_FILE, load_mnist, load_mnist_sample
+from siamese.data.labelled_images import LabelledImages
+from siamese.data.sampling import class_batches, derived_seed, epoch_batches
+from siamese.data.splits import hold_out_seen, load_splits, split_classes, split_images, split_validation, with_rotations
 
 
 def write_idx(path: Path, values: np.ndarray) -> None:

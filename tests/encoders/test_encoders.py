@@ -13,9 +13,11 @@ from torch.nn import functional
 
 from siamese.config import EncoderConfig
 from siamese.distances import paired_distance
+from siamese.encoders import ENCODERS, encoder_class
 from siamese.images.canonical import to_tensor
-from siamese.losses import PairwiseCrossEntropy
-from siamese.network import ENCODERS, SiameseNetwork, WeightAverage, embed_all, encoder_class
+from siamese.losses.cross_entropy import PairwiseCrossEntropy
+from siamese.network import SiameseNetwork, embed_all
+from siamese.training.averaging import WeightAverage
 
 every_encoder = pytest.mark.parametrize("name", ENCODERS)
 

@@ -18,7 +18,7 @@ from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image, PngImagePlugin
 
-from siamese.images.canonical import MAX_PIXELS, MAX_SIDE
+from siamese.images.load import MAX_PIXELS, MAX_SIDE
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 

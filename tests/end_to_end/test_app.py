@@ -17,7 +17,7 @@ from PIL import Image
 
 import app as app_module
 from siamese import Verifier
-from siamese.images.canonical import MAX_PIXELS, MAX_SIDE
+from siamese.images.load import MAX_PIXELS, MAX_SIDE
 
 VERDICT_KEYS = ["is_same", "probability_same", "confidence", "distance", "threshold", "model"]
 MEGABYTE = 1024 * 1024

@@ -16,7 +16,7 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score, roc_curve
 
 from siamese.__main__ import main
 from siamese.config import Metrics
-from siamese.data.splits import DATASETS
+from siamese.data.datasets import DATASETS
 
 VERDICT_KEYS = ["is_same", "probability_same", "confidence", "distance", "threshold", "model"]
 

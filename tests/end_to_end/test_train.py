@@ -16,13 +16,14 @@ from safetensors.torch import load_file
 
 import train
 from siamese.config import EncoderConfig, ModelFolderConfig
-from siamese.data.splits import DATASETS
+from siamese.data.datasets import DATASETS
+from siamese.encoders import ENCODERS
 from siamese.evaluation.metrics import pair_distances
 from siamese.images.canonical import to_tensor
 from siamese.model_folder import plots
 from siamese.model_folder.model_card import PLOTS
 from siamese.model_folder.weights import RESUME_FILE, WEIGHTS_FILE, load_model
-from siamese.network import ENCODERS, SiameseNetwork, embed_all
+from siamese.network import SiameseNetwork, embed_all
 
 ONE_EPOCH = ["--dataset", "mnist-sample", "--device", "cpu", "--epochs", "1"]  # seven steps of 256 images
 FILES = {"model.safetensors", "config.json", "reference.safetensors", "README.md", "metrics.jsonl", *PLOTS}

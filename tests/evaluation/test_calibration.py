@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from siamese.config import Calibration
+from siamese.evaluation.bootstrap import Intervals
 from siamese.evaluation.calibration import fit_calibration, log_odds_same, measure, probability_same
-from siamese.evaluation.metrics import Intervals, PairDistances
+from siamese.evaluation.metrics import PairDistances
 
 positive = st.floats(1e-3, 1e3)
 calibrations = st.builds(Calibration, positive, positive, positive)

@@ -13,14 +13,9 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score, roc_curve
 
 from siamese.evaluation import metrics
-from siamese.evaluation.metrics import (
-    PairDistances,
-    bootstrap_intervals,
-    bootstrap_intervals_over_classes,
-    hardest_pairs,
-    one_shot_error,
-    pair_distances,
-)
+from siamese.evaluation.bootstrap import bootstrap_intervals, bootstrap_intervals_over_classes
+from siamese.evaluation.metrics import PairDistances, hardest_pairs, pair_distances
+from siamese.evaluation.one_shot import one_shot_error
 
 
 def sorted_distances(values) -> np.ndarray:

@@ -13,8 +13,9 @@ from scipy import ndimage
 
 from siamese import BlankImageError
 from siamese.config import PreprocessConfig
-from siamese.data.splits import load_mnist_sample, load_sample_digits
-from siamese.images.canonical import MAX_SIDE, canonical_image, canonical_images, load_image, to_tensor
+from siamese.data.datasets.mnist import load_mnist_sample, load_sample_digits
+from siamese.images.canonical import canonical_image, canonical_images, to_tensor
+from siamese.images.load import MAX_SIDE, load_image
 
 CONFIG = PreprocessConfig()
 DIGITS, _ = load_sample_digits()

@@ -12,18 +12,13 @@ from torch.nn.functional import normalize
 
 from siamese import losses
 from siamese.config import LossConfig
-from siamese.losses import (
-    LOSSES,
-    ContrastiveLoss,
-    HardTripletLoss,
-    Loss,
-    PairwiseCrossEntropy,
-    ProxyLoss,
-    SemiHardTripletLoss,
-    SupervisedContrastiveLoss,
-    TripletLoss,
-    build_loss,
-)
+from siamese.losses import LOSSES, build_loss
+from siamese.losses.base import Loss
+from siamese.losses.contrastive import ContrastiveLoss
+from siamese.losses.cross_entropy import PairwiseCrossEntropy
+from siamese.losses.proxy import ProxyLoss
+from siamese.losses.supervised_contrastive import SupervisedContrastiveLoss
+from siamese.losses.triplet import HardTripletLoss, SemiHardTripletLoss, TripletLoss
 
 every_loss = pytest.mark.parametrize("name", LOSSES)
 every_loss_of_pairs = pytest.mark.parametrize("name", [name for name, loss in LOSSES.items() if not loss.knows_classes])

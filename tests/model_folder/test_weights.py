@@ -8,18 +8,18 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from siamese.config import EncoderConfig, ModelFolderConfig
+from siamese.encoders import ENCODERS
 from siamese.model_folder.weights import (
     CONFIG_FILE,
     RESUME_FILE,
     WEIGHTS_FILE,
     load_model,
-    load_resume_state,
-    save_resume_state,
     save_weights,
     write_file,
     write_text,
 )
-from siamese.network import ENCODERS, SiameseNetwork
+from siamese.network import SiameseNetwork
+from siamese.training.state import load_resume_state, save_resume_state
 
 
 def write_folder(folder: Path, name: str = "compact", **settings) -> SiameseNetwork:

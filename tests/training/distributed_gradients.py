@@ -12,10 +12,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import torch
 
 from siamese.config import EncoderConfig, LossConfig
-from siamese.data.splits import load_mnist_sample
+from siamese.data.datasets.mnist import load_mnist_sample
+from siamese.encoders import ENCODERS
 from siamese.images.canonical import to_tensor
 from siamese.losses import LOSSES, build_loss
-from siamese.network import ENCODERS, SiameseNetwork
+from siamese.network import SiameseNetwork
 from siamese.training.distributed import gather_rows, processes
 
 

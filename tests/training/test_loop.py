@@ -15,13 +15,15 @@ from PIL import Image
 
 import train as command_line
 from siamese.config import ModelFolderConfig, TrainingRecord
-from siamese.data.splits import load_mnist_sample
+from siamese.data.datasets.mnist import load_mnist_sample
+from siamese.encoders import ENCODERS
 from siamese.images.canonical import to_tensor
 from siamese.losses import LOSSES
 from siamese.model_folder.weights import RESUME_FILE, load_model
-from siamese.network import ENCODERS, embed_all
+from siamese.network import embed_all
 from siamese.training import loop as training
-from siamese.training.loop import Ask, EpochEnded, Finished, Fitted, Interrupted, Started, Stepped, train
+from siamese.training.events import Ask, EpochEnded, Finished, Fitted, Interrupted, Started, Stepped
+from siamese.training.loop import train
 from siamese.training.settings import TrainingSettings, check, command_of, fit_to_data, with_defaults
 
 SHORT = TrainingSettings("mnist-sample", device="cpu", batch_size=64, epochs=2)  # 28 steps an epoch

@@ -17,8 +17,9 @@ from PIL import Image
 from siamese import Verifier
 from siamese.visitors import class_folders as intake
 from siamese.visitors.limits import TrainingLimits
-from siamese.visitors.queue import Run, Workshop, Workspace
+from siamese.visitors.queue import Run, Workshop
 from siamese.visitors.task import Checked, Job
+from siamese.visitors.workspace import Workspace
 
 LIMITS = TrainingLimits(seconds=120, epochs=40, images=200, classes=12, megabytes=2, waiting=2, minutes=1, threads=1)
 

@@ -13,7 +13,7 @@ from siamese.demo.charts import section, ticks
 from siamese.demo.page_html import picture
 
 if TYPE_CHECKING:
-    from siamese.training.loop import Finished
+    from siamese.training.events import Finished
     from siamese.training.progress import Watch
 
 WIDTH, HEIGHT = 480, 220  # of a curve, in its own units

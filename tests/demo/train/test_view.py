@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from siamese.config import DataRecord, EpochRecord
 from siamese.demo.train import view as page_train
-from siamese.training.loop import EpochEnded, Finished, Fitted, Sample, Started, Stepped, train
+from siamese.training.events import EpochEnded, Finished, Fitted, Sample, Started, Stepped
+from siamese.training.loop import train
 from siamese.training.progress import Watch, flatten
 from siamese.training.settings import TrainingSettings
 

@@ -1,0 +1,44 @@
+"""Datasets by name. A new one is a file here that makes a Dataset, and a line in DATASETS."""
+
+import dataclasses
+from pathlib import Path
+
+from siamese.config import EncoderConfig, PreprocessConfig
+from siamese.data.datasets.base import Dataset
+from siamese.data.datasets.emnist import EMNIST_BALANCED, EMNIST_LETTERS
+from siamese.data.datasets.fashion_mnist import FASHION_MNIST
+from siamese.data.datasets.kmnist import KMNIST
+from siamese.data.datasets.mnist import MNIST, MNIST_SAMPLE
+from siamese.data.datasets.omniglot import OMNIGLOT
+from siamese.data.datasets.qmnist import QMNIST
+from siamese.data.datasets.usps import USPS
+from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages
+from siamese.images.canonical import canonical_images
+
+DATASETS: dict[str, Dataset] = {
+    "mnist": MNIST,
+    "mnist-sample": MNIST_SAMPLE,
+    "fashion-mnist": FASHION_MNIST,
+    "kmnist": KMNIST,
+    "qmnist": QMNIST,
+    "emnist-letters": EMNIST_LETTERS,
+    "emnist-balanced": EMNIST_BALANCED,
+    "usps": USPS,
+    "omniglot": OMNIGLOT,
+}
+
+
+def load_dataset(
+    name: str, data_dir: str | Path, preprocess: PreprocessConfig, encoder: EncoderConfig
+) -> tuple[LabelledImages, LabelledImages]:
+    """Training and test images of the dataset `name`, made canonical; of the test, at most MOST_EVALUATED.
+
+    Raises ValueError with the choices, or DatasetNotAvailable with what to do.
+    """
+    if name not in DATASETS:
+        raise ValueError(f"unknown dataset {name!r}, available: {', '.join(DATASETS)}; or a folder that is there")
+    training, test = DATASETS[name].load(data_dir)
+    return tuple(
+        dataclasses.replace(part, images=canonical_images(part.images, preprocess, encoder.image_size, encoder.channels))
+        for part in (training, test.at_most(MOST_EVALUATED, seed=0))
+    )

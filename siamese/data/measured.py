@@ -1,0 +1,37 @@
+"""Images to measure a model on, and intervals that fit how they were split."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from siamese.config import UNSEEN_SPLITS, EncoderConfig, PreprocessConfig
+from siamese.data.folders import read_folder
+from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages
+from siamese.data.pairs import LabelledPairs, read_pairs
+from siamese.evaluation.bootstrap import Intervals, bootstrap_intervals, bootstrap_intervals_over_classes
+
+
+def load_folder(
+    folder: str | Path, preprocess: PreprocessConfig, encoder: EncoderConfig
+) -> tuple[LabelledImages, tuple[str, ...], tuple[tuple[Path, str], ...]]:
+    """Images of a folder to measure a model on, at most MOST_EVALUATED; names of classes; files left out, with reasons."""
+    found = read_folder(folder, preprocess, encoder, progress=True)
+    images = LabelledImages(found.images, found.labels).at_most(MOST_EVALUATED, seed=0)
+    return images, found.names, found.left_out
+
+
+def load_pairs(
+    file: str | Path, preprocess: PreprocessConfig, encoder: EncoderConfig
+) -> tuple[LabelledPairs, tuple[tuple[Path, str], ...], tuple[str, ...]]:
+    """Labelled pairs to measure a model on, at most MOST_EVALUATED images; files left out, with reasons; remarks."""
+    found = read_pairs(file, preprocess, encoder, progress=True)
+    return found.pairs.at_most(MOST_EVALUATED // 4, seed=0), found.left_out, found.remarks  # of each kind; two images each
+
+
+def bootstrap(data: LabelledImages | LabelledPairs, embeddings: Tensor, threshold: float, split: str) -> Intervals:
+    """95% intervals of the rates at `threshold`, over what the images were split by (see siamese.config.DataRecord)."""
+    if split == "pairs":
+        return data.intervals(embeddings, threshold)
+    over = bootstrap_intervals_over_classes if split in UNSEEN_SPLITS else bootstrap_intervals
+    return over(embeddings, torch.from_numpy(data.labels), threshold)

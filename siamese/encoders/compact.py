@@ -1,0 +1,27 @@
+"""The default encoder for drawings."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from siamese.encoders.blocks import convolution
+
+
+class CompactEncoder(nn.Module):
+    """A small convolutional network with batch normalisation; embeddings have length 1, so distances lie in 0..2."""
+
+    default_dim = 64
+    unit_length = True
+
+    def __init__(self, embedding_dim: int, image_size: int, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            *convolution(channels, 32), *convolution(32, 32), nn.MaxPool2d(2),  # (B, 32, 14, 14) for 28 px
+            *convolution(32, 64), *convolution(64, 64), nn.MaxPool2d(2),  # (B, 64, 7, 7)
+            *convolution(64, 128), *convolution(128, 128),
+            nn.AdaptiveMaxPool2d(4),  # (B, 128, 4, 4) whatever the image size
+            nn.Flatten(),
+            nn.Linear(128 * 16, embedding_dim),
+        )  # fmt: skip
+
+    def forward(self, images: Tensor) -> Tensor:
+        return F.normalize(self.layers(images).float(), dim=1)  # (B, D)

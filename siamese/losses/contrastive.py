@@ -1,0 +1,20 @@
+"""The contrastive loss."""
+
+from torch import Tensor
+
+from siamese.distances import distance_matrix
+from siamese.losses.base import Loss, pair_masks, sums_by_kind
+
+
+class ContrastiveLoss(Loss):
+    """d^2 / 2 for same pairs, max(0, margin - d)^2 / 2 for different ones, both kinds weighing half.
+
+    Hadsell, Chopra, LeCun 2006, over all pairs of the batch.
+    """
+
+    default_margin = 1.0
+
+    def sums(self, embeddings: Tensor, labels: Tensor, anchors: slice) -> Tensor:
+        distance = distance_matrix(embeddings[anchors], embeddings)  # (A, B)
+        same, different = pair_masks(labels, anchors)
+        return sums_by_kind(distance.square() / 2, same, (self.margin - distance).clamp_min(0).square() / 2, different)

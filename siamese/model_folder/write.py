@@ -1,0 +1,80 @@
+"""A model folder, written whole: weights, config, training log, plots and card."""
+
+import dataclasses
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from siamese.config import ModelFolderConfig
+from siamese.data.labelled_images import LabelledImages
+from siamese.data.pairs import LabelledPairs
+from siamese.evaluation.calibration import probability_same
+from siamese.evaluation.metrics import PairDistances
+from siamese.model_folder.model_card import render_card
+from siamese.model_folder.reference import choose_reference, save_reference
+from siamese.model_folder.weights import CARD_FILE, CONFIG_FILE, METRICS_FILE, RESUME_FILE, WEIGHTS_FILE, save_weights
+from siamese.network import SiameseNetwork
+
+HARDEST_SHOWN = 16
+
+
+def write_model_folder(
+    folder: Path,
+    network: SiameseNetwork,
+    config: ModelFolderConfig,
+    test: LabelledImages | LabelledPairs,
+    embeddings: Tensor,
+    pairs: PairDistances,
+    left_out: Sequence[tuple[Path, str]] = (),
+) -> None:
+    """Write a complete model folder. An earlier model there stays untouched until every new file is written.
+
+    The `test` images, their `embeddings` (N, D) and the distances of all their `pairs` feed the plots.
+    `left_out` are the files of a folder of images that were not used, each with the reason.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as staging_name:
+        staging = Path(staging_name)
+        save_weights(network, staging / WEIGHTS_FILE)
+        save_reference(choose_reference(embeddings, getattr(test, "labels", None)), network, staging)
+        (staging / CONFIG_FILE).write_text(config.to_json(), encoding="utf-8")
+        log = (json.dumps(dataclasses.asdict(record)) + "\n" for record in config.history)
+        (staging / METRICS_FILE).write_text("".join(log), encoding="utf-8")
+        (staging / CARD_FILE).write_text(render_card(config, left_out), encoding="utf-8")
+        for name, figure in _figures(config, test, embeddings, pairs).items():
+            figure.savefig(staging / name, dpi=100)
+        folder.mkdir(exist_ok=True)
+        for file in sorted(staging.iterdir()):
+            file.replace(folder / file.name)
+    (folder / RESUME_FILE).unlink(missing_ok=True)
+
+
+def _figures(config, test, embeddings, pairs) -> dict:
+    from siamese.model_folder import plots
+
+    calibration = config.calibration
+
+    def gallery(is_same: bool, heading: str):
+        hardest = test.hardest(embeddings, is_same, HARDEST_SHOWN)
+        titles = [
+            f"{classes(a, b)}d {distance:.2f}   p {float(probability_same(distance, calibration)):.3f}"
+            for a, b, distance in hardest
+        ]
+        return plots.pair_gallery(test.images, hardest, titles, f"{heading} ({legend})")
+
+    def classes(a: int, b: int) -> str:
+        return f"{test.labels[a]} {test.labels[b]}   " if isinstance(test, LabelledImages) else ""
+
+    threshold = calibration.threshold
+    legend = "classes, " * isinstance(test, LabelledImages) + "distance d, probability of same p"
+    return {
+        "training_curve.png": plots.training_curve(config.history, config.training.best_epoch),
+        "distances.png": plots.distance_histogram(pairs, threshold),
+        "roc.png": plots.roc_curve(pairs, threshold),
+        "reliability.png": plots.reliability_diagram(pairs, calibration, config.metrics.calibration_error),
+        "false_accepts.png": gallery(False, "Different, but nearest"),
+        "false_rejects.png": gallery(True, "Same, but farthest"),
+    }

@@ -1,0 +1,224 @@
+"""What one visitor of the page has brought and made."""
+
+import dataclasses
+import secrets
+import shutil
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+from PIL import Image
+
+from siamese.data import check as data_check
+from siamese.verifier import Verifier
+from siamese.visitors import class_folders as intake
+from siamese.visitors.queue import Run, Workshop
+from siamese.visitors.task import LEAST_CLASSES, LEAST_IMAGES, SAMPLE, Checked, Job
+
+SOURCES = {"sample": SAMPLE, "zip": "uploaded-pictures", "hand": "own-pictures"}  # the names that models know their data by
+
+
+class Workspace:
+    """What one visitor has brought and made. Safe to use from several threads."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self.workshop = workshop
+        self.model: Verifier | None = None  # the one trained last
+        self.trained = 0  # models so far
+        self._folder: Path | None = None
+        self._run: Run | None = None
+        self._checked: Checked | None = None
+        self._checks: set[Run] = set()
+        self._copies: list[Path] = []
+        self._used = time.monotonic()
+        self._lock = threading.RLock()
+        self._is_closed = False
+
+    def __deepcopy__(self, memo: dict) -> "Workspace":
+        return self  # gradio copies values of states; there is one workspace of a page
+
+    @property
+    def folder(self) -> Path:
+        """Where all of it lies. Raises ValueError once the page is closed."""
+        with self._lock:
+            if self._is_closed:
+                raise ValueError("this page was closed: reload it")
+            self._used = time.monotonic()
+            if self._folder is None:
+                self._folder = self.workshop.new_folder(self)
+            return self._folder
+
+    def idle_seconds(self) -> float:
+        """How long ago anything was done with it; 0 while it trains."""
+        return 0.0 if self._run and not self._run.is_over else time.monotonic() - self._used
+
+    def take_archive(self, archive: str | Path) -> tuple[str, ...]:
+        """See siamese.visitors.class_folders."""
+        with self._lock:
+            self._check_idle()
+            return intake.take_archive(archive, self.folder / SOURCES["zip"], self.workshop.limits)
+
+    def add_files(self, files: list[str], label: str) -> str:
+        """See siamese.visitors.class_folders."""
+        with self._lock:
+            self._check_idle()
+            return intake.add_files(files, label, self.folder / SOURCES["hand"], self.workshop.limits)
+
+    def add_drawing(self, drawing: Image.Image, label: str) -> str:
+        """See siamese.visitors.class_folders."""
+        with self._lock:
+            self._check_idle()
+            return intake.add_drawing(drawing, label, self.folder / SOURCES["hand"], self.workshop.limits)
+
+    def forget_hand(self) -> None:
+        """Delete the images that came by hand."""
+        with self._lock:
+            self._check_idle()
+            shutil.rmtree(self.folder / SOURCES["hand"], ignore_errors=True)
+
+    def counts(self) -> dict[str, int]:
+        """The classes that were made by hand, each with the number of its images."""
+        return intake.counts(self._folder / SOURCES["hand"]) if self._folder else {}
+
+    def has(self, source: str) -> bool:
+        """Whether anything was brought from one of SOURCES but the sample."""
+        return bool(self._folder and intake.counts(self._folder / SOURCES[source]))
+
+    def check(self, source: str) -> tuple[str, Checked]:
+        """The report on what was brought from one of SOURCES, as HTML, and what can be trained on.
+
+        The next training is on that. Raises ValueError where nothing can; an archive of such is not kept.
+        """
+        try:
+            return self._check(source)
+        except ValueError:
+            if source == "zip" and self._folder and not (self._run and not self._run.is_over):
+                shutil.rmtree(self._folder / SOURCES["zip"], ignore_errors=True)
+            raise
+
+    def _check(self, source: str) -> tuple[str, Checked]:
+        self._checked = None
+        if source == "sample":  # of which nothing is to be feared
+            page, dataset = data_check.check(SAMPLE), SAMPLE
+        else:
+            with self._lock:
+                job = self._job("check", source)
+                run = Run(job)
+                self._checks.add(run)
+            try:
+                self.workshop.do(run)
+            finally:
+                self._checks.discard(run)
+                shutil.rmtree(job.folder, ignore_errors=True)
+            if "done" not in run.page:
+                raise ValueError(str(run.page["problem"]))
+            page, dataset = run.page, job.dataset
+        checked = Checked(source, dataset, int(page["classes"]), int(page["images"]))
+        if checked.classes < LEAST_CLASSES or checked.images < LEAST_IMAGES:
+            raise ValueError(
+                f"there are {checked.images} usable images in {checked.classes} classes, to train takes at least "
+                f"{LEAST_IMAGES} in {LEAST_CLASSES}, and two or more in each"
+            )
+        self._checked = checked
+        return str(page["report"]), checked
+
+    def start(self, encoder: str | None, loss: str, epochs: int) -> Run:
+        """Ask for a training on what was checked last; `encoder` None is the one that fits the images.
+
+        Raises ValueError where there is nothing, one is under way, the queue is full, or there are too many epochs.
+        """
+        limits = self.workshop.limits
+        if not 1 <= epochs <= limits.epochs:
+            raise ValueError(f"epochs are {epochs}, allowed: 1 to {limits.epochs}")
+        with self._lock:
+            self._check_idle()
+            checked = self._checked
+            if checked is None:
+                raise ValueError("there are no checked images to train on: bring some first")
+            job = self._job("train", checked.source)
+            choices = {"encoder": encoder, "loss": loss, "epochs": epochs, "seconds": limits.seconds}
+            run = Run(dataclasses.replace(job, **checked.plan(), **choices))
+            self.workshop.enter(run)
+            self._run = run
+            return run
+
+    def finish(self) -> None:
+        """End the training with the best so far, or take it out of the queue."""
+        if self._run and not self._run.is_over:
+            self._run.finish()
+            self.workshop.wake()
+
+    def take_model(self) -> Verifier:
+        """Load what the training has made, in place of the model before it. Raises ValueError where that is not there."""
+        with self._lock:
+            run = self._run
+            if run is None or "done" not in run.page or not self._folder:
+                raise ValueError("there is no trained model yet")
+            model = Verifier.from_pretrained(run.job.model)
+            self.trained += 1
+            model.name = f"my-model-{self.trained}.zip"
+            self.model = model
+            for other in self._folder.glob("train-*"):
+                if other != Path(run.job.folder):
+                    shutil.rmtree(other, ignore_errors=True)
+            return model
+
+    def model_folder(self) -> Path:
+        """The folder of the model. Raises ValueError where there is none."""
+        if self.model is None or self._run is None or not self._run.job.model.is_dir():
+            raise ValueError("there is no trained model yet")
+        self._used = time.monotonic()
+        return self._run.job.model
+
+    def archive(self) -> Path:
+        """The model as a ZIP file that siamese.Verifier loads."""
+        source, path = self.model_folder(), self.folder / self.model.name
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for file in sorted(source.iterdir()):
+                if file.is_file() and file.name != "resume.pt":
+                    archive.write(file, file.name)
+        return path
+
+    def also_delete(self, path: str | Path) -> None:
+        """Delete this file too when the page is closed: a copy that was made to be sent."""
+        self._copies.append(Path(path))
+
+    def empty(self) -> None:
+        """End what is under way, and delete all."""
+        for run in [*self._checks, *([self._run] if self._run else [])]:
+            run.end()
+        self.workshop.wake()
+        with self._lock:
+            self.model = self._run = self._checked = None
+            for path in self._copies:
+                path.unlink(missing_ok=True)
+            self._copies = []
+            if self._folder:
+                shutil.rmtree(self._folder, ignore_errors=True)
+                if self._folder.exists():  # what was just being written
+                    time.sleep(0.2)
+                    shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+            self.workshop.forget(self)
+
+    def close(self) -> None:
+        """The page is closed."""
+        self._is_closed = True
+        self.empty()
+
+    def _job(self, kind: str, source: str) -> Job:
+        if source not in SOURCES:
+            raise ValueError(f"the source of the images is {source!r}, allowed: {', '.join(SOURCES)}")
+        folder = self.folder / f"{kind}-{secrets.token_hex(4)}"
+        dataset = SAMPLE if source == "sample" else str(self.folder / SOURCES[source])
+        if source != "sample" and not intake.counts(Path(dataset)):
+            raise ValueError(
+                "there are no images yet: " + ("upload a ZIP file" if source == "zip" else "add some to a class")
+            )
+        folder.mkdir()
+        return Job(kind, str(folder), dataset, threads=self.workshop.limits.threads)
+
+    def _check_idle(self) -> None:
+        if self._run and not self._run.is_over:
+            raise ValueError("a training is under way: wait for it, or stop it first")
