@@ -13,7 +13,7 @@ import train
 from siamese import Verifier
 from siamese.__main__ import main
 from siamese.config import EncoderConfig, PreprocessConfig
-from siamese.data import folders
+from siamese.data import folders, storage
 from siamese.data.folders import SUFFIXES, choose_settings, find_classes, folder_files, read_folder
 from siamese.images.canonical import canonical_image
 from siamese.images.load import load_image
@@ -93,7 +93,7 @@ def test_several_processes_and_a_file_on_disk_read_the_same(digit_folder, monkey
     expected = read_folder(digit_folder, INK, EncoderConfig())
     (digit_folder / "digit 3" / "bad.png").write_text("no picture")
     monkeypatch.setattr(folders, "MANY_FILES", 5)
-    monkeypatch.setattr(folders, "MOST_IN_MEMORY", 100)
+    monkeypatch.setattr(storage, "MOST_IN_MEMORY", 100)
     found = read_folder(digit_folder, INK, EncoderConfig())
     assert isinstance(found.images, np.memmap)
     np.testing.assert_array_equal(found.images, expected.images)

@@ -23,7 +23,7 @@ import train
 from siamese import Verifier
 from siamese.__main__ import main
 from siamese.config import EncoderConfig, PreprocessConfig
-from siamese.data.pairs import LEAST_OF_A_KIND, LabelledPairs, at_most, list_pairs, read_pairs, split_pairs
+from siamese.data.pairs import LEAST_OF_A_KIND, LabelledPairs, list_pairs, read_pairs, split_pairs
 from siamese.data.sampling import known_pairs, pair_batches
 from siamese.evaluation.bootstrap import bootstrap_intervals_over_pairs
 from siamese.losses import FOR_LABELLED_PAIRS, LOSSES
@@ -205,7 +205,7 @@ def test_pairs_that_all_hang_together_cannot_be_split():
 
 def test_at_most_so_many_of_each_kind_are_kept():
     data = numbered([(2 * number, 2 * number + 1, number % 4 == 0) for number in range(400)])
-    fewer = at_most(data, 120, seed=0)
+    fewer = data.at_most(120, seed=0)
     assert np.bincount(fewer.is_same).tolist() == [120, 100]
     assert named(fewer) < named(data)
     assert len(fewer.images) == 440

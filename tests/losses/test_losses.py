@@ -216,7 +216,7 @@ def test_a_large_batch_in_parts_gives_the_loss_and_gradient_of_the_whole(name, u
     loss_function = build(name, unit_length)
     results = []
     for most in (losses.MOST_ELEMENTS, most_elements):
-        monkeypatch.setattr(losses, "MOST_ELEMENTS", most)
+        monkeypatch.setattr(losses.base, "MOST_ELEMENTS", most)
         inputs = [embeddings.clone().requires_grad_(), *loss_function.parameters()]
         loss = loss_function(inputs[0], labels)
         results.append([loss, *torch.autograd.grad(loss, inputs)])
