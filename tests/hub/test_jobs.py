@@ -17,7 +17,7 @@ from hub_fake.jobs import Finished, HostingServer, Job, hosting, run_job
 from hub_fake.protocol import READER, WRITER
 from huggingface_hub import JobHardware
 
-import train
+from siamese.commands import train
 from siamese.data.datasets import DATASETS
 from siamese.model_folder.weights import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
 
