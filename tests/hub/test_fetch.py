@@ -112,11 +112,11 @@ FETCH_FAULTS = {
 
 @pytest.fixture(scope="module")
 def requests_of_a_fetch(server, client, template) -> list[str]:
-    server.add("ada/unfetched", contents(template))
+    server.add("ada/unfetched", {**contents(template), REFERENCE_FILE: b"reference"})
     fetched(client.call("fetch_model", "ada/unfetched"))
     requests = server.requests("ada/unfetched")
     assert {line.split()[0] for line in requests} == {"GET", "HEAD", "POST"}
-    assert len(requests) >= 7
+    assert len(requests) >= 8
     return requests
 
 
@@ -124,10 +124,11 @@ def requests_of_a_fetch(server, client, template) -> list[str]:
 def test_a_fault_at_any_request_of_a_fetch_never_gives_a_damaged_model_and_a_retry_succeeds(
     fault, server, client, template, requests_of_a_fetch
 ):
-    wanted = {name: content for name, content in contents(template).items() if name in (CONFIG_FILE, WEIGHTS_FILE)}
+    files = {**contents(template), REFERENCE_FILE: b"reference"}
+    wanted = {name: files[name] for name in (CONFIG_FILE, WEIGHTS_FILE, REFERENCE_FILE)}
     names = [f"ada/fetched-{next(NUMBERS)}-run" for _ in requests_of_a_fetch]
     for name in names:
-        server.add(name, contents(template))
+        server.add(name, files)
     faults = [replace(FETCH_FAULTS[fault], key=name, number=number) for number, name in enumerate(names, 1)]
     server.faults += faults
     client.call("set", ASK_SECONDS=PATIENCE if fault == "no answer" else 60)
