@@ -75,7 +75,7 @@ def _download(repo_id: str, commit: str) -> Path:
     sizes = {file.path: file.size for file in found if isinstance(file, RepoFile)}
     for name in NEEDED:
         if name not in sizes:
-            raise HubError(f"{repo_id} is no model of siamese: it has no {name}")
+            raise HubError(f"{repo_id} is not a model of this project: it has no {name}")
         if sizes[name] > FETCHED[name]:
             raise HubError(f"{name} of {repo_id} has {sizes[name]:,} bytes, allowed: at most {FETCHED[name]:,}")
     # The reference comes first. Older models have none, and one that is too large is done without.

@@ -28,7 +28,7 @@ SETTLE_SECONDS = 15  # after which a state is believed that does not say of whic
 LOG_LINES = 15
 FAILED = {
     SpaceStage.BUILD_ERROR: "its build failed",
-    SpaceStage.RUNTIME_ERROR: "the app has ended with an error",
+    SpaceStage.RUNTIME_ERROR: "the app ended with an error",
     SpaceStage.CONFIG_ERROR: "the Hub does not accept its configuration",
     SpaceStage.NO_APP_FILE: "the Hub finds no app in it",
     SpaceStage.PAUSED: "somebody has paused it: restart it in its settings",

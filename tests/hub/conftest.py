@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from hub_fake.client import PATIENCE, HubClient, make_model_folder
-from hub_fake.jobs import Commands, HostingServer, hosting
+from hub_fake.jobs import Commands, FullHubServer, full_hub
 from hub_fake.protocol import USERS
 from hub_fake.server import HubServer
 
@@ -35,16 +35,17 @@ def client(server, tmp_path_factory) -> Iterator[HubClient]:
 
 
 @pytest.fixture(scope="module")
-def hosted(tmp_path_factory) -> Iterator[tuple[HostingServer, Commands]]:
-    with hosting(tmp_path_factory.mktemp("hosting")) as both:
+def hub_and_commands(tmp_path_factory) -> Iterator[tuple[FullHubServer, Commands]]:
+    """A Hub that also has jobs and Spaces, and commands that know no other."""
+    with full_hub(tmp_path_factory.mktemp("commands")) as both:
         yield both
 
 
 @pytest.fixture
-def hub(hosted) -> HostingServer:
-    """A Hub that also has jobs and Spaces, as yet without any."""
-    hosted[0].reset()
-    return hosted[0]
+def hub(hub_and_commands) -> FullHubServer:
+    """That of `hub_and_commands`, as yet without any."""
+    hub_and_commands[0].reset()
+    return hub_and_commands[0]
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_only_config_weights_and_reference_are_ever_downloaded(server, client, f
 
 def test_what_is_no_model_is_refused_before_it_is_downloaded(server, client, folder, repo):
     server.add(repo, {CARD_FILE: b"# Cats", WEIGHTS_FILE: b"weights"})
-    assert_explained(client.call("fetch_model", repo), repo, "no model of siamese", CONFIG_FILE)
+    assert_explained(client.call("fetch_model", repo), repo, "not a model of this project", CONFIG_FILE)
     server.add(repo, contents(folder), sizes={WEIGHTS_FILE: MAX_WEIGHTS_BYTES + 1})
     assert_explained(client.call("fetch_model", repo), WEIGHTS_FILE, f"{MAX_WEIGHTS_BYTES + 1:,} bytes")
     assert not [line for line in server.requests(repo) if line.startswith("GET") and "/api/" not in line]

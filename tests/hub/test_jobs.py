@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from hub_fake.client import ROOT, environment
 from hub_fake.expect import package_files
-from hub_fake.jobs import Finished, HostingServer, Job, hosting, run_job
+from hub_fake.jobs import Finished, FullHubServer, Job, full_hub, run_job
 from hub_fake.protocol import READER, WRITER
 from huggingface_hub import JobHardware
 
@@ -27,12 +27,14 @@ FOLLOW_OR_CANCEL = f"follow it with: hf jobs logs -f {JOB}  cancel it with: hf j
 
 
 @pytest.fixture
-def launch(hosted) -> Callable[..., Finished]:
+def launch(hub_and_commands) -> Callable[..., Finished]:
     """Runs train.py --hosted until it ends."""
-    return lambda *options, flavor="t4-small", **more: hosted[1].run("train", "--hosted", flavor, *PUSH, *options, **more)
+    return lambda *options, flavor="t4-small", **more: hub_and_commands[1].run(
+        "train", "--hosted", flavor, *PUSH, *options, **more
+    )
 
 
-def completing(hub: HostingServer) -> Callable[[Job], None]:
+def completing(hub: FullHubServer) -> Callable[[Job], None]:
     """A machine on which a training logs three lines and pushes."""
 
     def machine(job: Job) -> None:
@@ -87,10 +89,10 @@ def test_a_job_uses_every_gpu_of_its_flavor(flavor, expected, capsys):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> Iterator[tuple[HostingServer, Finished]]:
+def trained(tmp_path_factory) -> Iterator[tuple[FullHubServer, Finished]]:
     """A training that was really run as a job, whose first push the Hub refused."""
     folder = tmp_path_factory.mktemp("hosted")
-    with hosting(folder) as (hub, commands):
+    with full_hub(folder) as (hub, commands):
         hub.machine = run_job(folder)
         hub.fail(403, "POST /api/models/ada/digits/commit")
         arguments = [
@@ -150,9 +152,9 @@ def test_the_code_goes_to_a_private_repository_and_nothing_else_does(trained):
         assert files[name] == (ROOT / name).read_bytes()
 
 
-def test_what_is_of_this_machine_is_left_out_and_named(trained):
+def test_options_for_this_machine_are_not_passed_on_and_named(trained):
     hub, finished = trained
-    assert "left out, for it is of this machine: --output\n" in finished.stdout
+    assert "not passed on to the job: --output\n" in finished.stdout
     assert "here" not in hub.jobs[0].spec["command"][-1]
 
 
@@ -202,7 +204,7 @@ def test_a_job_that_waits_for_hardware_is_said_to(hub, launch):
     assert hub.jobs[0].spec["timeoutSeconds"] == 5400
     assert finished.returncode == 0, finished.stderr
     assert f"job {JOB} is SCHEDULING, waiting for its hardware\n" in finished.stdout
-    assert "t4-small costs $0.40 an hour, for 90m at the most" in finished.stdout
+    assert "t4-small costs $0.40 an hour, for at most 90m" in finished.stdout
     assert re.findall("epoch ./2", finished.stdout) == ["epoch 1/2", "epoch 2/2"]
 
 
@@ -268,7 +270,7 @@ def test_a_job_that_completes_without_a_model_is_no_success(hub, launch):
     hub.machine = lambda job: job.end("COMPLETED")
     finished = launch()
     assert finished.returncode == 3
-    assert "where is its model? there is no model ada/digits" in finished.stderr
+    assert "its model cannot be found: there is no model ada/digits" in finished.stderr
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def test_a_folder_is_located_before_the_hub_is_asked(untrained_folder):
 @pytest.mark.parametrize("source", ["nowhere", "a/b/c", Path("user/name")])
 def test_what_is_neither_folder_nor_repository_is_refused(source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match="is neither a folder or ZIP file here nor a Hub repository USER/NAME"):
+    with pytest.raises(ValueError, match="is not a folder or ZIP file here, not a Hub repository USER/NAME"):
         locate_model(source)
 
 
@@ -52,7 +52,7 @@ def test_a_bundled_model_has_a_name_unless_a_folder_is_called_so(name, untrained
     folder = bundled_models()[name]
     assert locate_model(name) == (folder, f"{name} (bundled)")
     assert locate_model(folder) == (folder, f"{name} (bundled)")
-    with pytest.raises(ValueError, match=f"nor one of the bundled models: .*{name}"):
+    with pytest.raises(ValueError, match=f"not a bundled model: .*{name}"):
         locate_model(name, "v1")
     untrained_folder.rename(tmp_path / name)
     assert locate_model(name) == (Path(name), name)

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from hub_fake.client import ROOT, environment, make_model_folder
 from hub_fake.expect import package_files
-from hub_fake.jobs import Finished, HostingServer
+from hub_fake.jobs import Finished, FullHubServer
 from hub_fake.protocol import READER, STRANGER, WRITER
 from huggingface_hub import SpaceHardware
 from packaging.requirements import Requirement
@@ -36,9 +36,11 @@ COLORS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
 
 
 @pytest.fixture
-def deploy(hosted) -> Callable[..., Finished]:
+def deploy(hub_and_commands) -> Callable[..., Finished]:
     """Runs `deploy --space ada/demo` until it ends."""
-    return lambda *options, space="ada/demo", **more: hosted[1].run("siamese", "deploy", "--space", space, *options, **more)
+    return lambda *options, space="ada/demo", **more: hub_and_commands[1].run(
+        "siamese", "deploy", "--space", space, *options, **more
+    )
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +51,12 @@ def model(tmp_path_factory) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in (CONFIG_FILE, WEIGHTS_FILE)}
 
 
-def front_matter(hub: HostingServer) -> dict:
+def front_matter(hub: FullHubServer) -> dict:
     """The configuration of the Space."""
     return yaml.safe_load(hub.files(SPACE)["README.md"].decode().split("---\n")[1])
 
 
-def changes(hub: HostingServer) -> list[str]:
+def changes(hub: FullHubServer) -> list[str]:
     """The requests that changed something on the Hub."""
     kinds = ("/create", "/commit/", "/variables", "/hardware", "PUT ")
     return [line for line in hub.requests() if not line.startswith("GET") and any(kind in line for kind in kinds)]
@@ -144,7 +146,7 @@ def start_app(folder: Path, variables: dict[str, str]) -> str:
         process.wait(30)
 
 
-def unpack(hub: HostingServer, folder: Path) -> Path:
+def unpack(hub: FullHubServer, folder: Path) -> Path:
     for name, content in hub.files(SPACE).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
