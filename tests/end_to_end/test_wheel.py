@@ -3,17 +3,15 @@
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 import venv
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from app_fixtures import running_app
 from hub_fake.client import ROOT
 from PIL import Image
 
@@ -29,7 +27,7 @@ BESIDE = ("LICENSE", "README.md", "app.py", "pyproject.toml", "requirements.txt"
 VARIABLES = {
     name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "SIAMESE_MODEL", "SIAMESE_COMMIT")
 }
-VARIABLES |= {"HF_HUB_OFFLINE": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
+VARIABLES["HF_HUB_OFFLINE"] = "1"
 
 
 def pip(*arguments: str | Path) -> None:
@@ -111,30 +109,9 @@ def test_the_command_trains(run, tmp_path):
 
 
 def test_the_command_serves_the_demo(programs, tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with (tmp_path / "log").open("w") as log:
-        command = [programs / "siamese", "demo", "--port", str(port)]
-        process = subprocess.Popen(command, cwd=tmp_path, env=VARIABLES, stdout=log, stderr=log)
-    try:
-        for address in ("health", "config"):
-            assert ask(f"http://127.0.0.1:{port}/{address}", process), (tmp_path / "log").read_text()
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def ask(url: str, process: subprocess.Popen, seconds: float = 120) -> str:
-    """What is there once something is; "" where the process has ended, or the time is over."""
-    end = time.monotonic() + seconds
-    while process.poll() is None and time.monotonic() < end:
-        try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
-                return answer.read().decode()
-        except OSError:
-            time.sleep(0.2)
-    return ""
+    with running_app(tmp_path, [programs / "siamese", "demo"], PYTHONPATH="") as app:
+        assert app.get("/health")
+        assert "digits (bundled)" in app.get("/config")
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,15 @@
 """python -m siamese deploy: what a Space holds, that this is enough to run, how its build is followed, what goes wrong."""
 
 import json
-import os
 import re
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
+from app_fixtures import running_app
 from hub_fake.client import ROOT, environment, make_model_folder
 from hub_fake.expect import package_files
 from hub_fake.jobs import Finished, FullHubServer
@@ -123,27 +120,10 @@ def test_a_space_requires_what_the_project_does_and_no_torch_that_zero_gpu_lacks
     assert ["2.11.0" in torch, "2.12.0" in torch, "0.26.0" in torchvision, "0.27.0" in torchvision] == [True, False] * 2
 
 
-def start_app(folder: Path, variables: dict[str, str]) -> str:
-    """Start app.py there, with no other code of ours in reach; what its /config says."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "app.py", "--port", str(port)], cwd=folder, text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, env={**os.environ, "GRADIO_ANALYTICS_ENABLED": "False", **variables, "PYTHONPATH": ""},
-    )  # fmt: skip
-    try:
-        for _ in range(300):
-            assert process.poll() is None, process.communicate()[0]
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/config", timeout=10) as answer:
-                    return answer.read().decode()
-            except OSError:
-                time.sleep(0.2)
-        raise AssertionError("app.py does not serve")
-    finally:
-        process.terminate()
-        process.wait(30)
+def config_of_app(folder: Path, variables: dict[str, str]) -> str:
+    """Start app.py there, without the Hub and with no other code of ours in reach; what its /config says."""
+    with running_app(folder, [sys.executable, folder / "app.py"], **variables | {"PYTHONPATH": ""}) as app:
+        return app.get("/config")
 
 
 def unpack(hub: FullHubServer, folder: Path) -> Path:
@@ -156,7 +136,7 @@ def unpack(hub: FullHubServer, folder: Path) -> Path:
 def test_the_files_of_a_space_serve_the_bundled_weights_from_an_empty_folder(hub, deploy, tmp_path):
     assert deploy("--no-wait").returncode == 0
     variables = environment(hub.endpoint, tmp_path / "home") | hub.spaces[SPACE].variables
-    config = start_app(unpack(hub, tmp_path / "app"), {**variables, "HF_HUB_OFFLINE": "1"})
+    config = config_of_app(unpack(hub, tmp_path / "app"), variables)
     assert "digits (bundled)" in config
 
 
@@ -170,7 +150,7 @@ def test_the_files_of_a_space_serve_the_preloaded_model_without_the_hub(hub, dep
         for name in names.split(","):
             subprocess.run([sys.executable, "-c", preload, repository, name, revision], env=home, check=True)
     variables = home | hub.spaces[SPACE].variables
-    config = start_app(unpack(hub, tmp_path / "app"), {**variables, "HF_HUB_OFFLINE": "1"})
+    config = config_of_app(unpack(hub, tmp_path / "app"), variables)
     header = json.loads(config)["components"][0]["props"]["value"]
     assert f"ada/digits@{commit}"[:30] in header
     assert "bundled" not in header
