@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from siamese.hub.project import PROJECT
+from siamese.hub.project import PACKAGE
 from siamese.visitors.task import Frame, Job
 
 LONGEST_LINE = 30_000_000  # characters of a frame: a report with its pictures has a hundredth of that
@@ -22,7 +22,7 @@ class Worker:
 
     def __init__(self, job: Job) -> None:
         environment = {name: value for name, value in os.environ.items() if not any(word in name for word in WITHOUT)}
-        environment |= {"PYTHONPATH": str(PROJECT), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(job.threads)}
+        environment |= {"PYTHONPATH": str(PACKAGE.parent), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(job.threads)}
         # Threads that spin while they wait take the processor from the server and, where it is busy, from each other.
         environment["OMP_WAIT_POLICY"] = "PASSIVE"
         self._log = Path(job.folder) / "log"
