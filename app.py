@@ -52,7 +52,6 @@ from siamese.demo.many.batch import MAX_IMAGES, Batch, look_at_all
 from siamese.demo.recognise import taught as lessons
 from siamese.demo.recognise import view as page_recognise
 from siamese.demo.server import BodyLimit, health
-from siamese.demo.train import around as page_hosting
 from siamese.demo.train import view as page_train
 from siamese.devices import use_one_thread
 from siamese.encoders import ENCODERS
@@ -61,12 +60,10 @@ from siamese.hub.push import push_folder
 from siamese.hub.sources import bundled_models, split_revision
 from siamese.images.load import MAX_PIXELS
 from siamese.losses import LOSSES
-from siamese.training.progress import Watch
 from siamese.visitors.class_folders import LONGEST_CLASS
 from siamese.visitors.limits import MEGABYTE, TrainingLimits
-from siamese.visitors.queue import Workshop
-from siamese.visitors.task import EPOCHS, Job
-from siamese.visitors.workspace import Workspace
+from siamese.visitors.task import EPOCHS, Task
+from siamese.visitors.workspace import Workspace, Workspaces
 
 CANVAS = 400  # px, side of the drawing: at least what the page shows, since Gradio scales it down only
 BRUSH_RADIUS = 10  # px of the canvas: a stroke of 5% of its side, about that of a pen in MNIST
@@ -87,10 +84,8 @@ PAGE_PARTS = (
     page_about,
     page_batch,
     page_distances,
-    page_hosting,
     page_recognise,
     page_share,
-    page_train,
     page_understand,
 )
 
@@ -223,11 +218,11 @@ class Models(dict):
 
 
 def build_demo(
-    verifier: Verifier, notice: str = "", others: Sequence[Verifier] = (), workshop: Workshop | None = None
+    verifier: Verifier, notice: str = "", others: Sequence[Verifier] = (), workspaces: Workspaces | None = None
 ) -> gr.Blocks:
     """The page and its public endpoints, /compare, /embed and /distances, around `verifier`; start it with `launch`.
 
-    `notice` stands on top. Visitors of the page may choose one of the `others` instead, and train in the `workshop`.
+    `notice` stands on top. Visitors of the page may choose one of the `others` instead, and train in the `workspaces`.
     """
     models = Models({verifier.name: verifier})
     for other in others:
@@ -299,9 +294,9 @@ def build_demo(
                 _recognise_tab(models, model, own)
             with gr.Tab("Many", elem_id="many"):
                 _batch_tab(models, model, own)
-            if workshop:
+            if workspaces:
                 with gr.Tab("Train", elem_id="train"):
-                    _train_tab(models, model, own, workshop, demo)
+                    _train_tab(models, model, own, workspaces, demo)
             with gr.Tab("How it works", elem_id="about"):
                 about = gr.HTML(page_about.about(verifier.name, verifier.config))
         model.change(describe, [model, own], [header, about], **PRIVATE)
@@ -507,9 +502,9 @@ def _batch_tab(models: Models, model: gr.Radio, own: gr.State) -> None:
         event(None, None, refresh, js=page.REFRESH_JS, **PRIVATE)
 
 
-def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Workshop, demo: gr.Blocks) -> None:
+def _train_tab(models: Models, model: gr.Radio, own: gr.State, workspaces: Workspaces, demo: gr.Blocks) -> None:
     """Data, their check, the choices, a training to watch, and what became of it: in the visitor's own workspace."""
-    limits = workshop.limits
+    limits = workspaces.limits
 
     def mine(space: Workspace | None) -> Workspace:
         """The workspace of a page. Raises gr.Error where it has none any more."""
@@ -520,13 +515,14 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
         try:
             report, checked = mine(space).check(source)
         except ValueError as error:
-            return ["", page_hosting.line(str(error), problem=True), gr.Button(interactive=False)]
-        return [report, page_hosting.line(f"{message}{checked.sentence()}"), gr.Button(interactive=True)]
+            return ["", page_train.line(str(error), problem=True), gr.Button(interactive=False)]
+        line = page_train.line(f"{message}{checked.sentence()}")
+        return [page_train.data_check(report), line, gr.Button(interactive=True)]
 
     def choose(source: str, space: Workspace) -> list:
         """What belongs to a source of images, and the report on what it holds already."""
         is_there = source == "sample" or mine(space).has(source)
-        found = look_through(space, source) if is_there else ["", page_hosting.line(""), gr.Button(interactive=False)]
+        found = look_through(space, source) if is_there else ["", page_train.line(""), gr.Button(interactive=False)]
         return [gr.Column(visible=source == "zip"), gr.Column(visible=source == "hand"), *found]
 
     def take_archive(path: str | None, space: Workspace) -> list:
@@ -536,7 +532,7 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
                 raise ValueError("there is no file: choose one first")
             others = mine(space).take_archive(path)
         except ValueError as error:
-            return [None, "", page_hosting.line(str(error), problem=True), gr.Button(interactive=False)]
+            return [None, "", page_train.line(str(error), problem=True), gr.Button(interactive=False)]
         finally:
             uploads.delete(path)
         left = f"{len(others):,} files in the archive are no images by their names. " if others else ""
@@ -548,10 +544,10 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
         try:
             name = space.add_files(paths or [], label)
         except ValueError as error:
-            return [gr.skip(), page_hosting.by_hand(space.counts(), str(error), problem=True)]
+            return [gr.skip(), page_train.by_hand(space.counts(), str(error), problem=True)]
         for path in paths:
             uploads.delete(path)
-        return [None, page_hosting.by_hand(space.counts(), f"Added {len(paths):,} to {name}.")]
+        return [None, page_train.by_hand(space.counts(), f"Added {len(paths):,} to {name}.")]
 
     def add_drawing(label: str, sketched: str, space: Workspace) -> str:
         """Put a drawing into a class."""
@@ -562,8 +558,8 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
                 raise ValueError("draw something first")
             name = space.add_drawing(drawing, label)
         except ValueError as error:
-            return page_hosting.by_hand(space.counts(), str(error), problem=True)
-        return page_hosting.by_hand(space.counts(), f"Added a drawing to {name}.")
+            return page_train.by_hand(space.counts(), str(error), problem=True)
+        return page_train.by_hand(space.counts(), f"Added a drawing to {name}.")
 
     def forget(space: Workspace) -> list:
         """No classes by hand."""
@@ -571,15 +567,15 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
         try:
             space.forget_hand()
         except ValueError as error:
-            return [page_hosting.by_hand(space.counts(), str(error), problem=True), gr.skip(), gr.skip()]
-        return [page_hosting.by_hand({}), "", gr.Button(interactive=False)]
+            return [page_train.by_hand(space.counts(), str(error), problem=True), gr.skip(), gr.skip()]
+        return [page_train.by_hand({}), "", gr.Button(interactive=False)]
 
     async def follow(space: Workspace, encoder: str, loss: str, epochs: int) -> AsyncIterator[dict]:
         """Train, and show all that happens until it is over."""
         try:
             run = mine(space).start(None if encoder == FITTING else encoder, loss, int(epochs))
         except ValueError as error:
-            yield {progress: page_train.progress(Watch(), str(error), problem=True)}
+            yield {progress: page_train.progress(message=str(error), problem=True)}
             return
         yield {
             start: gr.Button(interactive=False),
@@ -587,23 +583,28 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
             report: "",
             taken: gr.Column(visible=False),
         }
-        shown, place = {}, -1
+        shown, place = None, -1
         while True:
-            is_over, page_now = run.is_over, run.page
-            if (before := workshop.place(run)) != place or page_now is not shown:
+            is_over, now = run.is_over, run.state
+            if (before := workspaces.queue.place(run)) != place or now is not shown:
                 waiting = f"You are number {before} in the queue." if before else "Starting."
-                state = page_now.get("progress", page_train.progress(Watch(), waiting))
-                if "problem" in page_now:
-                    state = page_train.progress(Watch(), str(page_now["problem"]), problem=True)
-                parts = {curves: "curves", plane: "map", report: "report"}
-                changed = {part: page_now[name] for part, name in parts.items() if page_now.get(name) != shown.get(name)}
+                state = page_train.progress(now.progress) if now.progress else page_train.progress(message=waiting)
+                if now.problem:
+                    state = page_train.progress(message=now.problem, problem=True)
+                changed = {}
+                if now.progress and now.progress.steps and (shown is None or now.progress is not shown.progress):
+                    changed[curves] = page_train.curves(now.progress)
+                if now.map and (shown is None or now.map is not shown.map):
+                    changed[plane] = page_train.embedding_map(now.map)
+                if now.result:
+                    changed[report] = page_train.report(now.result)
                 yield {progress: state, **changed}
-                shown, place = page_now, before
+                shown, place = now, before
             if is_over:
                 break
             await asyncio.sleep(FOLLOW_SECONDS)
         ended = {start: gr.Button(interactive=True), stop: gr.Button(interactive=False)}
-        if "done" in run.page:
+        if run.state.is_done:
             trained = await asyncio.to_thread(space.take_model)
             copy = await asyncio.to_thread(_to_send, space, download.GRADIO_CACHE)
             ended |= {
@@ -615,14 +616,14 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
     def push(space: Workspace, repo_id: str, private: bool, token: gr.OAuthToken | None) -> str:
         """Push the model with the visitor's own login."""
         if token is None:
-            return page_hosting.line("log in first", problem=True)
+            return page_train.line("log in first", problem=True)
         try:
             done = push_folder(mine(space).model_folder(), repo_id.strip(), private, token=token.token)
         except (ValueError, OSError) as error:
-            return page_hosting.line(f"Not pushed: {error}", problem=True)
-        return page_hosting.pushed(done.repo_id, done.url)
+            return page_train.line(f"Not pushed: {error}", problem=True)
+        return page_train.pushed(done.repo_id, done.url)
 
-    gr.HTML(page_hosting.introduction(limits))
+    gr.HTML(page_train.introduction(limits))
     sources = [("The bundled digits", "sample"), ("A ZIP of class folders", "zip"), ("Classes by hand", "hand")]
     source = gr.Radio(sources, value="sample", label="Images", elem_id="source")
     with gr.Column(visible=False) as zip_part:
@@ -635,14 +636,14 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
             with gr.Row():
                 add_button = gr.Button("Add files", min_width=110)
                 draw_button = gr.Button("Add drawing", min_width=110)
-            made = gr.HTML(page_hosting.by_hand({}), elem_id="made")
+            made = gr.HTML(page_train.by_hand({}), elem_id="made")
             with gr.Row():
                 check_button = gr.Button("Check all", variant="primary", min_width=110)
                 forget_button = gr.Button("Forget these", min_width=110)
         with gr.Column(elem_classes="stage"), gr.Column(elem_classes="paper"):
             _sketchpad("class")
             drawing = gr.Textbox(visible=False)
-    note = gr.HTML(page_hosting.line(""), elem_id="data-note")
+    note = gr.HTML(page_train.line(""), elem_id="data-note")
     check = gr.HTML("", elem_id="data-check")
     with gr.Row():
         encoder = gr.Dropdown(
@@ -659,13 +660,13 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
     with gr.Row(elem_classes="actions"):
         start = gr.Button("Start", variant="primary", interactive=False, elem_id="start")
         stop = gr.Button("Stop", interactive=False, elem_id="stop")
-    progress = gr.HTML(page_train.progress(Watch()), elem_id="progress")
+    progress = gr.HTML(page_train.progress(), elem_id="progress")
     with gr.Row(elem_id="live"):
-        curves = gr.HTML(page_train.curves(Watch()), elem_id="curves")
-        plane = gr.HTML(page_train.embedding_map(Watch()), elem_id="live-map")
+        curves = gr.HTML(page_train.curves(), elem_id="curves")
+        plane = gr.HTML(page_train.embedding_map(), elem_id="live-map")
     report = gr.HTML("", elem_id="result")
     with gr.Column(visible=False) as taken:
-        gr.HTML(page_hosting.done())
+        gr.HTML(page_train.done())
         download = gr.DownloadButton("Download the model", elem_id="download")
         if os.environ.get("OAUTH_CLIENT_ID"):  # set by the Hub in a Space with a login
             gr.LoginButton()
@@ -676,12 +677,12 @@ def _train_tab(models: Models, model: gr.Radio, own: gr.State, workshop: Worksho
             outcome = gr.HTML("")
             push_button.click(push, [own, repo_id, private], outcome, **PRIVATE)
         else:
-            gr.HTML(page_hosting.away_from_a_space())
+            gr.HTML(page_train.away_from_a_space())
 
     found = [check, note, start]
     hidden = PRIVATE | {"concurrency_limit": None}
     source.input(choose, [source, own], [zip_part, hand_part, *found], **PRIVATE)
-    opened = demo.load(workshop.open, None, own, **PRIVATE)
+    opened = demo.load(workspaces.open, None, own, **PRIVATE)
     opened.then(lambda space: look_through(space, "sample"), own, found, **PRIVATE)
     archive.upload(take_archive, [archive, own], [archive, *found], **PRIVATE)
     add_button.click(add, [label, files, own], [files, made], **PRIVATE)
@@ -827,13 +828,13 @@ def _needs_a_gpu() -> None:
     """ZeroGPU wants one such function. Never called: the processor answers sooner than a GPU is had, and costs no quota."""
 
 
-def _on_gpu() -> Callable[[Job], Any] | None:
+def _on_gpu() -> Callable[[Task], Any] | None:
     """What trains on ZeroGPU, for as long as the work needs; None where trainings run in processes of this machine."""
     if spaces is None or not os.environ.get("SPACES_ZERO_GPU"):
         return None
-    from siamese.visitors.worker import frames
+    from siamese.visitors.worker import updates
 
-    return spaces.GPU(frames, duration=Job.gpu_seconds)
+    return spaces.GPU(updates, duration=Task.gpu_seconds)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -882,12 +883,13 @@ def main(argv: list[str] | None = None) -> int:
     together = max(MAX_IMAGES * MAX_FILE_SIZE, largest) + MEGABYTE  # of files in one upload, and what is around them
     bounds = Middleware(BodyLimit, most=MAX_BODY, most_uploaded=together)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # or what visitors have brought would stay
-    with uploads.own_folder(most_uploaded), Workshop(limits, _on_gpu()) if limits else contextlib.nullcontext() as workshop:
-        build_demo(verifier, notice, others, workshop).launch(
+    trainings = Workspaces(limits, _on_gpu()) if limits else contextlib.nullcontext()
+    with uploads.own_folder(most_uploaded), trainings as workspaces:
+        build_demo(verifier, notice, others, workspaces).launch(
             server_name=args.host, server_port=args.port, share=args.share, mcp_server=args.mcp, max_file_size=largest,
             ssr_mode=False,
             enable_monitoring=False, run_history=False, footer_links=["api", "settings"], theme=_theme(),
-            css="".join(part.CSS for part in PAGE_PARTS),
+            css="".join(part.CSS for part in PAGE_PARTS) + (Path(page_train.__file__).parent / "style.css").read_text(),
             js=page.PAGE_JS,
             head=page_sketch.HEAD,
             app_kwargs={"routes": [Route("/health", health)], "middleware": [bounds]},

@@ -6,13 +6,12 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
-from siamese.config import EncoderConfig, PreprocessConfig
+from siamese.data.check import check_folder
 from siamese.data.datasets import DATASETS, load_dataset
-from siamese.data.folders import choose_settings, find_classes, folder_files, read_folder
+from siamese.data.folders import find_classes
 from siamese.data.measured import bootstrap, load_folder, load_pairs
 from siamese.evaluation.calibration import measure
 from siamese.evaluation.one_shot import one_shot_error
@@ -199,14 +198,12 @@ def evaluate(arguments: argparse.Namespace) -> None:
 
 def check(arguments: argparse.Namespace) -> None:
     """`check FOLDER`: classes, settings, what would be left out and why."""
-    mode, image_size, channels = choose_settings(folder_files(arguments.folder))
-    encoder = EncoderConfig(image_size=image_size, channels=channels)
-    found = read_folder(arguments.folder, PreprocessConfig(mode), encoder, progress=True)
-    sizes = {name: int(size) for name, size in zip(found.names, np.bincount(found.labels), strict=True)}
+    checked = check_folder(arguments.folder, progress=True)
+    found, sizes = checked.found, checked.sizes
     if arguments.json:
         left_out = [{"file": str(file), "reason": reason} for file, reason in found.left_out]
         near = [{"file": str(file), "of": str(of), "same_class": same} for file, of, same in found.near_duplicates()]
-        settings = {"preprocess": mode, "image_size": image_size, "channels": channels}
+        settings = {"preprocess": checked.mode, "image_size": checked.size, "channels": checked.channels}
         answer = {**settings, "classes": sizes, "left_out": left_out, "near_duplicates": near, "remarks": found.remarks}
         print(json.dumps(answer))
         return
@@ -218,8 +215,7 @@ def check(arguments: argparse.Namespace) -> None:
         print(f"note: {remark}")
     print(
         f"{len(found.labels):,} usable images in {len(sizes):,} classes of {min(sizes.values()):,} to "
-        f"{max(sizes.values()):,}, {len(found.left_out):,} left out; train.py would see them as {mode}, "
-        f"{image_size} x {image_size} px, {'colour' if channels == 3 else 'grey'}"
+        f"{max(sizes.values()):,}, {len(found.left_out):,} left out; train.py would see them as {checked.seen}"
     )
 
 
