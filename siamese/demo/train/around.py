@@ -1,8 +1,9 @@
-"""HTML and style around a training on the page: what may be trained, what was brought, where it may go. Pure functions."""
+"""HTML around a training on the page: what may be trained, what was brought, where it may go. Pure functions."""
 
 import html
 from collections.abc import Mapping
 
+from siamese.demo.elements import note
 from siamese.visitors.limits import TrainingLimits
 
 
@@ -20,12 +21,7 @@ def by_hand(classes: Mapping[str, int], message: str = "", problem: bool = False
     """The classes made by hand with the numbers of their images, and a line about what was just done."""
     listed = "".join(f"<li>{html.escape(name)} <b>{number:,}</b></li>" for name, number in classes.items())
     kept = f'<ul class="by-hand">{listed}</ul>' if classes else '<p class="hint">No class yet.</p>'
-    return f"{line(message, problem)}{kept}"
-
-
-def line(message: str, problem: bool = False) -> str:
-    """A line about what was just done, or (`problem`) could not be."""
-    return f'<p class="note{" problem" * problem}" role="status">{html.escape(message)}</p>'
+    return f"{note(message, problem)}{kept}"
 
 
 def done() -> str:
@@ -49,25 +45,3 @@ def away_from_a_space() -> str:
 def pushed(repo_id: str, url: str) -> str:
     """Where the model went."""
     return f'<p class="note" role="status">Pushed: <a href="{html.escape(url)}">{html.escape(repo_id)}</a></p>'
-
-
-CSS = """
-#train > div { gap: 16px; }
-#train .html-container p { margin: 6px 0 0; max-width: 90ch; color: var(--body-text-color); }
-#train .rates, #train .hint { color: var(--quiet); font-size: .875rem; }
-#train .note { min-height: 1.4em; font-size: .875rem; color: var(--quiet); overflow-wrap: anywhere; }
-#train .note.problem { color: var(--problem); }
-#hand { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 320px); gap: 24px; align-items: start; }
-#modes #hand .stage { display: block; }
-.paper { container-type: inline-size; }
-.by-hand { display: flex; flex-wrap: wrap; gap: 8px; margin: 8px 0 0 !important; padding: 0 !important; list-style: none; }
-.by-hand li { margin: 0 !important; padding: 4px 10px; border-radius: 6px; border: 1px solid var(--border-color-primary);
-  color: var(--body-text-color); overflow-wrap: anywhere; }
-#live { display: grid; grid-template-columns: minmax(0, 2fr) minmax(0, 1fr); gap: 24px; align-items: start; }
-@media (max-width: 1023px) {
-  #live { grid-template-columns: minmax(0, 1fr); }
-}
-@media (max-width: 639px) {
-  #hand { grid-template-columns: minmax(0, 1fr); }
-}
-"""

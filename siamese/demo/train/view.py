@@ -1,4 +1,4 @@
-"""HTML and style of the tab that trains: the data, the progress, live curves, the live map, the result. Pure functions."""
+"""HTML of the tab that trains: the data, the progress, live curves, the live map, the result. Pure functions."""
 
 import html
 import itertools
@@ -10,7 +10,7 @@ import numpy as np
 
 from siamese.config import UNSEEN_SPLITS, one_line
 from siamese.demo.charts import section, ticks
-from siamese.demo.page_html import picture
+from siamese.demo.elements import picture
 
 if TYPE_CHECKING:
     from siamese.training.events import Finished
@@ -271,52 +271,3 @@ def _map_note(count: int, epoch: int) -> str:
         f'<p class="rates">{what}, in the two directions in which they differ most. Training pulls the classes apart; none '
         "of these images is trained on.</p>"
     )
-
-
-CSS = """
-.progress p { margin: 8px 0 0; color: var(--body-text-color); font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
-.progress.problem p { color: var(--problem); }
-.progress .track { height: 14px; border-radius: 7px; border: 1px solid var(--border-color-primary); overflow: hidden;
-  background: var(--background-fill-secondary); }
-.progress .track div { height: 100%; width: calc(100% * var(--share)); background: var(--same); transition: width .5s; }
-.curves-live { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(300px, 100%), 1fr)); gap: 16px 24px; }
-.curves-live figure { margin: 0; min-width: 0; }
-.curves-live figcaption { display: flex; align-items: baseline; gap: 8px; color: var(--quiet); font-size: .8125rem; }
-.curves-live figcaption b { margin-left: auto; font-size: 1.125rem; color: var(--body-text-color);
-  font-variant-numeric: tabular-nums; }
-.curves-live svg { display: block; width: 100%; height: auto; font-size: 14px; }
-.curves-live text { fill: var(--quiet); }
-.curves-live .grid { stroke: var(--border-color-primary); }
-.curves-live .axis { stroke: var(--quiet); }
-.curves-live .line { fill: none; stroke: var(--same); stroke-width: 2.5; stroke-linejoin: round; stroke-linecap: round; }
-.curves-live .dot { fill: var(--same); }
-.curves-live .best { fill: none; stroke: var(--body-text-color); stroke-width: 2; }
-.map.live path { stroke-width: 8; stroke-opacity: .75; animation: come .7s ease-out; }
-.map.live text { pointer-events: none; }
-@keyframes come { from { transform: translate(var(--dx), var(--dy)); } }
-.keys { display: flex; flex-wrap: wrap; gap: 4px 14px; margin-top: 8px; max-width: 480px; font-size: .8125rem;
-  color: var(--body-text-color); }
-.keys .key { overflow-wrap: anywhere; }
-.keys .key::before { content: ""; display: inline-block; width: 10px; height: 10px; margin-right: 5px; border-radius: 50%;
-  background: var(--dot); }
-.key.class-0 { --dot: #0072b2; } .key.class-1 { --dot: #e69f00; } .key.class-2 { --dot: #009e73; }
-.key.class-3 { --dot: #cc79a7; } .key.class-4 { --dot: #56b4e9; } .key.class-5 { --dot: #d55e00; }
-.key.class-6 { --dot: #8c8c8c; } .key.class-7 { --dot: #b8a500; } .key.class-8 { --dot: #7a52cc; }
-.key.class-9 { --dot: #8b5a2b; }
-.classes, .hardest { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(150px, 100%), 1fr)); gap: 12px;
-  margin: 12px 0 !important; padding: 0 !important; list-style: none !important; }
-.classes li, .hardest li { margin: 0 !important; padding: 10px; border: 1px solid var(--border-color-primary);
-  border-radius: 10px; background: var(--block-background-fill); color: var(--body-text-color); overflow-wrap: anywhere; }
-.classes span { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 4px; margin-bottom: 6px; }
-.hardest span { display: grid; grid-template-columns: 1fr 1fr; gap: 6px; margin-bottom: 6px; }
-.classes small, .hardest small { display: block; font-size: .8125rem; color: var(--quiet); }
-.remarks, .left-out { margin: 8px 0 !important; color: var(--body-text-color); overflow-wrap: anywhere; }
-.left-out ul { max-height: 240px; overflow-y: auto; }
-.report h2, .report h3 { margin: 20px 0 8px !important; }
-.report .curves .different-area { fill: url(#stripes-of-report); }
-.report .curves { max-width: 720px; margin-top: 12px; }
-@media (prefers-reduced-motion: reduce) {
-  .map.live path { animation: none; }
-  .progress .track div { transition: none; }
-}
-"""
