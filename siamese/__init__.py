@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from siamese.gallery import Gallery, Identification, Match
     from siamese.images.canonical import BlankImageError
-    from siamese.verifier import Verdict, Verifier
+    from siamese.verifier import Look, Verdict, Verifier
 
-__all__ = ["BlankImageError", "Gallery", "Identification", "Match", "Verdict", "Verifier"]
+__all__ = ["BlankImageError", "Gallery", "Identification", "Look", "Match", "Verdict", "Verifier"]
 
 
 def __getattr__(name: str) -> object:

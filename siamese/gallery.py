@@ -114,7 +114,7 @@ class Gallery:
 
         Raises ValueError for an unusable image, an empty gallery, or numbers out of range.
         """
-        return self.identify_embedding(torch.from_numpy(self.verifier.embed([image]))[0], threshold, top)
+        return self.identify_embedding(torch.from_numpy(self.verifier.look(image).embedding), threshold, top)
 
     def identify_embedding(self, query: Tensor, threshold: float | None = None, top: int = 5) -> Identification:
         """As `identify`, for an embedding (D,)."""

@@ -39,6 +39,14 @@ class Verdict:
         return dataclasses.asdict(self)
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a model makes of one image."""
+
+    seen: np.ndarray  # uint8 (H, W) or (H, W, 3): what the network sees
+    embedding: np.ndarray  # float32 (D,)
+
+
 class Verifier:
     """A trained network with its preprocessing and calibration: the one object that programs and the demo use.
 
@@ -81,6 +89,15 @@ class Verifier:
         encoder = self.config.encoder
         return canonical_image(load_image(image), self.config.preprocess, encoder.image_size, encoder.channels)
 
+    def look(self, image: Image) -> Look:
+        """What the network sees of an image, and its embedding. Raises ValueError like `canonical`.
+
+        The image is encoded by itself: in a batch, rounding may depend on the place in it, and `verify(a, b)` must equal
+        `verify(b, a)`.
+        """
+        seen = self.canonical(image)
+        return Look(seen, self.embed_canonical(seen[None])[0])
+
     def embed(self, images: Sequence[Image]) -> np.ndarray:
         """Embeddings of N images: float32 (N, D). Euclidean distance between two rows is what `verify` compares."""
         if not len(images):
@@ -101,11 +118,10 @@ class Verifier:
         Each image is a path, a PIL image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4). `threshold` (above 0) replaces
         the calibrated one; the probability follows. Raises ValueError like `canonical`.
         """
-        # Each image by itself: in a batch, rounding may depend on the place in it, and verify(a, b) must equal verify(b, a).
-        return self.verify_embeddings(*(self.embed([image])[0] for image in (image_a, image_b)), threshold)
+        return self.verify_embeddings(self.look(image_a).embedding, self.look(image_b).embedding, threshold)
 
     def verify_embeddings(self, a: np.ndarray, b: np.ndarray, threshold: float | None = None) -> Verdict:
-        """As `verify`, for the embeddings (D,) of two images, each embedded by itself."""
+        """As `verify`, for the embeddings (D,) of two images, each from `look`."""
         threshold = self.config.calibration.threshold if threshold is None else float(threshold)
         if not 0 < threshold < float("inf"):
             raise ValueError(f"threshold is {threshold}, allowed: a distance above 0")

@@ -30,11 +30,11 @@ from browser_fixtures import (
 )  # fmt: skip
 from PIL import Image
 from playwright.sync_api import Page, expect
+from siamese.demo.page_html import caution, picture
 
 import app as app_module
 from siamese.demo.compare.comparison import look
 from siamese.demo.compare.understand import drivers
-from siamese.demo.page_html import caution, picture
 
 # ---- Drawing ----
 

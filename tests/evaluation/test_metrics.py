@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score, roc_curve
 
-from siamese.evaluation import metrics
+from siamese.evaluation import bootstrap, metrics
 from siamese.evaluation.bootstrap import bootstrap_intervals, bootstrap_intervals_over_classes
 from siamese.evaluation.metrics import PairDistances, hardest_pairs, pair_distances
 from siamese.evaluation.one_shot import one_shot_error
@@ -181,7 +181,7 @@ def test_every_pair_is_measured_once(seed, rows_at_a_time, monkeypatch):
 
 @pytest.mark.parametrize("rows_at_a_time", [1000, 7])
 def test_interval_is_that_of_a_looped_bootstrap_with_the_same_draws(rows_at_a_time, monkeypatch):
-    monkeypatch.setattr(metrics, "ROWS", rows_at_a_time)
+    monkeypatch.setattr(bootstrap, "ROWS", rows_at_a_time)
     embeddings, labels = random_embeddings(1, count=18, classes=3)
     threshold, replicates, seed = 1.3, 20, 5
     distance = {(i, j): d for kind in looped_pairs(embeddings, labels).values() for d, i, j in kind}
@@ -217,7 +217,7 @@ def test_interval_holds_the_accuracy_and_does_not_change_from_run_to_run():
 
 @pytest.mark.parametrize("rows_at_a_time", [5, 1000])
 def test_interval_over_classes_is_that_of_a_looped_bootstrap_with_the_same_draws(rows_at_a_time, monkeypatch):
-    monkeypatch.setattr(metrics, "ROWS", rows_at_a_time)
+    monkeypatch.setattr(bootstrap, "ROWS", rows_at_a_time)
     embeddings, labels = random_embeddings(3, count=24, classes=5)
     labels = 2 * labels + 1  # what the classes are called does not matter
     classes = sorted(set(labels.tolist()))

@@ -10,9 +10,10 @@ import numpy as np
 
 from siamese.config import UNSEEN_SPLITS
 from siamese.demo.charts import section, ticks
+from siamese.demo.elements import note
 from siamese.training.snapshot import EmbeddingMap, Snapshot
 from siamese.visitors.limits import TrainingLimits
-from siamese.visitors.task import DataReport, HardPair, Result
+from siamese.visitors.task import DataReport, HardPair, Result, Update
 
 WIDTH, HEIGHT = 480, 220  # of a curve, in its own units
 LEFT, RIGHT, TOP, BASE = 48, 470, 14, 184  # of the part that it is drawn in
@@ -42,12 +43,7 @@ def by_hand(classes: Mapping[str, int], message: str = "", problem: bool = False
     """The classes made by hand with the numbers of their images, and a line about what was just done."""
     listed = "".join(f"<li>{html.escape(name)} <b>{number:,}</b></li>" for name, number in classes.items())
     kept = f'<ul class="by-hand">{listed}</ul>' if classes else '<p class="hint">No class yet.</p>'
-    return f"{line(message, problem)}{kept}"
-
-
-def line(message: str, problem: bool = False) -> str:
-    """A line about what was just done, or (`problem`) could not be."""
-    return f'<p class="note{" problem" * problem}" role="status">{html.escape(message)}</p>'
+    return f"{note(message, problem)}{kept}"
 
 
 def data_check(report: DataReport | None) -> str:
@@ -81,6 +77,24 @@ def _left_out(files: Sequence[tuple[str, ...]], count: int) -> str:
     )
 
 
+def changes(now: Update, shown: Update, before: int) -> dict[str, str]:
+    """What to draw anew of a training of which `shown` is on the page: "progress" and, where it has changed, "curves",
+    "map" and "result". `before` is the number of trainings that come first.
+    """
+    waiting = f"You are number {before} in the queue." if before else "Starting."
+    if now.problem:
+        parts = {"progress": progress(message=now.problem, problem=True)}
+    else:
+        parts = {"progress": progress(now.progress) if now.progress else progress(message=waiting)}
+    if now.progress is not shown.progress and now.progress.steps:
+        parts["curves"] = curves(now.progress)
+    if now.map is not shown.map:
+        parts["map"] = embedding_map(now.map)
+    if now.result is not shown.result:
+        parts["result"] = report(now.result)
+    return parts
+
+
 def progress(now: Snapshot = NOTHING, message: str = "", problem: bool = False) -> str:
     """A bar and a line: how far the training is and how long it will take, or a message in place of that line."""
     share = now.step / now.steps if now.steps else 0.0
@@ -112,13 +126,13 @@ def curves(now: Snapshot = NOTHING) -> str:
     history = [(epoch / now.epochs, accuracy) for epoch, accuracy in now.accuracies]
     lowest = min([90.0, *(10 * np.floor(value / 10) for _, value in history)])
     marks = "".join(f'<circle class="dot" cx="{_x(x)}" cy="{_y(y, lowest, 100)}" r="3.5"></circle>' for x, y in history)
-    note, latest = "", f"{history[-1][1]:.2f}%" if history else ""
+    remark, latest = "", f"{history[-1][1]:.2f}%" if history else ""
     if now.best_epoch:
         best = dict(now.accuracies)[now.best_epoch]
         x, y = _x(now.best_epoch / now.epochs), _y(best, lowest, 100)
         marks += f'<circle class="best" cx="{x}" cy="{y}" r="8"></circle>'
-        note = f"epoch {now.best_epoch} is the best so far, {best:.2f}%: its weights are kept"
-    accuracy = _curve("Validation accuracy", history, lowest, 100.0, latest, "of pairs, percent", marks, note)
+        remark = f"epoch {now.best_epoch} is the best so far, {best:.2f}%: its weights are kept"
+    accuracy = _curve("Validation accuracy", history, lowest, 100.0, latest, "of pairs, percent", marks, remark)
     return f'<div class="curves-live">{loss}{accuracy}</div>'
 
 
@@ -138,7 +152,7 @@ def _curve(
     latest: str,
     unit: str,
     marks: str,
-    note: str = "",
+    remark: str = "",
 ) -> str:
     """A line through `points`, (share of the training, value), with ticks on the left, the latest value as a heading."""
     line = "L".join(f"{_x(share)} {_y(value, low, high)}" for share, value in points)
@@ -147,14 +161,14 @@ def _curve(
         f'<text x="{LEFT - 6}" y="{_y(low + tick, low, high) + 4}" text-anchor="end">{low + tick:g}</text>'
         for tick in ticks(high - low)
     )
-    label = f"{title} so far: {latest or 'nothing yet'}{f'; {note}' if note else ''}"
+    label = f"{title} so far: {latest or 'nothing yet'}{f'; {remark}' if remark else ''}"
     return (
         f"<figure><figcaption><h3>{title}</h3> <span>{unit}</span> <b>{latest or '&ndash;'}</b></figcaption>"
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{grid}'
         + (f'<path class="line" d="M{line}"></path>' if points else "")
         + f'{marks}<path class="axis" d="M{LEFT} {BASE}H{RIGHT}"></path>'
         f'<text x="{LEFT}" y="{BASE + 22}">start</text><text x="{RIGHT}" y="{BASE + 22}" text-anchor="end">end</text></svg>'
-        f'<p class="rates">{note or "&nbsp;"}</p></figure>'
+        f'<p class="rates">{remark or "&nbsp;"}</p></figure>'
     )
 
 
