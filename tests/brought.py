@@ -26,7 +26,7 @@ def zipped(folder: Path, archive: Path) -> Path:
     return archive
 
 
-def wait(condition: Callable[[], object], seconds: float = 90) -> None:
+def wait(condition: Callable[[], object], seconds: float = 240) -> None:
     """Until a condition holds; fails where it does not in time."""
     deadline = time.monotonic() + seconds
     while not condition():
