@@ -68,13 +68,13 @@ class LatestSketches(dict):
 
 
 class Sketch(gr.ImageEditor, metaclass=WithoutStub):
-    """A gr.ImageEditor of one layer, whose drawings come piece by piece from browsers, or from whoever says to be one."""
+    """A gr.ImageEditor of one layer, whose drawings come piece by piece from browsers, or from whoever says to be one.
+
+    Whoever makes one gives it LatestSketches as its `blob_storage`: with an `__init__` of its own, Gradio would not see its
+    arguments.
+    """
 
     is_template = True
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.blob_storage = LatestSketches()
 
     @server
     def accept_blobs(self, data: AcceptBlobs) -> None:

@@ -6,9 +6,9 @@ import re
 import numpy as np
 import pytest
 import torch
-from demo.compare.test_view import HOSTILE, Elements, pixels_of
 from hypothesis import given
 from hypothesis import strategies as st
+from page_elements import HOSTILE, Elements, pixels_of
 
 from siamese.config import DataRecord, EpochRecord
 from siamese.demo.train import view as page_train
