@@ -1,7 +1,7 @@
 """Where Gradio does other than the demo needs: its subclasses and patches, each with why.
 
-All are needed with Gradio 6.31. For each, tests/demo/test_gradio_patches.py shows that Gradio without it still has the fault,
-and fails once that is mended. Numbers are issues and pull requests of gradio-app/gradio; where none is named, none is known.
+All are needed with Gradio 6.31. For each, tests/demo/test_gradio_patches.py shows that Gradio alone still has the fault, and
+fails once that is mended. Numbers are issues and pull requests of gradio-app/gradio; where none is named, none is known.
 What is worked round in the browser stands in static/inputs.js and static/page.js.
 """
 
