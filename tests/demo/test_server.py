@@ -95,6 +95,6 @@ def test_help_names_every_variable(capsys):
         command.main(["--help"])
     assert caught.value.code == 0
     text = capsys.readouterr().out
-    assert text.startswith("usage: app.py")
+    assert text.startswith("usage: siamese demo")
     for name in ("SIAMESE_MODEL", "SIAMESE_TRAIN", "SIAMESE_UPLOADS_MEGABYTES", "--host", "--port", "--share", "--mcp"):
         assert name in text

@@ -15,8 +15,8 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+import app as app_module
 from siamese import Verifier
-from siamese.demo.command import main
 from siamese.demo.compare.tab import EXAMPLES
 from siamese.demo.gradio_patches import Session
 from siamese.demo.page import build_demo
@@ -279,7 +279,7 @@ def test_siamese_model_chooses_what_is_shown(untrained_folder, tmp_path, picture
 def test_a_model_that_is_not_there_ends_the_start_with_one_sentence(source, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SIAMESE_MODEL", source)
-    assert main([]) == 2
+    assert app_module.main([]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.count("\n") == 1
