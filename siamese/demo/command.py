@@ -5,11 +5,11 @@ import importlib.util
 import os
 import sys
 
-PROGRAM = "app.py"
+PROGRAM = "siamese demo"  # what messages call the command
 
 
 def build_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
-    """The arguments; `program` is what messages call the command."""
+    """The arguments."""
     parser = argparse.ArgumentParser(
         prog=program,
         description="Open the same-or-different demo in a web page.",

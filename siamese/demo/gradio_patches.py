@@ -1,6 +1,7 @@
 """Where Gradio does other than the demo needs: its subclasses and patches, each with why.
 
-All are needed with Gradio 6.31; tests/demo/test_gradio_patches.py fails for each that the installed Gradio needs no more.
+All are needed with Gradio 6.31. For each, tests/demo/test_gradio_patches.py shows that Gradio alone still has the fault, and
+fails once that is mended. Numbers are issues and pull requests of gradio-app/gradio; where none is named, none is known.
 What is worked round in the browser stands in static/inputs.js and static/page.js.
 """
 
@@ -22,7 +23,10 @@ MAX_SKETCHES = 64  # drawings on their way from browsers to a handler, see Lates
 
 
 class WithoutStub(type(gr.Image)):
-    """Gradio's metaclass, less the .pyi file that it writes beside every module in which a component is defined."""
+    """Gradio's metaclass, less the .pyi file that it writes beside every module in which a component is defined.
+
+    The same file is the subject of issue 10121.
+    """
 
     def __new__(cls, name: str, bases: tuple, namespace: dict) -> type:
         return ABCMeta.__new__(cls, name, bases, namespace)
@@ -31,7 +35,8 @@ class WithoutStub(type(gr.Image)):
 class UploadedImage(gr.Image, metaclass=WithoutStub):
     """A gr.Image that hands over the file as it came, so that `siamese.images` alone decides what can be read.
 
-    Gradio's own opens it first: a transparent picture becomes black, and what is no image is an error of Pillow's.
+    Gradio's own opens it first: a transparent picture loses its transparency (issues 134 and 10842), and what is no image is
+    an error of Pillow's.
     """
 
     is_template = True  # for the browser it is a plain gr.Image
@@ -43,7 +48,10 @@ class UploadedImage(gr.Image, metaclass=WithoutStub):
 
 
 class UploadedFiles(gr.File, metaclass=WithoutStub):
-    """A gr.File that hands over the paths as they are; Gradio's own leaves an empty file behind for each of them."""
+    """A gr.File that hands over the paths as they are; Gradio's own leaves an empty file behind for each of them.
+
+    Noted in issue 3597, mended for other components in 4256.
+    """
 
     is_template = True
 
@@ -68,13 +76,13 @@ class LatestSketches(dict):
 
 
 class Sketch(gr.ImageEditor, metaclass=WithoutStub):
-    """A gr.ImageEditor of one layer, whose drawings come piece by piece from browsers, or from whoever says to be one."""
+    """A gr.ImageEditor of one layer, whose drawings come piece by piece from browsers, or from whoever says to be one.
+
+    Whoever makes one gives it LatestSketches as its `blob_storage`: with an `__init__` of its own, Gradio would not see its
+    arguments.
+    """
 
     is_template = True
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.blob_storage = LatestSketches()
 
     @server
     def accept_blobs(self, data: AcceptBlobs) -> None:
@@ -92,7 +100,7 @@ class Sketch(gr.ImageEditor, metaclass=WithoutStub):
 class Session(state_holder.SessionState):
     """What Gradio keeps of the last 10,000 callers, less its copy of all that is on the page.
 
-    That takes 6 ms and a quarter of a megabyte for each call of a program, and is for links to a page in some state.
+    That takes 6 ms and a quarter of a megabyte for each call of a program, and is for links to a page in some state (10834).
     """
 
     def __init__(self, blocks: gr.Blocks) -> None:
@@ -110,7 +118,7 @@ class Demo(gr.Blocks):
     async def preprocess_data(self, *args: Any, **kwargs: Any) -> list:
         """Gradio's own, which checks every path and URL of a request. Raises gr.Error for whatever it refuses.
 
-        Gradio would log a traceback and tell the caller nothing.
+        Gradio would log a traceback and tell the caller nothing, see issue 6335.
         """
         try:
             return await super().preprocess_data(*args, **kwargs)
@@ -122,14 +130,17 @@ class Demo(gr.Blocks):
             ) from error
 
     def forget_visitor(self, request: gr.Request) -> None:
-        """Gradio itself would keep the state of a page for an hour after it is closed, and the rest for good."""
+        """Keep nothing of a page that is closed.
+
+        Gradio itself would keep its state for an hour (7829), and the rest until there are 10,000 others (13756).
+        """
         kept = self.state_holder
         kept.delete_state(request.session_hash)
         for place in (kept.session_data, kept.time_last_used):
             place.pop(request.session_hash, None)
 
     def forget_call(self, request: gr.Request) -> None:
-        """Keep nothing of a program's call, which has no state as pages have; Gradio would keep the last 10,000."""
+        """Keep nothing of a program's call, which has no state as pages have; Gradio would keep the last 10,000 too."""
         session = self.state_holder.session_data.get(request.session_hash)
         if session and not session.state_data:
             self.forget_visitor(request)

@@ -5,7 +5,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 try:
@@ -71,7 +71,7 @@ def load_models(source: str | None) -> tuple[Verifier, str, list[Verifier]]:
 def launch(
     verifier: Verifier,
     notice: str = "",
-    others: list[Verifier] | tuple = (),
+    others: Sequence[Verifier] = (),
     limits: TrainingLimits | None = None,
     most_uploaded: int = uploads.MEGABYTES * MEGABYTE,
     **address: Any,

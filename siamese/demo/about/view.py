@@ -22,7 +22,7 @@ def about(model: str, config: ModelFolderConfig) -> str:
         "Recognise.</p></div></div>"
         f'<h2>The model {html.escape(model)}</h2><dl class="facts">{_facts(config)}</dl>'
         '<p class="rates">It answers for any two images, but accuracy and confidence were measured on images of its own '
-        "kind, same and different pairs weighing half each. On anything else it is more certain than it should be.</p>"
+        "kind, with same and different pairs counted equally. On anything else it is more certain than it should be.</p>"
     )
 
 
