@@ -270,7 +270,7 @@ def test_a_folder_trains_from_end_to_end_on_classes_held_out(digit_folder, root,
     assert (data.classes, data.validation_classes, data.test_classes) == (3, 2, 2)
     assert (data.training_images, data.validation_images, data.test_images) == (12, 8, 8)
     card = (output / "README.md").read_text(encoding="utf-8")
-    assert "1 files of the folder were left out" in card
+    assert "1 file was left out" in card
     assert "    bad `x`.png: " in card
     assert str(tmp_path) not in card.replace(verifier.config.training.command, "")
     assert verifier.embed([digit_folder / "digit 0" / "0.png"]).shape == (1, 64)
