@@ -13,8 +13,8 @@ LOSSES = {
     "triplet-hard": f"loss: {DEFENSE}",
     "triplet-semi-hard": f"loss: {FACENET}",
     "supcon": "loss: Khosla et al. (2020), *Supervised Contrastive Learning*",
-    "proxy": "loss: Movshovitz-Attias et al. (2017), *No Fuss Distance Metric Learning using Proxies*; Teh et al. (2020), "
-    "*ProxyNCA++*",
+    "proxy": "loss: Movshovitz-Attias et al. (2017), *No Fuss Distance Metric Learning using Proxies*; Teh, DeVries and "
+    "Taylor (2020), *ProxyNCA++*",
 }
 ENCODERS = {
     "compact": "",
@@ -28,8 +28,8 @@ ROTATIONS = "rotated classes: Santoro et al. (2016), *Meta-Learning with Memory-
 COVERING = "covering a part of photographs: DeVries and Taylor (2017), *Improved Regularization of CNNs with Cutout*"
 AVERAGE = "averaged weights: Shamir and Zhang (2013), *Stochastic Gradient Descent for Non-smooth Optimization*"
 CALIBRATION = (
-    "probabilities: Platt (1999), *Probabilistic Outputs for Support Vector Machines*; calibration error: Naeini, Cooper and "
-    "Hauskrecht (2015), *Obtaining Well Calibrated Probabilities Using Bayesian Binning*"
+    "probabilities: Platt (1999), *Probabilistic Outputs for Support Vector Machines*; calibration error: Naeini, Cooper "
+    "and Hauskrecht (2015), *Obtaining Well Calibrated Probabilities Using Bayesian Binning*"
 )
 
 

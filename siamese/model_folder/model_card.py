@@ -8,7 +8,7 @@ from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from siamese.config import Metrics, ModelFolderConfig, one_line
+from siamese.config import Metrics, ModelFolderConfig, counted, one_line
 from siamese.data.datasets import DATASETS
 from siamese.evaluation.metrics import LEAST_FALSE_ACCEPTS
 from siamese.model_folder.citations import citations
@@ -47,11 +47,11 @@ SPLIT_IN_WORDS = {
     "for classes that the model has not seen.",
     "classes": "Validation has {data.validation_classes:,} and the test\n{data.test_classes:,} other classes, drawn at "
     "random (seed {training.seed}): the results are for classes that training never saw.",
-    "groups": "Classes come in groups, such as alphabets or folders.\nValidation has the {data.validation_classes:,} classes "
-    "of {data.validation_groups:,} groups and the test the {data.test_classes:,} classes of {data.test_groups:,} others,\n"
-    "drawn at random (seed {training.seed}): the results are for classes that training never saw.",
-    "pairs": "Validation and test are random shares of the pairs (seed\n{training.seed}). Images that are connected by pairs "
-    "are in the same part, so no image is in two parts.",
+    "groups": "Classes come in groups, such as alphabets or folders.\nValidation has the {data.validation_classes:,} "
+    "classes of {data.validation_groups:,} groups and the test the {data.test_classes:,} classes of {data.test_groups:,} "
+    "others,\ndrawn at random (seed {training.seed}): the results are for classes that training never saw.",
+    "pairs": "Validation and test are random shares of the pairs (seed\n{training.seed}). Images that are connected by "
+    "pairs are in the same part, so no image is in two parts.",
 }
 MODEL_PLACEHOLDER = "USER/NAME"  # the card is written before anybody knows where the folder will go
 
@@ -83,15 +83,15 @@ def render_card(config: ModelFolderConfig, left_out: Sequence[tuple[Path, str]] 
         tar_at_far_01=_tar_at_far(metrics.tar_at_far_01, metrics),
         bootstrap=BOOTSTRAP_IN_WORDS[data.split],
         least_false_accepts=LEAST_FALSE_ACCEPTS,
-        few_classes=f", and the test has {_count(data.test_classes, 'class', 'classes')}" if data.test_classes else "",
+        few_classes=f", and the test has {counted(data.test_classes, 'class', 'classes')}" if data.test_classes else "",
         comparison=_comparison(config),
         pictures="\n\n".join(f"**{caption}**\n\n![{caption}]({file})" for file, caption in PLOTS.items()),
         seen_images=f"| seen classes | {data.seen_images:,} | the comparison above |\n" if config.seen else "",
         split=SPLIT_IN_WORDS[data.split].format(**parts),
         left_out=_list_of_left_out(data.left_out, left_out),
-        channels=_count(encoder.channels, "channel"),
+        channels=counted(encoder.channels, "channel"),
         margin=f" (margin {config.loss.margin:g})" if config.loss.margin else "",
-        epochs=_count(training.epochs, "epoch"),
+        epochs=counted(training.epochs, "epoch"),
         ended_early=f"; ended early by its user, after step {step:,} in epoch {len(config.history)}" if step else "",
         augmentation=AUGMENTATION_IN_WORDS[config.preprocess.mode] if training.augment else "none",
         preprocessing=PREPROCESSING_IN_WORDS[config.preprocess.mode].format(preprocess=config.preprocess),
@@ -103,10 +103,6 @@ def render_card(config: ModelFolderConfig, left_out: Sequence[tuple[Path, str]] 
         ),
         methods=citations(config),
     )
-
-
-def _count(number: int, one: str, more: str = "") -> str:
-    return f"{number:,} {one if number == 1 else more or one + 's'}"
 
 
 def _tar_at_far(rate: float | None, metrics: Metrics) -> str:
@@ -148,7 +144,7 @@ def _list_of_left_out(count: int, left_out: Sequence[tuple[Path, str]]) -> str:
         return ""
     shown = [f"    {one_line(file.name, 120)}: {one_line(reason)}" for file, reason in left_out[:LEFT_OUT_SHOWN]]
     more = [f"    and {count - len(shown):,} more"] if count > len(shown) else []
-    return "\n".join([f"\n{_count(count, 'file was', 'files were')} left out:\n", *shown, *more, ""])
+    return "\n".join([f"\n{counted(count, 'file was', 'files were')} left out:\n", *shown, *more, ""])
 
 
 def _metadata(config: ModelFolderConfig, name: str, hub_dataset: str | None) -> ModelCardData:
