@@ -19,8 +19,8 @@ from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # train.py lies beside the package
 
-import train
 from siamese import Verifier
+from siamese.commands import train
 from siamese.config import EncoderConfig, ModelFolderConfig
 from siamese.data.datasets.mnist import load_sample_digits
 from siamese.encoders import ENCODERS
@@ -28,7 +28,7 @@ from siamese.losses import LOSSES
 from siamese.model_folder.weights import CONFIG_FILE, WEIGHTS_FILE, save_weights, write_text
 from siamese.network import SiameseNetwork
 
-ROOT = Path(train.__file__).parent
+ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_LOSS = train.build_parser().get_default("loss")
 
 pytest_plugins = ["browser_fixtures"]

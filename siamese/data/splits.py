@@ -1,7 +1,6 @@
-"""Datasets, splits and batches.
+"""What a model is trained on, chosen by and measured on: parts of a dataset, a folder or a file of pairs.
 
-A dataset is one function `(data_dir) -> (training, test)` and one entry in DATASETS. Images are canonical (the output of
-siamese.images.canonical) and stay in memory as uint8.
+Images are canonical (see siamese.images.canonical) and stay uint8.
 """
 
 import dataclasses
@@ -154,70 +153,95 @@ class Splits:
 
 
 def load_splits(
-    dataset: str,
+    source: str,
     data_dir: str | Path,
     preprocess: PreprocessConfig,
     encoder: EncoderConfig,
-    split: str,
+    split: str | None,
     validation_share: float,
     test_share: float,
     rotations: bool,
     seed: int,
 ) -> Splits:
-    """A dataset by name, a folder of images or a file of pairs, split as `split` says (see siamese.config.DataRecord).
+    """A dataset by name, where `split` is None, or a folder of images or a file of pairs, split as it says.
 
-    With `rotations`, training goes over each class turned by quarters too.
-
-    Raises ValueError where there is no such dataset, or too little in it.
+    What the splits are, siamese.config.DataRecord says. With `rotations`, training goes over each class turned by quarters
+    too. Raises ValueError where there is no such dataset, or too little in it.
     """
     if split == "pairs":
-        return load_pair_splits(dataset, preprocess, encoder, validation_share, test_share, seed)
-    left_out, remarks, seen, is_built_in = (), (), None, split == "given"
-    if is_built_in:
-        everything, test = load_dataset(dataset, data_dir, preprocess, encoder)
-        if everything.groups is None:
-            training, validation = split_validation(everything, validation_share, seed)
-        else:  # its test is of other classes, and so is validation
-            training, validation, _ = split_classes(everything, validation_share, 0, seed, by_group=True)
-            training, seen = hold_out_seen(training, seed)
-            split = "groups"
-        validation = validation.at_most(MOST_EVALUATED, seed)
+        return load_pair_splits(source, preprocess, encoder, validation_share, test_share, seed)
+    if split is None:
+        found = _split_dataset(source, data_dir, preprocess, encoder, validation_share, seed)
     else:
-        folder = read_folder(dataset, preprocess, encoder, progress=True)
-        has_copies = np.bincount(folder.first)[folder.first] > 1
-        everything = LabelledImages(folder.images, folder.labels, has_copies, group_numbers(folder.names), folder.names)
-        left_out, remarks = folder.left_out, folder.remarks
-        shares = (validation_share, test_share, seed)
-        if split in UNSEEN_SPLITS:
-            training, validation, test = split_classes(everything, *shares, by_group=split == "groups")
-            training, seen = hold_out_seen(training, seed)
-        else:
-            training, validation, test = split_images(everything, *shares, folder.first)
-        validation, test = (part.at_most(MOST_EVALUATED, seed) for part in (validation, test))
-    training = with_rotations(training) if rotations else training
+        found = _split_folder(source, preprocess, encoder, split, validation_share, test_share, seed)
+    training = with_rotations(found.training) if rotations else found.training
     sizes = np.bincount(training.labels)
 
     def count_groups(part: LabelledImages) -> int:
-        return len(np.unique(part.groups[part.labels])) if split == "groups" else 0
+        return len(np.unique(part.groups[part.labels])) if found.record.split == "groups" else 0
 
-    record = DataRecord(
-        dataset=dataset if is_built_in else Path(dataset).resolve().name,  # the rest of the path is nobody's business
+    record = dataclasses.replace(
+        found.record,
         classes=len(sizes),
         smallest_class=int(sizes.min()),
         largest_class=int(sizes.max()),
         training_images=len(training),
-        validation_images=len(validation),
-        test_images=len(test),
-        split=split,
-        validation_classes=len(np.unique(validation.labels)),
-        test_classes=len(np.unique(test.labels)),
-        left_out=len(left_out),
-        validation_groups=count_groups(validation),
-        test_groups=count_groups(test),
-        seen_images=len(seen) if seen else 0,
-        seen_classes=len(np.unique(seen.labels)) if seen else 0,
+        validation_images=len(found.validation),
+        test_images=len(found.test),
+        validation_classes=len(np.unique(found.validation.labels)),
+        test_classes=len(np.unique(found.test.labels)),
+        left_out=len(found.left_out),
+        validation_groups=count_groups(found.validation),
+        test_groups=count_groups(found.test),
+        seen_images=len(found.seen) if found.seen else 0,
+        seen_classes=len(np.unique(found.seen.labels)) if found.seen else 0,
     )
-    return Splits(training, validation, test, record, left_out, remarks, seen)
+    return dataclasses.replace(found, training=training, record=record)
+
+
+def _split_dataset(
+    name: str,
+    data_dir: str | Path,
+    preprocess: PreprocessConfig,
+    encoder: EncoderConfig,
+    validation_share: float,
+    seed: int,
+) -> Splits:
+    """A dataset by name, tested on its own test set; nothing is counted yet."""
+    everything, test = load_dataset(name, data_dir, preprocess, encoder)
+    if everything.groups is None:
+        split, seen = "given", None
+        training, validation = split_validation(everything, validation_share, seed)
+    else:  # its test is of other classes, and so is validation
+        split = "groups"
+        training, validation, _ = split_classes(everything, validation_share, 0, seed, by_group=True)
+        training, seen = hold_out_seen(training, seed)
+    record = DataRecord(dataset=name, split=split)
+    return Splits(training, validation.at_most(MOST_EVALUATED, seed), test, record, seen=seen)
+
+
+def _split_folder(
+    folder: str,
+    preprocess: PreprocessConfig,
+    encoder: EncoderConfig,
+    split: str,
+    validation_share: float,
+    test_share: float,
+    seed: int,
+) -> Splits:
+    """A folder of images, in three parts; nothing is counted yet."""
+    found = read_folder(folder, preprocess, encoder, progress=True)
+    has_copies = np.bincount(found.first)[found.first] > 1
+    everything = LabelledImages(found.images, found.labels, has_copies, group_numbers(found.names), found.names)
+    shares, seen = (validation_share, test_share, seed), None
+    if split in UNSEEN_SPLITS:
+        training, validation, test = split_classes(everything, *shares, by_group=split == "groups")
+        training, seen = hold_out_seen(training, seed)
+    else:
+        training, validation, test = split_images(everything, *shares, found.first)
+    validation, test = (part.at_most(MOST_EVALUATED, seed) for part in (validation, test))
+    record = DataRecord(dataset=Path(folder).resolve().name, split=split)  # the rest of the path is nobody's business
+    return Splits(training, validation, test, record, found.left_out, found.remarks, seen)
 
 
 def load_pair_splits(

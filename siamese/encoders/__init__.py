@@ -1,15 +1,14 @@
 """Encoders by name. Each is one file that keeps the contract of siamese.encoders.base."""
 
-from torch import nn
-
 from siamese.config import shorten
+from siamese.encoders.base import Encoder
 from siamese.encoders.compact import CompactEncoder
 from siamese.encoders.hog import HOGEncoder
 from siamese.encoders.residual import ResidualEncoder
 from siamese.encoders.resnet18 import ResNet18Encoder
 from siamese.encoders.seed import SeedEncoder
 
-ENCODERS: dict[str, type[nn.Module]] = {
+ENCODERS: dict[str, type[Encoder]] = {
     "compact": CompactEncoder,
     "residual": ResidualEncoder,
     "seed": SeedEncoder,
@@ -18,7 +17,7 @@ ENCODERS: dict[str, type[nn.Module]] = {
 }
 
 
-def encoder_class(name: str) -> type[nn.Module]:
+def encoder_class(name: str) -> type[Encoder]:
     """The class that `name` stands for in ENCODERS. Raises ValueError with the choices."""
     if name not in ENCODERS:
         raise ValueError(f"unknown encoder {shorten(name)}, available: {', '.join(ENCODERS)}")

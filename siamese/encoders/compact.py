@@ -3,17 +3,15 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from siamese.encoders.base import Encoder
 from siamese.encoders.blocks import convolution
 
 
-class CompactEncoder(nn.Module):
+class CompactEncoder(Encoder):
     """A small convolutional network with batch normalisation; embeddings have length 1, so distances lie in 0..2."""
 
-    default_dim = 64
-    unit_length = True
-
     def __init__(self, embedding_dim: int, image_size: int, channels: int) -> None:
-        super().__init__()
+        super().__init__(embedding_dim, image_size, channels)
         self.layers = nn.Sequential(
             *convolution(channels, 32), *convolution(32, 32), nn.MaxPool2d(2),  # (B, 32, 14, 14) for 28 px
             *convolution(32, 64), *convolution(64, 64), nn.MaxPool2d(2),  # (B, 64, 7, 7)

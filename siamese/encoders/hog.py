@@ -6,12 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from siamese.encoders.base import Encoder
+
 ORIENTATIONS = 8
 RIDGE = 0.1  # added to the scatter within classes, as a share of its mean: few images leave it rough
 CHUNK = 500  # images at a time
 
 
-class HOGEncoder(nn.Module):
+class HOGEncoder(Encoder):
     """Histograms of oriented gradients (Dalal and Triggs 2005), whitened within classes; embeddings have length 1.
 
     A network with a few hundred photographs to learn from learns those by heart. Here the features are fixed, and `fit`
@@ -21,10 +23,10 @@ class HOGEncoder(nn.Module):
     """
 
     default_dim = 128
-    unit_length = True
+    is_fitted = True
 
     def __init__(self, embedding_dim: int, image_size: int, channels: int) -> None:
-        super().__init__()
+        super().__init__(embedding_dim, image_size, channels)
         self.cell = max(2, image_size // 4)  # px a side; cells overlap by half
         with torch.no_grad():
             features = self._features(torch.zeros(1, channels, image_size, image_size)).shape[1]

@@ -3,10 +3,11 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from siamese.encoders.base import Encoder
 from siamese.encoders.blocks import ResidualBlock, convolution
 
 
-class ResidualEncoder(nn.Module):
+class ResidualEncoder(Encoder):
     """A wider residual network at half the resolution; embeddings have length 1, so distances lie in 0..2.
 
     More accurate than compact on MNIST's own digits and faster on a CPU, but less so on digits of another style. Its first
@@ -14,11 +15,8 @@ class ResidualEncoder(nn.Module):
     normalisation centres embeddings, which otherwise start out all alike: the first steps would be spent on that.
     """
 
-    default_dim = 64
-    unit_length = True
-
     def __init__(self, embedding_dim: int, image_size: int, channels: int) -> None:
-        super().__init__()
+        super().__init__(embedding_dim, image_size, channels)
         self.layers = nn.Sequential(
             convolution(channels, 32, 5, stride=2),  # (B, 32, 14, 14) for 28 px
             convolution(32, 64), ResidualBlock(64), nn.MaxPool2d(2),  # (B, 64, 7, 7)

@@ -7,21 +7,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from siamese.config import one_line
+from siamese.encoders.base import Encoder
 
 
-class ResNet18Encoder(nn.Module):
+class ResNet18Encoder(Encoder):
     """torchvision's ResNet-18 (He et al. 2016), for photographs; embeddings have length 1, so distances lie in 0..2.
 
     `load_pretrained` starts it from ImageNet. Images below 64 px skip the first pooling, or too few pixels would be left.
     """
 
     default_dim = 128
-    unit_length = True
+    has_pretrained = True
 
     def __init__(self, embedding_dim: int, image_size: int, channels: int) -> None:
         import torchvision  # takes a second, for which what does without should not wait
 
-        super().__init__()
+        super().__init__(embedding_dim, image_size, channels)
         self.layers = torchvision.models.resnet18()
         self.layers.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
         if image_size < 64:

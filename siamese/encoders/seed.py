@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from siamese.encoders.base import Encoder
 
-class SeedEncoder(nn.Module):
+
+class SeedEncoder(Encoder):
     """The reference network: three convolutions, a 512-wide descriptor, and a learned diagonal metric on its differences.
 
     Its head (squared difference - linear with two outputs - softmax) depends only on the difference of the outputs, which
@@ -16,7 +18,7 @@ class SeedEncoder(nn.Module):
     unit_length = False
 
     def __init__(self, embedding_dim: int, image_size: int, channels: int) -> None:
-        super().__init__()
+        super().__init__(embedding_dim, image_size, channels)
         side = (image_size - 6) // 2 - 8  # after 7x7, pooling by 2 and two 5x5 convolutions without padding
         if side < 1:
             raise ValueError(f"encoder seed: image_size is {image_size} px, allowed: at least 24")

@@ -21,9 +21,11 @@ LOSSES: dict[str, type[Loss]] = {
     "supcon": SupervisedContrastiveLoss,
     "proxy": ProxyLoss,
 }
-# Their terms are pairs, so it is enough to know of some pairs whether they are the same: they also take, for labels, int64
-# (B, B) with 1 same, 0 different, -1 unknown. All others compare pairs of one image, or know the classes.
-FOR_LABELLED_PAIRS = ("bce", "contrastive")
+
+
+def for_labelled_pairs() -> tuple[str, ...]:
+    """The losses that labelled pairs can be trained with."""
+    return tuple(name for name, loss in LOSSES.items() if loss.takes_labelled_pairs)
 
 
 def loss_class(name: str) -> type[Loss]:

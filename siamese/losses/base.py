@@ -17,8 +17,11 @@ class Loss(nn.Module):
     pass, so that peak memory does not grow with the square of the batch.
     """
 
-    default_margin: float | None = None  # None: this loss has no margin
+    default_margin: float | None = None  # in units of distance; None: this loss has no margin
     knows_classes = False  # whether it holds something for each class, and so depends on what the classes are called
+    # Whether it is enough for it to know of some pairs whether they are the same: it then also takes, for labels, int64
+    # (B, B) with 1 same, 0 different, -1 unknown. All others compare pairs of one image, or know the classes.
+    takes_labelled_pairs = False
     forms_triplets = False  # whether a row of its largest matrix is as long as the batch for each positive of an anchor
 
     def __init__(
@@ -54,6 +57,7 @@ def pair_masks(labels: Tensor, anchors: slice) -> tuple[Tensor, Tensor]:
 
 
 def sums_by_kind(same_terms: Tensor, same: Tensor, different_terms: Tensor, different: Tensor) -> Tensor:
+    """(2, 2): sum and number of the same terms, and of the different ones; masks and terms are (A, B)."""
     sums = [(same_terms * same).sum(), same.sum(), (different_terms * different).sum(), different.sum()]
     return torch.stack([value.float() for value in sums]).reshape(2, 2)
 

@@ -13,6 +13,7 @@ class ContrastiveLoss(Loss):
     """
 
     default_margin = 1.0
+    takes_labelled_pairs = True
 
     def sums(self, embeddings: Tensor, labels: Tensor, anchors: slice) -> Tensor:
         distance = distance_matrix(embeddings[anchors], embeddings)  # (A, B)

@@ -18,6 +18,8 @@ class PairwiseCrossEntropy(Loss):
     learned metric already has one.
     """
 
+    takes_labelled_pairs = True
+
     def __init__(
         self, config: LossConfig | None = None, unit_length: bool = True, embedding_dim: int = 0, classes: int = 0
     ) -> None:

@@ -12,7 +12,7 @@ from siamese.data.datasets import DATASETS
 from siamese.data.folders import choose_settings, folder_files
 from siamese.data.pairs import image_files
 from siamese.encoders import ENCODERS, encoder_class
-from siamese.losses import FOR_LABELLED_PAIRS, LOSSES, loss_class
+from siamese.losses import LOSSES, for_labelled_pairs, loss_class
 
 EPOCHS, FOLDER_EPOCHS = 24, 12
 # On 8 unseen of the 28 people of the ORL faces, compact does no better than raw pixels, and residual little.
@@ -71,50 +71,47 @@ class TrainingSettings:
         """Whether to train on images of the user's own, a folder of classes or a file of pairs, not on a dataset by name."""
         return bool(self.pairs) or (self.dataset not in DATASETS and Path(self.dataset).is_dir())
 
+    @property
+    def folder(self) -> Path:
+        """The folder to write."""
+        name = Path(self.pairs).stem if self.pairs else Path(self.dataset).resolve().name
+        return Path(self.output or "runs/" + "-".join(filter(None, [name, self.encoder, self.loss])))
+
     def fixed(self) -> dict:
         """What decides the result, and so must not change between an interrupted training and its continuation."""
         names = (field.name for field in dataclasses.fields(self))
         return {name: getattr(self, name) for name in names if name not in ("data_dir", "device", "output")}
 
 
-def with_defaults(settings: TrainingSettings) -> TrainingSettings:
-    """The settings with what does not depend on the pictures filled in: epochs, share of validation, folder to write."""
-    epochs, share = (FOLDER_EPOCHS, FOLDER_VALIDATION_SHARE) if settings.is_own else (EPOCHS, VALIDATION_SHARE)
-    name = Path(settings.pairs).stem if settings.pairs else Path(settings.dataset).resolve().name
-    return dataclasses.replace(
-        settings,
-        epochs=epochs if settings.epochs is None else settings.epochs,
-        validation_share=share if settings.validation_share is None else settings.validation_share,
-        output=Path(settings.output or "runs/" + "-".join(filter(None, [name, settings.encoder, settings.loss]))),
-    )
+def fill_in(settings: TrainingSettings) -> TrainingSettings:
+    """The settings with nothing left open but the split of a dataset by name, which has its own; what is given stays.
 
-
-def fit_to_data(settings: TrainingSettings) -> TrainingSettings:
-    """The settings with nothing left open: how images are prepared fits a sample of the pictures, unless it is given.
-
-    Raises ValueError where there are none that can be read.
+    How images of one's own are prepared fits a sample of them. Raises ValueError where there are none that can be read.
     """
-    settings = with_defaults(settings)
     if settings.is_own:
         files = image_files(settings.pairs) if settings.pairs else folder_files(settings.dataset)
         mode, image_size, channels = choose_settings(files)
-        are_few = len(files) < FEW_PHOTOS
+        mode, are_few = settings.preprocess or mode, len(files) < FEW_PHOTOS
         split = "pairs" if settings.pairs else settings.split or "classes"
-        mode, image_size = settings.preprocess or mode, settings.image_size or image_size
-        channels = settings.channels or channels
+        epochs, validation_share = FOLDER_EPOCHS, FOLDER_VALIDATION_SHARE
     else:
         dataset = DATASETS.get(settings.dataset, DATASETS["mnist"])  # load_splits says which there are
-        split, mode, image_size, channels = "given", dataset.preprocess, dataset.image_size, 1
-        are_few = False
+        mode, image_size, channels, are_few, split = dataset.preprocess, dataset.image_size, 1, False, None
+        epochs, validation_share = EPOCHS, VALIDATION_SHARE
     encoder = settings.encoder or ENCODER_FOR["few photos" if mode == "photo" and are_few else mode]
+    margin = loss_class(settings.loss).default_margin
     return dataclasses.replace(
         settings,
+        output=settings.folder,
         split=split,
         preprocess=mode,
-        image_size=image_size,
-        channels=channels,
+        image_size=settings.image_size or image_size,
+        channels=settings.channels or channels,
         encoder=encoder,
         embedding_dim=settings.embedding_dim or encoder_class(encoder).default_dim,
+        margin=margin if settings.margin is None else settings.margin,
+        epochs=epochs if settings.epochs is None else settings.epochs,
+        validation_share=validation_share if settings.validation_share is None else settings.validation_share,
     )
 
 
@@ -124,16 +121,16 @@ def check(settings: TrainingSettings) -> None:
     about_folders = [name for name in ABOUT_FOLDERS if getattr(settings, name) is not None]
     if about_folders and not settings.is_own:
         raise ValueError(f"{_option(about_folders[0])} is about a folder of images, and --dataset is {settings.dataset}")
-    if settings.pairs and settings.loss not in FOR_LABELLED_PAIRS:
+    if settings.pairs and not loss.takes_labelled_pairs:
         raise ValueError(
-            f"loss {settings.loss} needs classes, and --pairs has none; allowed: {', '.join(FOR_LABELLED_PAIRS)}"
+            f"loss {settings.loss} needs classes, and --pairs has none; allowed: {', '.join(for_labelled_pairs())}"
         )
     for name, (low, high) in ALLOWED.items():
         value = getattr(settings, name)
         if value is not None and not low <= value <= high:
             raise ValueError(f"{_option(name)} is {value}, allowed: {low} to {high}")
-    if settings.pretrained and not hasattr(encoder, "load_pretrained"):
-        able = ", ".join(name for name, each in ENCODERS.items() if hasattr(each, "load_pretrained"))
+    if settings.pretrained and not (encoder and encoder.has_pretrained):
+        able = ", ".join(name for name, each in ENCODERS.items() if each.has_pretrained)
         which = f"encoder {settings.encoder} has no such weights" if encoder else "it needs an encoder that has such weights"
         raise ValueError(f"--pretrained: {which}, allowed with: --encoder {able}")
     if settings.margin is not None and loss.default_margin is None:

@@ -79,7 +79,7 @@ def make_steps(code: Path, batch_size: int) -> None:
     """Train by the code of `code`, a block for each line on stdin."""
     sys.path.insert(0, str(code))
     answers = sys.stdout
-    import train
+    from siamese.commands import train
 
     loop = sys.modules.get("siamese.training.loop", train)
 

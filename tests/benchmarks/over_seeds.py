@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-import train
+from siamese.commands import train
 from siamese.config import Metrics
 from siamese.model_folder.weights import load_model
 

@@ -25,18 +25,18 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import torch
 import torch.nn.functional as F
 import torchvision
+from siamese.training.averaging import WeightAverage
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-import train
+from siamese.commands import train
 from siamese.config import EncoderConfig
 from siamese.devices import choose_device, describe_device, has_fast_bfloat16
 from siamese.distances import distance_matrix
 from siamese.losses import LossConfig, build_loss
 from siamese.network import SiameseNetwork, embed_all
 from siamese.training import loop as training
-from siamese.training.averaging import WeightAverage
 
 LEVELS = (96.0, 99.0, 99.7)  # percent of exact balanced pair accuracy
 BARE_STEPS = 10  # in a row, of the bare loop that the steps of train.py are compared with

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import train
 from siamese import Verifier
 from siamese.__main__ import main
+from siamese.commands import train
 from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data import folders, storage
 from siamese.data.folders import SUFFIXES, choose_settings, find_classes, folder_files, read_folder

@@ -19,9 +19,9 @@ from PIL import Image
 from safetensors.torch import load_file
 from sklearn.metrics import balanced_accuracy_score
 
-import train
 from siamese import Verifier
 from siamese.__main__ import main
+from siamese.commands import train
 from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data.pairs import LEAST_OF_A_KIND, LabelledPairs, list_pairs, read_pairs, split_pairs
 from siamese.data.sampling import known_pairs, pair_batches

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import train
+from siamese.commands import train
 from siamese.config import EncoderConfig, ModelFolderConfig
 from siamese.data.datasets import DATASETS
 from siamese.encoders import ENCODERS

@@ -16,7 +16,7 @@ from hub_fake.jobs import Commands, Finished, HostingServer, Job, hosting, run_j
 from hub_fake.protocol import READER, WRITER
 from huggingface_hub import JobHardware
 
-import train
+from siamese.commands import train
 from siamese.data.datasets import DATASETS
 from siamese.model_folder.weights import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
 

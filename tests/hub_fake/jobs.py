@@ -132,8 +132,8 @@ def hosting(home: Path) -> Iterator[tuple[HostingServer, Commands]]:
 
 
 def serve_commands() -> None:
-    import train
     from siamese import __main__
+    from siamese.commands import train
 
     mains = {"train": train.main, "siamese": __main__.main}
     for line in sys.stdin:

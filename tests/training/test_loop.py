@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-import train as command_line
+from siamese.commands import train as command_line
 from siamese.config import ModelFolderConfig, TrainingRecord
 from siamese.data.datasets.mnist import load_mnist_sample
 from siamese.encoders import ENCODERS

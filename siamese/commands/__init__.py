@@ -1,0 +1,39 @@
+"""The commands of `siamese`: a file each, with `build_parser()` and `main(argv) -> exit code`."""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from siamese.hub.sources import split_revision
+
+
+def parser_of(command: str, text: str) -> argparse.ArgumentParser:
+    """An empty parser of one of the commands."""
+    return argparse.ArgumentParser(prog=f"siamese {command}", description=text)
+
+
+def add_model_flags(parser: argparse.ArgumentParser, json: bool = True) -> None:
+    """The flags of commands that use a model."""
+    parser.add_argument("--model", help="folder, bundled model or Hub repository USER/NAME[@REVISION]; default: digits")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, mps or auto (default: cpu)")
+    if json:
+        parser.add_argument("--json", action="store_true", help="print one JSON object instead of words")
+
+
+def load(arguments: argparse.Namespace):
+    """The Verifier that the command line names."""
+    from siamese.verifier import Verifier  # brings torch, for which --help should not wait
+
+    source, revision = split_revision(arguments.model)
+    return Verifier.from_pretrained(source, revision, arguments.device)
+
+
+def run(command: Callable[[argparse.Namespace], int | None], arguments: argparse.Namespace) -> int:
+    """The exit code of a command: its own or 0, 2 for a mistake in the input, 130 where it was interrupted."""
+    try:
+        return command(arguments) or 0
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,49 @@
+"""Look through a folder of images as a training would, and say what it would do with it."""
+
+import argparse
+import json
+
+import numpy as np
+
+from siamese.commands import parser_of, run
+from siamese.config import EncoderConfig, PreprocessConfig
+from siamese.data.folders import choose_settings, folder_files, read_folder
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The flags of `siamese check`; each states its default."""
+    parser = parser_of("check", __doc__)
+    parser.add_argument("folder", metavar="FOLDER", help="folder of class folders")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of words")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; its exit code."""
+    return run(check, build_parser().parse_args(argv))
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """`check FOLDER`: classes, settings, what would be left out and why."""
+    mode, image_size, channels = choose_settings(folder_files(arguments.folder))
+    encoder = EncoderConfig(image_size=image_size, channels=channels)
+    found = read_folder(arguments.folder, PreprocessConfig(mode), encoder, progress=True)
+    sizes = {name: int(size) for name, size in zip(found.names, np.bincount(found.labels), strict=True)}
+    if arguments.json:
+        left_out = [{"file": str(file), "reason": reason} for file, reason in found.left_out]
+        near = [{"file": str(file), "of": str(of), "same_class": same} for file, of, same in found.near_duplicates()]
+        settings = {"preprocess": mode, "image_size": image_size, "channels": channels}
+        answer = {**settings, "classes": sizes, "left_out": left_out, "near_duplicates": near, "remarks": found.remarks}
+        print(json.dumps(answer))
+        return
+    for file, reason in found.left_out:
+        print(f"left out {file}: {reason}")
+    for file, of, same in found.near_duplicates():
+        print(f"nearly the same{'' if same else ', though of two classes'}: {file} and {of}")
+    for remark in found.remarks:
+        print(f"note: {remark}")
+    print(
+        f"{len(found.labels):,} usable images in {len(sizes):,} classes of {min(sizes.values()):,} to "
+        f"{max(sizes.values()):,}, {len(found.left_out):,} left out; train.py would see them as {mode}, "
+        f"{image_size} x {image_size} px, {'colour' if channels == 3 else 'grey'}"
+    )

@@ -1,0 +1,101 @@
+"""Measure a model on all pairs of a dataset's test images, or of the images of a folder."""
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from siamese.commands import add_model_flags, load, parser_of, run
+from siamese.config import Metrics
+from siamese.data.datasets import DATASETS, load_dataset
+from siamese.data.measured import bootstrap, load_folder, load_pairs
+from siamese.evaluation.calibration import measure
+from siamese.evaluation.one_shot import one_shot_error
+from siamese.images.canonical import to_tensor
+from siamese.network import embed_all
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The flags of `siamese evaluate`; each states its default."""
+    parser = parser_of("evaluate", __doc__)
+    images = parser.add_mutually_exclusive_group(required=True)
+    images.add_argument("--dataset", help=f"{', '.join(DATASETS)}; or a folder of class folders")
+    images.add_argument("--pairs", metavar="CSV", help="instead: labelled pairs, as for train.py")
+    parser.add_argument("--data-dir", default="data", help="folder of datasets, as for train.py (default: data)")
+    parser.add_argument("--ways", type=int, help="of a folder: also the error of telling so many classes apart")
+    add_model_flags(parser)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; its exit code."""
+    return run(evaluate, build_parser().parse_args(argv))
+
+
+def evaluate(arguments: argparse.Namespace) -> None:
+    """`evaluate`: every metric over all pairs of the test images, at the model's threshold."""
+    verifier = load(arguments)
+    config = verifier.config
+    what = arguments.pairs or arguments.dataset
+    is_folder = not arguments.pairs and what not in DATASETS and Path(what).is_dir()
+    if arguments.ways is not None and (arguments.ways < 2 or not is_folder):
+        raise ValueError(f"--ways is {arguments.ways}, allowed: at least 2, and only where --dataset is a folder")
+    left_out, remarks, split = (), (), "given"
+    if arguments.pairs:
+        test, left_out, remarks = load_pairs(what, config.preprocess, config.encoder)
+        split = "pairs"
+    elif is_folder:
+        test, names, left_out = load_folder(what, config.preprocess, config.encoder)
+        split = "classes"
+    else:
+        _, test = load_dataset(what, arguments.data_dir, config.preprocess, config.encoder)
+        split = "given" if test.groups is None else "groups"
+    for file, reason in left_out:
+        print(f"left out {file}: {reason}", file=sys.stderr)
+    for remark in remarks:
+        print(f"note: {remark}", file=sys.stderr)
+    embeddings = embed_all(verifier.network, to_tensor(test.images), progress="embedding")
+    intervals = bootstrap(test, embeddings, config.calibration.threshold, split)
+    metrics = measure(test.distances(embeddings), config.calibration, intervals)
+    errors = {}
+    if arguments.ways:
+        group_names = sorted({name.rpartition("/")[0] for name in names})  # "alphabet" of "alphabet/character"
+        groups = torch.tensor([group_names.index(names[label].rpartition("/")[0]) for label in test.labels])
+        found = one_shot_error(embeddings, torch.from_numpy(test.labels), groups, arguments.ways)
+        errors = {group_names[group]: error for group, error in found.items()}
+    if arguments.json:
+        answer = {"dataset": what, "model": verifier.name, **dataclasses.asdict(metrics)}
+        print(json.dumps({**answer, "one_shot_error": errors} if arguments.ways else answer))
+        return
+    print(f"{verifier.name} on {what}, {metrics.same_pairs:,} same, {metrics.different_pairs:,} different pairs")
+    print_metrics(metrics, config.calibration.threshold)
+    for group, error in errors.items():
+        print(f"{error:6.2f}% wrong  {arguments.ways}-way one-shot in {group or what}")
+    if errors:
+        print(f"{sum(errors.values()) / len(errors):6.2f}% wrong  mean of {len(errors)} groups")
+
+
+def print_metrics(metrics: Metrics, threshold: float) -> None:
+    """All metrics, a line each."""
+    print(f"threshold                 {threshold:.4f}")
+    print(
+        f"balanced pair accuracy    {metrics.balanced_accuracy:.2f}%  "
+        f"(95% interval {metrics.balanced_accuracy_low:.2f} to {metrics.balanced_accuracy_high:.2f})"
+    )
+    print(
+        f"different pairs accepted  {metrics.false_accept_rate:.3f}%  "
+        f"({metrics.false_accept_rate_low:.3f} to {metrics.false_accept_rate_high:.3f})"
+    )
+    print(
+        f"same pairs rejected       {metrics.false_reject_rate:.3f}%  "
+        f"({metrics.false_reject_rate_low:.3f} to {metrics.false_reject_rate_high:.3f})"
+    )
+    print(f"equal error rate          {metrics.equal_error_rate:.3f}%")
+    print(f"ROC-AUC                   {metrics.roc_auc:.6f}")
+    for far, rate in (("1%", metrics.tar_at_far_1), ("0.1%", metrics.tar_at_far_01)):
+        refused = f"not supported by {metrics.different_pairs:,} different pairs"
+        print(f"{f'TAR at FAR {far}':25} {refused if rate is None else f'{rate:.2f}%'}")
+    print(f"calibration error         {metrics.calibration_error:.2f}%")

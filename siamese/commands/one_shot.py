@@ -1,0 +1,79 @@
+"""Say which class each image is of, from one or more examples of each class."""
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from siamese.commands import add_model_flags, load, parser_of, run
+from siamese.data.folders import find_classes
+from siamese.gallery import Gallery
+from siamese.verifier import Verifier
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The flags of `siamese one-shot`; each states its default."""
+    parser = parser_of("one-shot", __doc__)
+    parser.add_argument("--support", metavar="FOLDER", required=True, help="examples: a folder of images for each class")
+    parser.add_argument(
+        "--query", metavar="FOLDER", required=True, help="images to recognise; graded where they lie in folders of classes"
+    )
+    parser.add_argument("--unknown", action="store_true", help="where no class is within the threshold, say so")
+    parser.add_argument("--threshold", type=float, help="largest distance that is recognised (default: the model's own)")
+    parser.add_argument("--top", type=int, default=5, help="how many classes --json lists for each image (default: 5)")
+    add_model_flags(parser)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; its exit code."""
+    return run(one_shot, build_parser().parse_args(argv))
+
+
+def one_shot(arguments: argparse.Namespace) -> None:
+    """`one-shot`: the nearest class of each query, and how many are right where the queries lie in folders of classes."""
+    verifier = load(arguments)
+    gallery = Gallery(verifier)
+    queries = [(label, file) for label, files in find_classes(arguments.query).items() for file in files]
+    for name, files in tqdm(find_classes(arguments.support).items(), "enrolling", leave=False):
+        embeddings = [embedding for file in files if (embedding := embed_or_warn(verifier, file)) is not None]
+        if not embeddings:
+            raise ValueError(f"class {name!r} of {arguments.support!r} has no readable image")
+        gallery.enrol_embeddings(name or Path(arguments.support).name, torch.stack(embeddings))
+    results, right = [], []
+    for label, file in tqdm(queries, "recognising", leave=False):
+        if (embedding := embed_or_warn(verifier, file)) is None:
+            continue
+        found = gallery.identify_embedding(embedding, arguments.threshold, arguments.top)
+        name = found.name if arguments.unknown else found.matches[0].name
+        matches = [dataclasses.asdict(match) for match in found.matches]
+        results.append({"query": str(file), "name": name, "matches": matches})
+        if label in gallery.names:
+            right.append(name == label)
+    accuracy = 100 * sum(right) / len(right) if right else None
+    if arguments.json:
+        print(json.dumps({"model": verifier.name, "accuracy": accuracy, "results": results}))
+        return
+    for result in results:
+        nearest = result["matches"][0]
+        name = f"none of these, nearest {nearest['name']}" if result["name"] is None else result["name"]
+        print(
+            f"{result['query']}: {name} (distance {nearest['distance']:.4f}, {100 * nearest['probability_same']:.1f}% same)"
+        )
+    if right:
+        print(
+            f"{sum(right):,} of {len(right):,} right ({accuracy:.2f}%), {len(gallery.names)} classes, model {verifier.name}"
+        )
+
+
+def embed_or_warn(verifier: Verifier, file: Path) -> torch.Tensor | None:
+    """The embedding (D,) of an image file, or None and a line on stderr where it has none."""
+    try:
+        return torch.from_numpy(verifier.embed([file]))[0]
+    except ValueError as error:
+        tqdm.write(f"left out {file}: {error}", file=sys.stderr)
+        return None

@@ -1,0 +1,103 @@
+"""A training on the terminal: what happens, a line each, and Ctrl-C as a wish."""
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+
+from tqdm import tqdm
+
+from siamese.config import Metrics
+from siamese.training.events import Ask, EpochEnded, Event, Finished, Fitted, Started, Stepped
+
+
+def follow(events: Iterator[Event], stop: "StopRequest") -> None:
+    """Train, and say on the terminal what happens; once the loop runs, Ctrl-C is a request."""
+    bar = None
+    with contextlib.ExitStack() as stack:
+        stack.callback(lambda: bar and bar.close())
+        for event in events:
+            match event:
+                case Started():
+                    stack.enter_context(stop)
+                    print_start(event)
+                    epochs, length = event.epochs, event.steps // event.epochs
+                    bar = epoch_bar(event.step // length + 1, epochs, length, event.step % length)
+                case Stepped():
+                    bar.update()
+                case EpochEnded(record, is_best):
+                    bar.close()
+                    print(
+                        f"epoch {record.epoch}/{epochs}  loss {record.loss:.4f}  validation: balanced accuracy "
+                        f"{record.balanced_accuracy:.2f}%  EER {record.equal_error_rate:.2f}%  AUC {record.roc_auc:.5f}  "
+                        f"({record.seconds:.0f} s{', best so far' if is_best else ''})"
+                    )
+                    bar = epoch_bar(record.epoch + 1, epochs, length)
+                case Fitted():
+                    print("evaluating on the test images")
+                case Finished():
+                    print(describe_result(event))
+
+
+def print_start(started: Started) -> None:
+    """What is trained on what, and what is wrong with the data."""
+    for file, reason in started.left_out:
+        print(f"left out {file}: {reason}", file=sys.stderr)
+    for remark in started.remarks:
+        print(f"note: {remark}", file=sys.stderr)
+    print(started.description)
+    if started.step:
+        print(f"continuing after step {started.step:,} of {started.steps:,}")
+
+
+def epoch_bar(epoch: int, epochs: int, length: int, done: int = 0) -> tqdm:
+    """The progress bar of an epoch of `length` steps, of which some are done; none after the last epoch."""
+    return tqdm(desc=f"epoch {epoch}/{epochs}", total=length, leave=False, initial=done, disable=epoch > epochs)
+
+
+def describe_result(finished: Finished) -> str:
+    """What was measured, and how to use what was written."""
+    metrics, folder = finished.config.metrics, finished.folder
+    return (
+        f"test, {metrics.same_pairs + metrics.different_pairs:,} pairs: balanced accuracy "
+        f"{metrics.balanced_accuracy:.2f}% ({metrics.balanced_accuracy_low:.2f} to {metrics.balanced_accuracy_high:.2f}), "
+        f"EER {metrics.equal_error_rate:.2f}%, AUC {metrics.roc_auc:.5f}, "
+        f"calibration error {metrics.calibration_error:.2f}%\n{describe_seen(finished.config.seen)}"
+        f"wrote {folder}; try: python -m siamese compare A.png B.png --model {folder}"
+    )
+
+
+def describe_seen(seen: Metrics | None) -> str:
+    """The line on images of classes that training has seen, to be compared with the test; "" where none were held out."""
+    if seen is None:
+        return ""
+    return (
+        f"new images of classes seen in training, {seen.same_pairs:,} same and {seen.different_pairs:,} different pairs: "
+        f"balanced accuracy {seen.balanced_accuracy:.2f}% ({seen.balanced_accuracy_low:.2f} to "
+        f"{seen.balanced_accuracy_high:.2f})\n"
+    )
+
+
+class StopRequest:
+    """Within `with`, the first Ctrl-C (or SIGTERM) asks the loop to stop after its step; a second one stops at once."""
+
+    requested = False
+
+    def __enter__(self) -> "StopRequest":
+        self.previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        for number in self.previous:
+            signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_) -> None:
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
+
+    def _handle(self, *_) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+
+    def asked(self) -> Ask | None:
+        """What the loop is asked."""
+        return Ask.INTERRUPT if self.requested else None

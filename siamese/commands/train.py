@@ -1,0 +1,226 @@
+"""Train a siamese network on labelled images and write a model folder: weights, config, card and plots."""
+
+import argparse
+import dataclasses
+import shlex
+import sys
+
+from siamese.commands.terminal import StopRequest, follow
+from siamese.config import PREPROCESS_MODES, UNSEEN_SPLITS
+from siamese.data.datasets import DATASETS
+from siamese.encoders import ENCODERS
+from siamese.hub.client import check_login
+from siamese.hub.errors import HubError
+from siamese.hub.jobs import DEFAULT_TIMEOUT, run_hosted
+from siamese.hub.push import push_command, push_folder
+from siamese.losses import LOSSES, for_labelled_pairs
+from siamese.model_folder.weights import RESUME_FILE
+from siamese.training.distributed import World, processes
+from siamese.training.events import Diverged, Interrupted
+from siamese.training.loop import train
+from siamese.training.settings import ENCODER_FOR, EPOCHS, FOLDER_EPOCHS, TrainingSettings, check
+from siamese.training.setup import PRECISIONS
+from siamese.training.state import TrainingState
+from siamese.version import current_commit
+
+FOLDER_SPLITS = (*UNSEEN_SPLITS, "within")
+
+
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Names the default of each flag that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        return action.help if action.default is None or action.default is False else super()._get_help_string(action)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line of training; every flag states its unit and default."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="A first try without any download: python train.py --dataset mnist-sample --output runs/first ; then "
+        "python -m siamese compare A.png B.png --model runs/first",
+        formatter_class=HelpFormatter,
+    )
+    add = parser.add_argument
+    add("--dataset", help=f"what to train on: {', '.join(DATASETS)}; or a folder of class folders")
+    add("--pairs", metavar="CSV", help="instead: labelled pairs, in columns image_a, image_b, is_same; paths from that file")
+    add("--data-dir", help="folder of datasets; one that is there (DIR/MNIST/raw/...) is not downloaded")
+    add(
+        "--split",
+        choices=FOLDER_SPLITS,
+        help="of a folder: hold out classes (if not given), whole parent folders, or images",
+    )
+    add("--preprocess", choices=PREPROCESS_MODES, help="of a folder: find the ink, or keep pictures whole; or chosen")
+    add("--image-size", type=int, help="of a folder: px a side that the network sees, 8..512; chosen if not given")
+    add("--channels", type=int, help="of a folder: 1 grey, 3 colour; chosen if not given")
+    add("--rotations", action="store_true", help="count each class turned by 90, 180 and 270 degrees as three more")
+    chosen = ", ".join(f"{name} for {kind}" for kind, name in ENCODER_FOR.items())
+    add("--encoder", help=f"network: {', '.join(ENCODERS)} (seed is the reference network); if not given, {chosen}")
+    add("--pretrained", action="store_true", help="start resnet18 from ImageNet weights, downloaded if need be")
+    add("--embedding-dim", type=int, help="numbers per embedding, 1..4096; the encoder's own width if not given")
+    add("--loss", help=f"objective: {', '.join(LOSSES)}; with --pairs bce if not given, or contrastive")
+    add("--margin", type=float, help="contrastive and triplet losses: margin, in units of distance; 1 and 0.5 if not given")
+    add("--epochs", type=int, help=f"passes over the training images; {EPOCHS} if not given, {FOLDER_EPOCHS} for a folder")
+    add("--batch-size", type=int, help="images per step; the loss sees all their pairs")
+    add("--lr", type=float, help="peak learning rate of AdamW")
+    add("--weight-decay", type=float, help="weight decay of AdamW")
+    add(
+        "--average",
+        type=float,
+        help="share of the steps so far that the running average of weights looks back on, 0..1; 0: no average",
+    )
+    add(
+        "--validation-share", type=float, help="share held out for validation, 0.01..0.5; 0.1 if not given, 0.2 for a folder"
+    )
+    add("--test-share", type=float, help="of a folder: share of classes (groups, images) to test on, 0.01..0.5")
+    add("--augment", action=argparse.BooleanOptionalAction, help="distort training images at random")
+    add("--precision", choices=("auto", *PRECISIONS), help="of the encoder's arithmetic; auto: what is fast")
+    add("--device", choices=("auto", "cpu", "cuda", "mps"), help="auto takes a GPU where there is one")
+    add("--seed", type=int, help="of the split, the weights, the batches and the augmentation")
+    add("--output", help="folder to write, runs/DATASET[-ENCODER]-LOSS if not given")
+    add("--resume", action="store_true", help="continue the interrupted training in --output, under its own settings")
+    add("--overwrite", action="store_true", help="start again where --output holds an interrupted training")
+    add("--push", action="store_true", help="when done, upload the model folder to the Hugging Face Hub, as --repo-id")
+    add("--repo-id", metavar="USER/NAME", help="repository to push to; made if it is not there")
+    add("--private", action="store_true", help="make that repository private")
+    add("--revision", metavar="BRANCH", help="branch to push to; main if not given")
+    add("--hosted", metavar="FLAVOR", help="train on hosted hardware, as a Hugging Face Job that pushes: t4-small, l4x1...")
+    add("--hosted-timeout", default=DEFAULT_TIMEOUT, help="when the job is stopped: a number with m, h or d")
+    add("--dry-run", action="store_true", help="with --hosted: print the job, and send nothing")
+    parser.set_defaults(**vars(TrainingSettings()))
+    return parser
+
+
+def parse_arguments(argv: list[str] | None) -> tuple[argparse.Namespace, dict]:
+    """The arguments with defaults filled in, and those that the user gave."""
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    unset = object()
+    given = vars(parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(vars(arguments), unset))))
+    given = {name: value for name, value in given.items() if value is not unset}
+    if arguments.pairs and "loss" not in given:
+        arguments.loss = for_labelled_pairs()[0]
+    arguments.output = settings_of(arguments).folder
+    return arguments, given
+
+
+def settings_of(arguments: argparse.Namespace) -> TrainingSettings:
+    """What the arguments ask of the training."""
+    names = (field.name for field in dataclasses.fields(TrainingSettings))
+    return TrainingSettings(**{name: getattr(arguments, name) for name in names})
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Train as the command line says.
+
+    Returns the exit code: 0 with a complete model folder (and pushed, if asked to), 1 where it cannot be written, 2 for a
+    mistake in the input, 3 where it is complete but not pushed, 130 when interrupted.
+    """
+    arguments, given = parse_arguments(argv)
+    if {"hosted", "hosted_timeout", "dry_run"} & set(given):
+        return run_as_job(arguments, given)
+    with processes(arguments.device) as (world, arguments.device), world.one_voice():
+        code = run(arguments, given, world, sys.argv[1:] if argv is None else argv)
+        return push(arguments) if arguments.push and code == 0 and world.is_main else code
+
+
+def run_as_job(arguments: argparse.Namespace, given: dict) -> int:
+    """Have hosted hardware do the training; the exit code."""
+    try:
+        if arguments.hosted is None:
+            raise ValueError("--dry-run and --hosted-timeout are about a job: add --hosted FLAVOR, or leave them out")
+        check_pairs(arguments, given)
+        check(settings_of(arguments))
+        return run_hosted(arguments.hosted, given, arguments.dry_run, arguments.hosted_timeout, current_commit())
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def run(arguments: argparse.Namespace, given: dict, world: World, argv: list[str]) -> int:
+    """Train, and turn what goes wrong into a sentence and an exit code."""
+    launcher = ["python"] if world.size == 1 else ["torchrun", f"--nproc_per_node={world.size}"]
+    stop = StopRequest()
+    try:
+        check_push(arguments)
+        state = starting_point(arguments, given)
+        command = shlex.join([*launcher, "train.py", *argv])
+        follow(train(settings_of(arguments), world, stop.asked, state, command), stop)
+    except Diverged as error:
+        again = " and --overwrite" if (arguments.output / RESUME_FILE).exists() else ""
+        print(
+            f"error: {error}; try again with a lower --lr than {(state.settings if state else arguments).lr:g}{again}",
+            file=sys.stderr,
+        )
+        return 2
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: the model cannot be written: {error}. {how_to_go_on(arguments)}", file=sys.stderr)
+        return 1
+    except (Interrupted, KeyboardInterrupt) as notice:
+        print(f"\n{str(notice) or 'Interrupted.'} {how_to_go_on(arguments)}", file=sys.stderr)
+        return 130
+    return 0
+
+
+def check_push(arguments: argparse.Namespace) -> None:
+    """Raise ValueError, before any training, for what would make the push at its end fail."""
+    if arguments.push and not arguments.repo_id:
+        raise ValueError("--push needs --repo-id USER/NAME: the repository on the Hugging Face Hub to push to")
+    if not arguments.push and (arguments.repo_id or arguments.private or arguments.revision):
+        raise ValueError("--repo-id, --private and --revision say where to push to: add --push, or leave them out")
+    if arguments.push:
+        try:
+            user = check_login(arguments.repo_id, arguments.revision)
+        except HubError as error:
+            raise ValueError(f"{error}. Nothing was trained; without --push this needs no Hub") from error
+        print(f"will push to {arguments.repo_id} as {user}")
+
+
+def push(arguments: argparse.Namespace) -> int:
+    """Push the folder just trained; the exit code."""
+    try:
+        print(push_folder(arguments.output, arguments.repo_id, arguments.private, arguments.revision))
+    except (ValueError, KeyboardInterrupt) as error:
+        again = push_command(arguments.output, arguments.repo_id, arguments.private, arguments.revision)
+        why = str(error) or "interrupted"
+        print(
+            f"error: trained and saved in {arguments.output}, but not pushed: {why}. Try again with: {again}",
+            file=sys.stderr,
+        )
+        return 3
+    return 0
+
+
+def how_to_go_on(arguments: argparse.Namespace) -> str:
+    """The command that continues a training that has stopped, in a sentence."""
+    if not (arguments.output / RESUME_FILE).exists():
+        return "Nothing was saved yet: start again"
+    return f"Continue with: {shlex.join(['python', 'train.py', '--resume', '--output', str(arguments.output)])}"
+
+
+def starting_point(arguments: argparse.Namespace, given: dict) -> TrainingState | None:
+    """With --resume, where the interrupted training was left; None for a new one."""
+    if not arguments.resume:
+        if (arguments.output / RESUME_FILE).exists() and not arguments.overwrite:
+            raise ValueError(
+                f"{str(arguments.output)!r} holds an interrupted training: add --resume to continue it, "
+                "--overwrite to start again, or choose another --output"
+            )
+        check_pairs(arguments, given)
+        return None
+    state = TrainingState.load(arguments.output, arguments.device, given.get("data_dir"))
+    for name, saved in state.settings.fixed().items():
+        if name in given and given[name] != saved:
+            flag = "--" + name.replace("_", "-")
+            raise ValueError(f"{flag} is {given[name]}, but the interrupted training has {saved}: leave the flag out")
+    return state
+
+
+def check_pairs(arguments: argparse.Namespace, given: dict) -> None:
+    """Raise ValueError for what was given beside --pairs and goes without saying or makes no sense there."""
+    without = [f"--{name}" for name in ("dataset", "split", "rotations") if name in given]
+    if arguments.pairs and without:
+        raise ValueError(f"--pairs brings its own images and has no classes: leave {without[0]} out, or --pairs")

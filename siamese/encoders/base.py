@@ -1,0 +1,33 @@
+"""What every encoder has: the contract between an encoder and all that trains, saves and uses it."""
+
+from torch import Tensor, nn
+
+
+class Encoder(nn.Module):
+    """Images (B, C, H, W), float in 0..1 -> embeddings (B, D), float32, whose Euclidean distance is what is learned.
+
+    One set of weights encodes both images of a pair. All that an encoder knows is in its parameters and buffers, which are
+    what a model folder holds; batch statistics are nn.BatchNorm's, which become those of all processes in a training of
+    several. Subclasses define `__init__` and `forward`, and set the attributes below.
+
+    `__init__` takes the embedding's width D, the side of the square images in px and their channels (1 or 3), and raises
+    ValueError for what it cannot be built with. It must work on torch's meta device, with shapes alone.
+    """
+
+    default_dim = 64  # D, where nothing else is asked for
+    unit_length = True  # whether every embedding has length 1, so that distances lie in 0..2
+    is_fitted = False  # whether `fit` is to be called before the first step
+    has_pretrained = False  # whether `load_pretrained` has weights to start from
+
+    def __init__(self, embedding_dim: int, image_size: int, channels: int) -> None:
+        super().__init__()
+
+    def fit(self, images: Tensor, labels: Tensor) -> None:
+        """Compute what can be computed of training images (N, C, H, W), of classes `labels` (N,), int64; here: nothing.
+
+        Called once, on the device that trains, before the first step of a training.
+        """
+
+    def load_pretrained(self) -> None:
+        """Take over weights that others have trained. Raises ValueError where they cannot be had, as here."""
+        raise ValueError(f"{type(self).__name__} has no pretrained weights")

@@ -1,0 +1,85 @@
+"""The end of a training: the best weights, their threshold and calibration, the test, and the model folder."""
+
+import datetime
+
+import torch
+from torch import Tensor
+
+from siamese.config import Calibration, Metrics, ModelFolderConfig, TrainingRecord
+from siamese.data.labelled_images import LabelledImages
+from siamese.data.measured import bootstrap
+from siamese.data.pairs import LabelledPairs
+from siamese.evaluation.calibration import distance_curve, fit_calibration, measure
+from siamese.evaluation.metrics import PairDistances
+from siamese.images.canonical import to_tensor
+from siamese.model_folder.write import write_model_folder
+from siamese.network import SiameseNetwork, embed_all
+from siamese.training.events import Diverged, Finished
+from siamese.training.setup import Setup
+from siamese.training.state import TrainingState
+from siamese.version import current_commit
+
+COLLAPSED = 1e-6  # all embeddings agree to this in every number
+
+
+def finish(state: TrainingState, setup: Setup) -> Finished:
+    """Calibrate the best epoch on validation, evaluate it once on the test images, write the folder.
+
+    Raises Diverged where all embeddings are one, OSError where the folder cannot be written.
+    """
+    settings, splits, network = state.settings, setup.splits, setup.network
+    network.load_state_dict(state.best)
+    embeddings = embed_all(network, to_tensor(splits.validation.images))
+    if (embeddings - embeddings[0]).abs().max() < COLLAPSED:
+        raise Diverged(
+            f"training collapsed: all {len(embeddings):,} validation images have one and the same embedding, as loss "
+            f"{settings.loss} may bring about"
+        )
+    calibration = fit_calibration(splits.validation.distances(embeddings))
+    metrics, embeddings, pairs = _evaluate(network, splits.test, calibration, splits.record.split)
+    seen = _evaluate(network, splits.seen, calibration, splits.record.split)[0] if splits.seen else None
+    config = ModelFolderConfig(
+        encoder=network.config,
+        preprocess=setup.preprocess,
+        calibration=calibration,
+        loss=setup.loss_config,
+        data=splits.record,
+        training=_record(state, setup),
+        metrics=metrics,
+        history=tuple(state.history),
+        seen=seen,
+        distances=distance_curve(pairs),
+    )
+    write_model_folder(settings.folder, network, config, splits.test, embeddings, pairs, splits.left_out)
+    return Finished(settings.folder, config, splits.test, embeddings)
+
+
+def _record(state: TrainingState, setup: Setup) -> TrainingRecord:
+    settings, steps = state.settings, setup.batches.steps_per_epoch * state.settings.epochs
+    return TrainingRecord(
+        command=state.command,
+        commit=current_commit(),
+        seed=settings.seed,
+        epochs=settings.epochs,
+        best_epoch=state.best_epoch,
+        batch_size=settings.batch_size,
+        learning_rate=settings.lr,
+        weight_decay=settings.weight_decay,
+        augment=settings.augment,
+        precision=setup.precision_name,
+        parameters=setup.parameters,
+        device=setup.hardware,
+        seconds=round(state.seconds, 1),
+        torch_version=torch.__version__,
+        date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%MZ"),
+        finished_at_step=state.step if state.step < steps else 0,
+    )
+
+
+def _evaluate(
+    network: SiameseNetwork, part: LabelledImages | LabelledPairs, calibration: Calibration, split: str
+) -> tuple[Metrics, Tensor, PairDistances]:
+    """All metrics of a part of the data, the embeddings (N, D) of its images, and the distances of their pairs."""
+    embeddings = embed_all(network, to_tensor(part.images))
+    pairs = part.distances(embeddings)
+    return measure(pairs, calibration, bootstrap(part, embeddings, calibration.threshold, split)), embeddings, pairs

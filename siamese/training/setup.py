@@ -1,0 +1,198 @@
+"""All that a training needs before its first step: data, network, loss, optimiser; or what an earlier run left of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from siamese.config import UNSEEN_SPLITS, EncoderConfig, LossConfig, PreprocessConfig
+from siamese.data.augmentation import AUGMENTATIONS
+from siamese.data.datasets import DATASETS
+from siamese.data.folders import FOLDER_BOX_FRACTION
+from siamese.data.labelled_images import LabelledImages
+from siamese.data.pairs import LabelledPairs
+from siamese.data.sampling import derived_seed
+from siamese.data.splits import Splits, load_splits
+from siamese.devices import choose_device, describe_device, has_fast_bfloat16
+from siamese.images.canonical import to_tensor
+from siamese.losses import Loss, build_loss
+from siamese.network import SiameseNetwork
+from siamese.training.batches import Batches
+from siamese.training.distributed import World
+from siamese.training.events import Started
+from siamese.training.settings import TrainingSettings
+from siamese.training.state import TrainingState
+
+FEW_CLASSES = 20  # to test on
+FEW_PAIRS = 100  # of a kind, to test on
+MOST_FITTED, DISTORTED_COPIES = 3000, 3  # images, and copies of each, to start an encoder from
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a training works with. What it says of itself is a Started."""
+
+    preprocess: PreprocessConfig
+    splits: Splits
+    batches: Batches
+    network: SiameseNetwork
+    encode: nn.Module  # the network as it is called in training: over the batch of all processes
+    average: AveragedModel  # of the network's weights, see `running_average`
+    loss_config: LossConfig
+    loss_function: Loss
+    optimizer: torch.optim.Optimizer
+    device: torch.device
+    precision: torch.dtype  # of the encoder's arithmetic
+    hardware: str  # in words
+    is_of_digits: bool  # whether classes are the digits 0 to 9, which the augmentation knows the styles of
+
+    @property
+    def precision_name(self) -> str:
+        """The precision in words."""
+        return str(self.precision).removeprefix("torch.")
+
+    @property
+    def parameters(self) -> int:
+        """The number of the network's parameters."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
+    def started(self, state: TrainingState) -> Started:
+        """What is trained on what, and how far that has come."""
+        settings, splits = state.settings, self.splits
+        description = (
+            f"{_describe_data(splits, self.preprocess, self.network.config)}\n{settings.encoder} encoder with "
+            f"{self.parameters:,} parameters, {settings.loss} loss, {self.hardware}, {self.precision_name}"
+        )
+        return Started(
+            settings, description, splits.record, splits.left_out, splits.remarks + _few_to_test_on(splits), self.parameters,
+            self.hardware, self.precision_name, state.step, self.batches.steps_per_epoch * settings.epochs, settings.epochs,
+        )  # fmt: skip
+
+
+def prepare(state: TrainingState, world: World) -> Setup:
+    """Read the data and build the network, or take over what an interrupted training has left in `state`.
+
+    Raises ValueError for a mistake in the settings or the data.
+    """
+    settings = state.settings
+    device = choose_device(settings.device)
+    precision = PRECISIONS.get(settings.precision) or (torch.bfloat16 if has_fast_bfloat16(device) else torch.float32)
+    torch.manual_seed(settings.seed)  # the initial weights; all later randomness has generators of its own
+    preprocess = PreprocessConfig(settings.preprocess, *[FOLDER_BOX_FRACTION] * settings.is_own)
+    encoder = EncoderConfig(settings.encoder, settings.embedding_dim, settings.image_size, settings.channels)
+    splits = world.main_first(lambda: _load(settings, preprocess, encoder))
+    batches = Batches(splits.training, settings, device, world)
+
+    network = SiameseNetwork(encoder)
+    if settings.pretrained and not state.step:
+        world.main_first(network.encoder.load_pretrained)
+    network = network.to(device, memory_format=torch.channels_last)
+    if network.encoder.is_fitted and not state.step:
+        _fit(network, splits.training, settings, device)
+    encode = world.wrap(network)
+    loss_config = LossConfig(settings.loss, settings.margin or 0.0)
+    loss_function = build_loss(loss_config, network.unit_length, encoder.embedding_dim, splits.record.classes).to(device)
+    trainable = [*network.parameters(), *loss_function.parameters()]
+    optimizer = torch.optim.AdamW(trainable, weight_decay=settings.weight_decay, fused=device.type in ("cuda", "cpu"))
+    average = running_average(network, state)
+    if state.step:
+        parts = {"network": network, "average": average.module, "loss": loss_function, "optimizer": optimizer}
+        for name, part in parts.items():
+            part.load_state_dict(state.parts[name])
+        state.parts = {}
+    hardware = describe_device(device) + (f", {world.size} processes" if world.size > 1 else "")
+    is_of_digits = not settings.is_own and DATASETS[settings.dataset].is_of_digits
+    return Setup(
+        preprocess, splits, batches, network, encode, average, loss_config, loss_function, optimizer, device, precision,
+        hardware, is_of_digits,
+    )  # fmt: skip
+
+
+def running_average(network: SiameseNetwork, state: TrainingState) -> AveragedModel:
+    """A network whose weights are the running average of those of `network`, brought up to date after each step.
+
+    It looks back on a share of the steps so far, as averaging with polynomial decay does (Shamir and Zhang 2013): early on
+    it forgets the poor beginning at once, at the end it rests on many steps. A share of 1 is the mean of all, 0 no average.
+    """
+
+    def blend(averages: list[torch.Tensor], latest: list[torch.Tensor], _: torch.Tensor) -> None:
+        if averages[0].is_floating_point():
+            torch._foreach_lerp_(averages, latest, 1 / max(1.0, state.settings.average * state.step))
+        else:
+            torch._foreach_copy_(averages, latest)
+
+    average = AveragedModel(network, multi_avg_fn=blend, use_buffers=True)
+    average.n_averaged.fill_(state.step)
+    return average
+
+
+def choose_sample(validation: LabelledImages | LabelledPairs, images: int, classes: int, seed: int) -> np.ndarray:
+    """Which of the validation images, at most so many of so many classes, a Sample holds, by a seeded draw, ascending."""
+    generator = np.random.default_rng(derived_seed(seed, 5))
+    count = len(validation.images)
+    if isinstance(validation, LabelledPairs):
+        return np.sort(generator.permutation(count)[:images])
+    chosen = generator.permutation(np.unique(validation.labels))[:classes]
+    order = generator.permutation(count)
+    per_class = images // len(chosen)
+    return np.sort(np.concatenate([order[validation.labels[order] == label][:per_class] for label in chosen]))
+
+
+def _load(settings: TrainingSettings, preprocess: PreprocessConfig, encoder: EncoderConfig) -> Splits:
+    return load_splits(
+        settings.pairs or settings.dataset, settings.data_dir, preprocess, encoder, settings.split,
+        settings.validation_share, settings.test_share, settings.rotations, settings.seed,
+    )  # fmt: skip
+
+
+def _few_to_test_on(splits: Splits) -> tuple[str, ...]:
+    """A remark where the test is so small that its result says little."""
+    what = ""
+    if splits.record.split in UNSEEN_SPLITS and splits.record.test_classes < FEW_CLASSES:
+        what = f"{splits.record.test_classes} test classes"
+    if isinstance(splits.test, LabelledPairs) and (few := np.bincount(splits.test.is_same).min()) < FEW_PAIRS:
+        what = f"{few} test pairs of a kind"
+    return (f"{what} are few: the interval of the result is what to look at",) if what else ()
+
+
+def _describe_data(splits: Splits, preprocess: PreprocessConfig, encoder: EncoderConfig) -> str:
+    """What is trained on, in a line or two."""
+    record = splits.record
+    text = (
+        f"{record.dataset}: {record.training_images:,} training, {record.validation_images:,} validation and "
+        f"{record.test_images:,} test images"
+    )
+    if record.split == "given":
+        return text
+    held_out = f"; validation on {record.validation_classes:,} and test on {record.test_classes:,} other classes"
+    if record.split == "groups":
+        held_out += f", of {record.validation_groups:,} and {record.test_groups:,} other groups"
+    what = f"{record.pairs:,} labelled pairs" if record.split == "pairs" else f"{record.classes:,} classes"
+    return (
+        f"{text}\n{what} to train on{held_out if record.split in UNSEEN_SPLITS else ''}; seen as "
+        f"{preprocess.mode}, {encoder.image_size} x {encoder.image_size} px, {'colour' if encoder.channels == 3 else 'grey'}"
+    )
+
+
+def _fit(
+    network: SiameseNetwork,
+    training: LabelledImages | LabelledPairs,
+    settings: TrainingSettings,
+    device: torch.device,
+) -> None:
+    """Start an encoder from what can be computed of the training images, and of distorted copies of them."""
+    if isinstance(training, LabelledPairs):  # same pairs are classes of two, all other ends are classes of their own
+        labels = np.arange(training.ends.size).reshape(-1, 2)
+        chosen, labels = training.ends.ravel(), np.where(training.is_same[:, None], labels[:, :1], labels).ravel()
+    else:
+        chosen, labels = np.arange(len(training)), training.labels
+    generator = np.random.default_rng(derived_seed(settings.seed, 6))
+    taken = np.sort(generator.permutation(len(chosen))[:MOST_FITTED])
+    images, labels = to_tensor(training.images[chosen[taken]]).to(device), torch.from_numpy(labels[taken]).to(device)
+    copies = DISTORTED_COPIES if settings.augment else 0
+    augment, random = AUGMENTATIONS[settings.preprocess], torch.Generator(device).manual_seed(derived_seed(settings.seed, 7))
+    images = torch.cat([images, *(augment(images, random) for _ in range(copies))])
+    network.encoder.fit(images, labels.repeat(copies + 1))
