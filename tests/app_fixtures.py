@@ -114,6 +114,46 @@ def running_app(
             process.wait(30)
 
 
+def post(url: str, body: bytes, content_type: str) -> str:
+    request = urllib.request.Request(url, body, {"Content-Type": content_type})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return answer.read().decode()
+
+
+def compare_over_http(app: App, arguments: list) -> tuple[str, dict]:
+    """What the server sends for `arguments` that no client has looked at: (event, data)."""
+    address = f"{app.url}/gradio_api/call/compare"
+    call = json.loads(post(address, json.dumps({"data": arguments}).encode(), "application/json"))
+    event, data = app.get(f"/gradio_api/call/compare/{call['event_id']}").strip().split("\n")
+    return event.removeprefix("event: "), json.loads(data.removeprefix("data: "))
+
+
+def assert_one_sentence(message: str, *expected: str) -> None:
+    assert "\n" not in message
+    assert "Traceback" not in message
+    assert "Error(" not in message
+    assert len(message.split()) >= 5
+    for text in expected:
+        assert text in message
+
+
+def upload(app: App, name: str, content: bytes) -> str:
+    """The path under which the server keeps the file, sent as a browser would."""
+    quoted = name.replace('"', "%22").encode()
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="files"; filename="'
+        + quoted
+        + b'"\r\n\r\n'
+        + content
+        + b"\r\n--x--\r\n"
+    )
+    return json.loads(post(f"{app.url}/gradio_api/upload", body, "multipart/form-data; boundary=x"))[0]
+
+
+def as_file(path: object) -> dict:
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+
 def write_pictures(folder: Path, images: np.ndarray) -> dict[str, Path]:
     """Files of real digits as people have them: as in MNIST, a sketch, a photograph of paper, and ink without paper."""
     plain, sketched, photographed, cut_out = (Image.fromarray(image) for image in images[:4])

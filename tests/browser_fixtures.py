@@ -57,11 +57,6 @@ def app(browser, tmp_path_factory) -> Iterator[App]:
         assert f'File "{ROOT / "siamese"}' not in log
 
 
-@pytest.fixture(scope="module")
-def bundled(bundled_folder) -> Verifier:
-    return Verifier.from_pretrained(bundled_folder)
-
-
 @pytest.fixture
 def pictures(digits, tmp_path) -> dict[str, Path]:
     return write_pictures(tmp_path, digits[0])

@@ -5,7 +5,7 @@ Nothing here needs a network. SIAMESE_TEST_DATA, where it is set, names a torchv
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run in several processes; before torch comes, which reads it once
@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 import torchvision
 from app_fixtures import App, running_app
+from filelock import FileLock
 from gradio_client import Client
 from hypothesis import settings
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # train.py lies beside the package
 
@@ -37,7 +39,44 @@ settings.register_profile("siamese", deadline=None, derandomize=True, max_exampl
 settings.load_profile("siamese")
 np.set_printoptions(threshold=20)  # or a failure prints all the digits
 
+# Files that take long begin first, or one worker would be left with them at the end; the models of `any_folder` are first
+# made by one worker, and wanted by another only later.
+LONGEST_FIRST = (
+    "end_to_end/test_browser.py", "hub/test_push.py", "end_to_end/test_looks.py", "end_to_end/test_browser_train.py",
+    "model_folder/test_write.py", "training/test_distributed.py", "hub/test_spaces.py", "hub/test_jobs.py",
+    "end_to_end/test_app.py", "commands/test_train.py", "visitors/test_workspace.py", "end_to_end/test_wheel.py",
+    "end_to_end/test_train_push.py", "end_to_end/test_abuse.py", "end_to_end/test_hostile_archives.py", "hub/test_fetch.py",
+)  # fmt: skip
+LAST = ("test_verifier.py",)
+
 SHORT_TRAINING = ("--dataset", "mnist-sample", "--device", "cpu", "--batch-size", "64", "--epochs", "3")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files."""
+    folder = Path(__file__).parent
+    ranks = {folder / name: rank for rank, name in enumerate(LONGEST_FIRST, -len(LONGEST_FIRST))}
+    ranks |= {folder / name: 1 for name in LAST}
+    items.sort(key=lambda item: ranks.get(item.path, 0))
+
+
+def made_once(shared: Path, name: str, make: Callable[[Path], object]) -> Path:
+    """The folder `name`, which `make` fills for all workers of a run; the first one that wants it does."""
+    folder = shared / f"made {name}" / name
+    with FileLock(shared / f"{name}.lock"):
+        if not folder.parent.exists():
+            folder.parent.mkdir()
+            make(folder)
+    assert (folder / CONFIG_FILE).exists(), "another worker has failed to make it"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all workers of this run have in common."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture(scope="session")
@@ -67,12 +106,17 @@ def untrained_folder(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
+def train_once(shared: Path, name: str, *arguments: str) -> Path:
+    def make(folder: Path) -> None:
+        assert train.main([*arguments, "--output", str(folder)]) == 0
+
+    return made_once(shared, name, make)
+
+
 @pytest.fixture(scope="session")
-def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder after a short training with the default encoder and loss: about 93% of pairs right."""
-    folder = tmp_path_factory.mktemp("trained") / "model"
-    assert train.main([*SHORT_TRAINING, "--output", str(folder)]) == 0
-    return folder
+def trained_folder(shared: Path) -> Path:
+    """After a short training with the default encoder and loss: about 93% of pairs right. To be read only."""
+    return train_once(shared, "model", *SHORT_TRAINING)
 
 
 @pytest.fixture(scope="session")
@@ -82,21 +126,18 @@ def verifier(trained_folder: Path) -> Verifier:
 
 
 SMALL_ENCODERS = ("compact", "seed")  # those that are trained with every loss; each other one, with the default loss
+QUICK = (f"compact-{DEFAULT_LOSS}", "seed-bce", f"hog-{DEFAULT_LOSS}")  # what is not left out with the slow tests
+TRAINED = [f"{encoder}-{loss}" for encoder in ENCODERS for loss in (LOSSES if encoder in SMALL_ENCODERS else [DEFAULT_LOSS])]
 
 
 @pytest.fixture(
-    scope="session",
-    params=[
-        f"{encoder}-{loss}" for encoder in ENCODERS for loss in (LOSSES if encoder in SMALL_ENCODERS else [DEFAULT_LOSS])
-    ],
+    scope="session", params=[pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in TRAINED]
 )
-def any_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def any_folder(request: pytest.FixtureRequest, shared: Path) -> Path:
     """A model folder for each encoder and each loss, after one epoch: barely trained, yet every property must hold."""
     encoder, _, loss = request.param.partition("-")
-    folder = tmp_path_factory.mktemp("any") / request.param
-    arguments = ["--dataset", "mnist-sample", "--device", "cpu", "--epochs", "1", "--encoder", encoder, "--loss", loss]
-    assert train.main([*arguments, "--output", str(folder)]) == 0
-    return folder
+    choices = ["--epochs", "1", "--encoder", encoder, "--loss", loss]
+    return train_once(shared, request.param, "--dataset", "mnist-sample", "--device", "cpu", *choices)
 
 
 @pytest.fixture(scope="session")
@@ -109,6 +150,23 @@ def any_verifier(any_folder: Path) -> Verifier:
 def bundled_folder() -> Path:
     """The weights that ship with the package."""
     return ROOT / "siamese" / "weights" / "digits"
+
+
+@pytest.fixture(scope="session")
+def bundled(bundled_folder: Path) -> Verifier:
+    """The model of `bundled_folder`."""
+    return Verifier.from_pretrained(bundled_folder)
+
+
+@pytest.fixture
+def digit_folder(digits, tmp_path) -> Path:
+    """Four images each of the digits 0 to 6, as files of several formats."""
+    for label in range(7):
+        for number, image in enumerate(digits[0][digits[1] == label][:4]):
+            path = tmp_path / "digits" / f"digit {label}" / f"{number}.{('png', 'bmp', 'pgm', 'tif')[number]}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(path)
+    return tmp_path / "digits"
 
 
 @pytest.fixture(scope="session")

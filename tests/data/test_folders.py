@@ -1,6 +1,5 @@
 """Folders of images: which classes are found, whatever the depth, names and links."""
 
-import json
 import os
 import shutil
 from pathlib import Path
@@ -10,7 +9,6 @@ import pytest
 from PIL import Image
 
 from siamese import Verifier
-from siamese.__main__ import main
 from siamese.commands import train
 from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data import folders, storage
@@ -60,17 +58,6 @@ def test_suffixes_are_compared_in_lower_case():
 
 
 # ---- Reading ----
-
-
-@pytest.fixture
-def digit_folder(digits, tmp_path) -> Path:
-    """Four images each of the digits 0 to 6, as files of several formats."""
-    for label in range(7):
-        for number, image in enumerate(digits[0][digits[1] == label][:4]):
-            path = tmp_path / "digits" / f"digit {label}" / f"{number}.{('png', 'bmp', 'pgm', 'tif')[number]}"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image).save(path)
-    return tmp_path / "digits"
 
 
 def photo(seed: int, size: tuple[int, int] = (60, 40), mode: str = "RGB") -> Image.Image:
@@ -229,27 +216,6 @@ def test_settings_of_unreadable_files_are_refused(tmp_path):
     (tmp_path / "1.png").write_text("no picture")
     with pytest.raises(ValueError, match="none of a sample of"):
         choose_settings(folder_files(tmp_path))
-
-
-# ---- The check as a program ----
-
-
-def test_check_says_what_training_would_do(digit_folder, capsys):
-    (digit_folder / "digit 2" / "bad.png").write_text("no picture")
-    assert main(["check", str(digit_folder), "--json"]) == 0
-    answer = json.loads(capsys.readouterr().out)
-    assert answer["classes"] == {f"digit {label}": 4 for label in range(7)}
-    assert (answer["preprocess"], answer["image_size"], answer["channels"]) == ("ink", 28, 1)
-    assert [Path(entry["file"]).name for entry in answer["left_out"]] == ["bad.png"]
-    assert main(["check", str(digit_folder)]) == 0
-    out = capsys.readouterr().out
-    assert "bad.png: 'bad.png' is not an image" in out
-    assert "28 usable images in 7 classes of 4 to 4, 1 left out" in out
-
-
-def test_check_of_nothing_is_refused(tmp_path, capsys):
-    assert main(["check", str(tmp_path)]) == 2
-    assert "there are no images in" in capsys.readouterr().err
 
 
 # ---- Training on a folder ----

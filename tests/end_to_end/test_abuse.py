@@ -12,15 +12,15 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from app_fixtures import App
-from end_to_end.test_app import assert_one_sentence, compare_over_http, post
+from app_fixtures import App, as_file, assert_one_sentence, compare_over_http, upload
 from gradio_client import handle_file
 from gradio_client.exceptions import AppError
+from hostile_files import PNG_SIGNATURE, chunk, claimed_png
 from PIL import Image, PngImagePlugin
 
 from siamese.images.load import MAX_PIXELS, MAX_SIDE
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +33,6 @@ def digit(digits, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("digit") / "digit.png"
     Image.fromarray(digits[0][0]).save(path)
     return path
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def png(width: int, height: int, pixels: bytes = b"", colour: int = 0, extra: bytes = b"") -> bytes:
-    """A PNG of 8 bits that claims to be of this size, whatever its pixels are."""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0))
-    return PNG_SIGNATURE + header + extra + chunk(b"IDAT", zlib.compress(pixels, 9)) + chunk(b"IEND", b"")
 
 
 def encoded(image: Image.Image, kind: str, **options) -> bytes:
@@ -77,20 +67,25 @@ FILES: dict[str, tuple[bytes | Callable[[], bytes], str]] = {
     "signature alone.png": (PNG_SIGNATURE, "is not an image"),
     "header alone.png": (PNG_SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0, 0)), "is not an image"),
     "wrong checksum.png": (encoded(GREY, "PNG").replace(b"IDAT", b"IDAX"), "is not an image"),
-    "no rows.png": (png(28, 28), "damaged"),
-    "width of zero.png": (png(0, 28), ""),
-    "a gigabyte of claimed pixels.png": (png(32_000, 32_000), "too large"),
-    "a gigabyte of real zeros.png": (lambda: png(32_000, 32_000, bytes(1 << 30)), "too large"),
-    "largest claim.png": (png(HUGE, HUGE), "too large"),
-    "long and thin.png": (png(1, MAX_SIDE + 1, bytes(2 * (MAX_SIDE + 1))), f"{MAX_SIDE}"),
+    "no rows.png": (claimed_png(28, 28), "damaged"),
+    "width of zero.png": (claimed_png(0, 28), ""),
+    "a gigabyte of claimed pixels.png": (claimed_png(32_000, 32_000), "too large"),
+    "a gigabyte of real zeros.png": (lambda: claimed_png(32_000, 32_000, bytes(1 << 30)), "too large"),
+    "largest claim.png": (claimed_png(HUGE, HUGE), "too large"),
+    "long and thin.png": (claimed_png(1, MAX_SIDE + 1, bytes(2 * (MAX_SIDE + 1))), f"{MAX_SIDE}"),
     "one pixel.png": (encoded(Image.new("L", (1, 1)), "PNG"), "blank"),
     "transparent.png": (encoded(Image.new("RGBA", (64, 64)), "PNG"), "blank"),
     "one colour.png": (encoded(Image.new("RGB", (64, 64), (200, 30, 30)), "PNG"), "blank"),
     "text bomb.png": (
-        png(28, 28, bytes(29 * 28), extra=chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(PngImagePlugin.MAX_TEXT_MEMORY)))),
+        claimed_png(
+            28, 28, bytes(29 * 28), extra=chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(PngImagePlugin.MAX_TEXT_MEMORY)))
+        ),
         "",
     ),
-    "profile bomb.png": (png(28, 28, bytes(29 * 28), extra=chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(1 << 27)))), ""),
+    "profile bomb.png": (
+        claimed_png(28, 28, bytes(29 * 28), extra=chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(1 << 27)))),
+        "",
+    ),
     "cut in the middle.jpg": (PHOTO[: len(PHOTO) // 2], "damaged"),
     "markers alone.jpg": (b"\xff\xd8\xff\xe0", "is not an image"),
     "largest claim.jpg": (PHOTO.replace(b"\x08" + struct.pack(">HH", 256, 256), b"\x08\xff\xff\xff\xff", 1), "too large"),
@@ -132,23 +127,6 @@ FILES: dict[str, tuple[bytes | Callable[[], bytes], str]] = {
     "имя 数字 🙂.png": (b"x", "is not an image"),
     f"{'long' * 60}.png": (b"x", "is not an image"),
 }
-
-
-def upload(app: App, name: str, content: bytes) -> str:
-    """The path under which the server keeps the file, sent as a browser would."""
-    quoted = name.replace('"', "%22").encode()
-    body = (
-        b'--x\r\nContent-Disposition: form-data; name="files"; filename="'
-        + quoted
-        + b'"\r\n\r\n'
-        + content
-        + b"\r\n--x--\r\n"
-    )
-    return json.loads(post(f"{app.url}/gradio_api/upload", body, "multipart/form-data; boundary=x"))[0]
-
-
-def as_file(path: object) -> dict:
-    return {"path": path, "meta": {"_type": "gradio.FileData"}}
 
 
 def refusal(app: App, value: object) -> str:
@@ -313,7 +291,7 @@ def test_no_file_of_the_server_and_no_other_address_is_had_through_it(path, app)
 
 def test_the_public_client_gets_the_same_sentences(client, digit, tmp_path):
     bad = tmp_path / "bad.png"
-    bad.write_bytes(png(32_000, 32_000))
+    bad.write_bytes(claimed_png(32_000, 32_000))
     with pytest.raises(AppError) as caught:
         client.predict(image_a=handle_file(bad), image_b=handle_file(digit), api_name="/compare")
     assert_one_sentence(str(caught.value), f"{MAX_PIXELS:,} pixels")

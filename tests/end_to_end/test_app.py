@@ -9,26 +9,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from app_fixtures import ROOT, App, running_app, write_pictures
+from app_fixtures import ROOT, App, assert_one_sentence, compare_over_http, post, running_app, write_pictures
 from gradio import state_holder
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-import app as app_module
 from siamese import Verifier
 from siamese.demo.compare.tab import EXAMPLES
 from siamese.demo.gradio_patches import Session
 from siamese.demo.page import build_demo
 from siamese.images.load import MAX_PIXELS, MAX_SIDE
 
+pytestmark = pytest.mark.slow
+
 VERDICT_KEYS = ["is_same", "probability_same", "confidence", "distance", "threshold", "model"]
 MEGABYTE = 1024 * 1024
-
-
-@pytest.fixture(scope="module")
-def bundled(bundled_folder) -> Verifier:
-    return Verifier.from_pretrained(bundled_folder)
 
 
 @pytest.fixture(scope="module")
@@ -53,29 +49,6 @@ def pictures(digits, tmp_path_factory) -> dict[str, Path]:
 
 def compare(client: Client, image_a, image_b) -> dict:
     return client.predict(image_a=image_a, image_b=image_b, api_name="/compare")
-
-
-def post(url: str, body: bytes, content_type: str) -> str:
-    request = urllib.request.Request(url, body, {"Content-Type": content_type})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return answer.read().decode()
-
-
-def compare_over_http(app: App, arguments: list) -> tuple[str, dict]:
-    """What the server sends for `arguments` that no client has looked at: (event, data)."""
-    address = f"{app.url}/gradio_api/call/compare"
-    call = json.loads(post(address, json.dumps({"data": arguments}).encode(), "application/json"))
-    event, data = app.get(f"/gradio_api/call/compare/{call['event_id']}").strip().split("\n")
-    return event.removeprefix("event: "), json.loads(data.removeprefix("data: "))
-
-
-def assert_one_sentence(message: str, *expected: str) -> None:
-    assert "\n" not in message
-    assert "Traceback" not in message
-    assert "Error(" not in message
-    assert len(message.split()) >= 5
-    for text in expected:
-        assert text in message
 
 
 # ---- The verdict ----
@@ -274,17 +247,6 @@ def test_siamese_model_chooses_what_is_shown(untrained_folder, tmp_path, picture
     assert values.pop("model") == untrained_folder.name
     expected = Verifier.from_pretrained(untrained_folder).verify(first, second)
     assert values == pytest.approx(expected.to_dict(), rel=1e-4, abs=1e-6)
-
-
-@pytest.mark.parametrize("source", ["nowhere", "a/b/c", "user/name@", "@v1", "."])
-def test_a_model_that_is_not_there_ends_the_start_with_one_sentence(source, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SIAMESE_MODEL", source)
-    assert app_module.main([]) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.count("\n") == 1
-    assert_one_sentence(printed.err.strip(), f"SIAMESE_MODEL={source}")
 
 
 def test_without_the_hub_the_bundled_weights_are_shown_and_the_page_says_so(tmp_path, pictures):

@@ -37,6 +37,8 @@ from siamese.demo.compare.understand import drivers
 from siamese.demo.compare.view import caution
 from siamese.demo.elements import picture
 
+pytestmark = pytest.mark.slow
+
 # ---- Drawing ----
 
 

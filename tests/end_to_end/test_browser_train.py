@@ -19,6 +19,8 @@ from playwright.sync_api import Page, expect
 
 from siamese import Verifier
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 180_000  # ms
 
 

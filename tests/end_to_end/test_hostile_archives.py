@@ -15,10 +15,22 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from app_fixtures import App, Visitor, running_app
-from data.test_archives import GOOD, HOSTILE, archive_of, million_names, noise, patched, png, raw_name, special
-from end_to_end.test_abuse import as_file, chunk, upload
-from end_to_end.test_abuse import png as claimed_png
+from app_fixtures import App, Visitor, as_file, running_app, upload
+from hostile_files import (
+    GOOD,
+    HOSTILE,
+    archive_of,
+    chunk,
+    claimed_png,
+    million_names,
+    noise,
+    patched,
+    png,
+    raw_name,
+    special,
+)
+
+pytestmark = pytest.mark.slow
 
 TICKS = os.sysconf("SC_CLK_TCK")
 LIMITS = {"SIAMESE_TRAIN_MEGABYTES": "1", "SIAMESE_TRAIN_IMAGES": "50", "SIAMESE_TRAIN_CLASSES": "5"}

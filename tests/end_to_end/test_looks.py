@@ -12,6 +12,8 @@ from axe_playwright_python.sync_playwright import Axe
 from browser_fixtures import BOTH_BRUSHES, ONE, STAR, ZERO, draw, places, upload
 from playwright.sync_api import Page, expect
 
+pytestmark = pytest.mark.slow
+
 TRAINED = 180_000  # ms
 WIDTHS = (360, 768, 1440)  # px: a phone, a tablet, a desk
 TABS = ("Compare", "Recognise", "Many", "Train", "How it works")

@@ -15,6 +15,8 @@ from PIL import Image
 import app
 from siamese import Verifier
 
+pytestmark = pytest.mark.slow
+
 
 def data_url(image: np.ndarray) -> str:
     buffer = io.BytesIO()

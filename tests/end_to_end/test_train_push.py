@@ -12,6 +12,8 @@ from hub_fake.server import HubServer
 
 from siamese.model_folder.weights import load_model
 
+pytestmark = pytest.mark.slow
+
 ONE_EPOCH = ["--dataset", "mnist-sample", "--device", "cpu", "--epochs", "1"]
 
 

@@ -6,16 +6,14 @@ import math
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from pair_loops import looped_pairs, random_embeddings
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score, roc_curve
 
-from siamese.evaluation import bootstrap, metrics
-from siamese.evaluation.bootstrap import bootstrap_intervals, bootstrap_intervals_over_classes
+from siamese.evaluation import metrics
 from siamese.evaluation.metrics import PairDistances, hardest_pairs, pair_distances
-from siamese.evaluation.one_shot import one_shot_error
 
 
 def sorted_distances(values) -> np.ndarray:
@@ -24,8 +22,14 @@ def sorted_distances(values) -> np.ndarray:
 
 # Few values, so that ties within and between the kinds are common; or any distances at all.
 tied = arrays(np.float32, st.integers(1, 40), elements=st.sampled_from([0, 0.25, 0.5, 0.75, 1, 1.5, 2]))
+
+
 untied = arrays(np.float32, st.integers(1, 40), elements=st.floats(0, 100, width=32, allow_subnormal=False))
+
+
 distances = (tied | untied).map(sorted_distances)
+
+
 pairs_of_both_kinds = st.builds(PairDistances, distances, distances)
 
 
@@ -35,27 +39,11 @@ def truth_and_score(pairs: PairDistances) -> tuple[np.ndarray, np.ndarray]:
     return is_same, -np.concatenate([pairs.same, pairs.different]).astype(np.float64)
 
 
-def looped_pairs(embeddings: torch.Tensor, labels: torch.Tensor) -> dict[bool, list[tuple[float, int, int]]]:
-    found = {True: [], False: []}
-    for i, j in itertools.combinations(range(len(labels)), 2):
-        found[bool(labels[i] == labels[j])].append((math.dist(embeddings[i].tolist(), embeddings[j].tolist()), i, j))
-    return found
-
-
-def random_embeddings(seed: int, count: int = 40, classes: int = 5, width: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    labels = torch.randint(classes, (count,), generator=generator)
-    return labels[:, None] / 2 + torch.randn(count, width, generator=generator), labels
-
-
 @pytest.fixture(scope="module")
 def pixel_pairs(digits) -> PairDistances:
     """Real distances: between the pixels of 400 digits."""
     images, labels = digits
     return pair_distances(torch.from_numpy(images[:400]).flatten(1).float() / 255, torch.from_numpy(labels[:400]))
-
-
-# ---- Rates ----
 
 
 @given(pairs=pairs_of_both_kinds, data=st.data())
@@ -104,9 +92,6 @@ def test_a_share_of_false_accepts_needs_ten_of_them(count, far, expected):
     assert pairs.supports_far(far) is expected
     allowed = (pairs.different <= pairs.threshold_at_far(far)).sum()
     assert bool(allowed >= 10) is expected
-
-
-# ---- Calibration error ----
 
 
 def literal_calibration_error(pairs: PairDistances, probability_same, bins: int) -> float:
@@ -162,9 +147,6 @@ def test_calibration_error_of_real_digits_is_that_of_its_definition(digits):
     assert pairs.calibration_error(falling) == pytest.approx(literal_calibration_error(pairs, falling, 15), abs=1e-6)
 
 
-# ---- Pairs of embeddings ----
-
-
 @pytest.mark.parametrize("rows_at_a_time", [1000, 7])
 @pytest.mark.parametrize("seed", range(3))
 def test_every_pair_is_measured_once(seed, rows_at_a_time, monkeypatch):
@@ -177,70 +159,6 @@ def test_every_pair_is_measured_once(seed, rows_at_a_time, monkeypatch):
         np.testing.assert_allclose(kind, expected, rtol=1e-4, atol=1e-3)
         assert (np.diff(kind) >= 0).all()
         assert kind.dtype == np.float32
-
-
-@pytest.mark.parametrize("rows_at_a_time", [1000, 7])
-def test_interval_is_that_of_a_looped_bootstrap_with_the_same_draws(rows_at_a_time, monkeypatch):
-    monkeypatch.setattr(bootstrap, "ROWS", rows_at_a_time)
-    embeddings, labels = random_embeddings(1, count=18, classes=3)
-    threshold, replicates, seed = 1.3, 20, 5
-    distance = {(i, j): d for kind in looped_pairs(embeddings, labels).values() for d, i, j in kind}
-    rates = []
-    for drawn in np.random.default_rng(seed).multinomial(18, np.full(18, 1 / 18), size=replicates):
-        # multinomial counts how often each image was drawn; it counts them in the order of the classes.
-        by_class = torch.from_numpy(drawn)
-        times = torch.empty_like(by_class)
-        times[labels.argsort()] = by_class
-        drawn_images = [image for image in range(18) for _ in range(int(times[image]))]
-        right = {True: [], False: []}
-        for i, j in itertools.combinations(drawn_images, 2):
-            if i != j:  # an image drawn twice is not a pair with itself
-                is_same = bool(labels[i] == labels[j])
-                right[is_same].append((distance[min(i, j), max(i, j)] <= threshold) == is_same)
-        wrongly_rejected, wrongly_accepted = 1 - np.mean(right[True]), 1 - np.mean(right[False])
-        rates.append([1 - (wrongly_rejected + wrongly_accepted) / 2, wrongly_accepted, wrongly_rejected])
-    expected = np.quantile(rates, [0.025, 0.975], axis=0).T
-    measured = bootstrap_intervals(embeddings, labels, threshold, replicates, seed)
-    np.testing.assert_allclose(measured, expected, rtol=1e-6)
-
-
-def test_interval_holds_the_accuracy_and_does_not_change_from_run_to_run():
-    embeddings, labels = random_embeddings(2, count=200)
-    pairs = pair_distances(embeddings, labels)
-    intervals = bootstrap_intervals(embeddings, labels, 1.3)
-    for name in ("balanced_accuracy", "false_accept_rate"):
-        low, high = getattr(intervals, name)
-        assert low < getattr(pairs, name)(1.3) < high
-    assert intervals.false_reject_rate[0] < 1 - pairs.true_accept_rate(1.3) < intervals.false_reject_rate[1]
-    assert intervals == bootstrap_intervals(embeddings, labels, 1.3)
-
-
-@pytest.mark.parametrize("rows_at_a_time", [5, 1000])
-def test_interval_over_classes_is_that_of_a_looped_bootstrap_with_the_same_draws(rows_at_a_time, monkeypatch):
-    monkeypatch.setattr(bootstrap, "ROWS", rows_at_a_time)
-    embeddings, labels = random_embeddings(3, count=24, classes=5)
-    labels = 2 * labels + 1  # what the classes are called does not matter
-    classes = sorted(set(labels.tolist()))
-    threshold, replicates, seed = 1.3, 40, 5
-    accepted = {(i, j): math.dist(embeddings[i], embeddings[j]) <= threshold for i in range(24) for j in range(24)}
-    members = [[i for i in range(24) if labels[i] == label] for label in classes]
-    rates = []
-    for drawn in np.random.default_rng(seed).multinomial(len(classes), np.full(len(classes), 1 / len(classes)), replicates):
-        copies = [number for number, times in enumerate(drawn) for _ in range(times)]
-        same = [accepted[i, j] for number in copies for i, j in itertools.combinations(members[number], 2)]
-        different = [
-            accepted[i, j]
-            for first, second in itertools.combinations(copies, 2)
-            if first != second
-            for i in members[first]
-            for j in members[second]
-        ]
-        if same and different:
-            rejected, wrongly = 1 - np.mean(same), np.mean(different)
-            rates.append([1 - (rejected + wrongly) / 2, wrongly, rejected])
-    expected = np.quantile(rates, [0.025, 0.975], axis=0).T
-    measured = bootstrap_intervals_over_classes(embeddings, labels, threshold, replicates, seed)
-    np.testing.assert_allclose(measured, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("labels", [[0, 0, 0], [0, 1, 2]], ids=["one class", "no two alike"])
@@ -278,32 +196,3 @@ def test_hardest_pairs_go_on_where_the_nearest_images_are_taken():
     embeddings = torch.tensor([[0.0], [1.0], [1.1], [3.0]])  # 1 and 2 pair first, and both are nearer to 0 than 3 is
     found = hardest_pairs(embeddings, torch.arange(4), is_same=False, count=2)
     assert [(a, b) for a, b, _ in found] == [(1, 2), (0, 3)]
-
-
-# ---- One-shot ----
-
-
-def test_one_shot_is_free_of_errors_where_classes_are_apart_and_chance_where_they_are_not():
-    labels = torch.arange(40).repeat_interleave(6)
-    groups = labels // 20
-    apart = F.one_hot(labels).float()
-    assert one_shot_error(apart, labels, groups, ways=20) == {0: 0, 1: 0}
-    noise = torch.randn(len(labels), 8, generator=torch.Generator().manual_seed(0))
-    errors = one_shot_error(noise, labels, groups, ways=20, runs=200)
-    assert errors.keys() == {0, 1}
-    assert all(error == pytest.approx(95, abs=4) for error in errors.values())
-
-
-def test_one_shot_compares_within_a_group_alone():
-    """Two alphabets with the same embeddings: across them every query would be as near to a wrong class."""
-    labels = torch.arange(20).repeat_interleave(4)
-    embeddings = F.one_hot(labels % 10).float()
-    assert one_shot_error(embeddings, labels, labels // 10, ways=10) == {0: 0, 1: 0}
-    assert one_shot_error(embeddings, labels, torch.zeros_like(labels), ways=20)[0] > 20
-
-
-def test_one_shot_leaves_out_what_cannot_be_tested():
-    labels = torch.tensor([0, 0, 1, 1, 2, 3, 3, 4, 5])
-    groups = torch.tensor([0, 0, 0, 0, 1, 1, 1, 2, 2])
-    embeddings = F.one_hot(labels).float()
-    assert one_shot_error(embeddings, labels, groups) == {0: 0}

@@ -21,6 +21,8 @@ from siamese.commands import train
 from siamese.data.datasets import DATASETS
 from siamese.model_folder.weights import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
 
+pytestmark = pytest.mark.slow
+
 PUSH = ["--push", "--repo-id", "ada/digits"]
 JOB = "000000000000000000000001"
 FOLLOW_OR_CANCEL = f"follow it with: hf jobs logs -f {JOB}  cancel it with: hf jobs cancel {JOB}"

@@ -20,6 +20,8 @@ from packaging.requirements import Requirement
 from siamese.hub.sources import bundled_models
 from siamese.model_folder.weights import CONFIG_FILE, REFERENCE_FILE, WEIGHTS_FILE
 
+pytestmark = pytest.mark.slow
+
 SPACE = "spaces/ada/demo"
 # https://huggingface.co/docs/hub/spaces-config-reference
 ALLOWED_KEYS = {

@@ -1,60 +1,35 @@
 """Any picture of a digit must come out as the digit: checked against the digit itself among 1,000 others."""
 
-import struct
-import zlib
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw, ImageOps
+from paper import SHADOW, SLOPE, grey, photograph, ruled, strokes
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from siamese import BlankImageError
 from siamese.config import PreprocessConfig
 from siamese.data.datasets.mnist import load_mnist_sample, load_sample_digits
 from siamese.images.canonical import canonical_image, canonical_images, to_tensor
-from siamese.images.load import MAX_SIDE, load_image
+from siamese.images.load import load_image
 
 CONFIG = PreprocessConfig()
+
+
 DIGITS, _ = load_sample_digits()
+
+
 CHOSEN = range(3, 1000, 90)
+
+
 BLURRED = ndimage.gaussian_filter(DIGITS.astype(np.float32), (0, 1, 1))
 
 
 def canonical(picture) -> np.ndarray:
     return canonical_image(load_image(picture), CONFIG, 28, 1)
 
-
-def strokes(digit: np.ndarray, size: int = 300, canvas: int = 400, left: int = 50, top: int = 50) -> np.ndarray:
-    """A digit enlarged on a canvas: float (canvas, canvas), 1 ink, 0 paper."""
-    field = Image.new("L", (canvas, canvas))
-    field.paste(Image.fromarray(digit).resize((size, size), Image.Resampling.BICUBIC), (left, top))
-    return np.asarray(field) / 255
-
-
-def grey(values: np.ndarray) -> np.ndarray:
-    return np.clip(255 * values, 0, 255).astype(np.uint8)
-
-
-def photograph(ink: np.ndarray, light: float = 0.85, dark: float = 0.15, noise: float = 0.02, shade=1.0) -> np.ndarray:
-    """Ink on paper under a light that `shade` dims, with the noise of a camera."""
-    picture = (light * (1 - ink) + dark * ink) * shade
-    return grey(picture + np.random.default_rng(0).normal(0, noise, ink.shape))
-
-
-def ruled(digit: np.ndarray, spacing: int, slope: float = 0.0, squared: bool = False, shade=1.0) -> np.ndarray:
-    row, column = np.mgrid[0:400, 0:400]
-    paper = np.full((400, 400), 0.85)
-    paper[(row - slope * column) % spacing < 2] = 0.55
-    if squared:
-        paper[column % spacing < 2] = 0.55
-    return photograph(strokes(digit), light=paper, shade=shade)
-
-
-SLOPE = 1 - 0.6 * np.mgrid[0:400, 0:400][1] / 400  # light that falls off to the right
-SHADOW = np.where(np.add(*np.mgrid[0:400, 0:400]) > 500, 0.6, 1.0)  # of a hand over one corner
 
 PICTURES = {
     "as it is": lambda digit: digit,
@@ -125,23 +100,6 @@ def test_thin_and_thick_pen_look_alike() -> None:
     assert np.corrcoef(seen[0].ravel(), seen[1].ravel())[0, 1] > 0.85
 
 
-def test_exif_rotation_is_undone(tmp_path) -> None:
-    upright = Image.fromarray(grey(1 - strokes(DIGITS[3])))
-    exif = Image.Exif()
-    exif[0x0112] = 6  # "rotate by 90 degrees clockwise to see it upright"
-    upright.rotate(90, expand=True).save(tmp_path / "turned.png", exif=exif)
-    np.testing.assert_array_equal(canonical(tmp_path / "turned.png"), canonical(upright))
-
-
-def test_sixteen_bits_and_palettes(tmp_path) -> None:
-    ink = strokes(DIGITS[3])
-    Image.fromarray((65535 * (1 - ink)).astype(np.uint16)).save(tmp_path / "deep.png")
-    Image.fromarray(grey(1 - ink)).convert("P").save(tmp_path / "palette.gif")
-    expected = canonical(grey(1 - ink)).astype(int)
-    for name in ("deep.png", "palette.gif"):
-        assert np.abs(canonical(tmp_path / name) - expected).mean() < 2
-
-
 def test_tight_crop_keeps_thin_strokes() -> None:
     """A bar from side to side is a ruling on a page, but part of the sign where the sign fills its picture."""
     picture = Image.new("L", (200, 280), 255)
@@ -167,48 +125,6 @@ BLANK = {
 def test_blank_image_is_its_own_error(kind: str) -> None:
     with pytest.raises(BlankImageError, match="blank"):
         canonical(BLANK[kind])
-
-
-def write(path, content: bytes):
-    path.write_bytes(content)
-    return path
-
-
-def test_bad_input_says_what_is_wrong(tmp_path) -> None:
-    Image.fromarray(DIGITS[0]).save(tmp_path / "good.png")
-    good = (tmp_path / "good.png").read_bytes()
-    bad = {
-        "is not a file": tmp_path / "missing.png",
-        r"not an image, allowed: PNG": write(tmp_path / "text.png", b"hello"),
-        "damaged|cannot be read": write(tmp_path / "cut.png", good[: len(good) // 2]),
-        "not an image": write(tmp_path / "empty.png", b""),
-        "float64 array": np.zeros((28, 28)),
-        r"shape \(28, 28, 2\)": np.zeros((28, 28, 2), np.uint8),
-        "0x28 px": np.zeros((28, 0), np.uint8),
-        "allowed: a path, a PIL image": 5,
-        f"at most|{MAX_SIDE}": Image.new("1", (MAX_SIDE + 1, 2)),
-    }
-    for message, picture in bad.items():
-        with pytest.raises(ValueError, match=message):
-            canonical(picture)
-
-
-def test_huge_image_is_refused_before_it_is_decoded(tmp_path) -> None:
-    Image.new("1", (6, 6)).save(tmp_path / "bomb.png")
-    content = bytearray((tmp_path / "bomb.png").read_bytes())
-    content[16:24] = struct.pack(">II", 60_000, 60_000)  # the header now promises 3.6 gigapixels
-    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
-    with pytest.raises(ValueError, match=r"60000x60000 px, allowed|too large"):
-        canonical(write(tmp_path / "bomb.png", bytes(content)))
-
-
-def test_source_is_left_alone() -> None:
-    picture = Image.fromarray(np.dstack([np.zeros((400, 400, 3), np.uint8), grey(strokes(DIGITS[3]))]))
-    before = picture.copy()
-    canonical(ImageOps.exif_transpose(picture))
-    canonical(picture)
-    assert picture.mode == before.mode
-    np.testing.assert_array_equal(np.asarray(picture), np.asarray(before))
 
 
 def test_to_tensor_takes_arrays_and_tensors() -> None:

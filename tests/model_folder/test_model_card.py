@@ -12,11 +12,9 @@ from PIL import Image
 from sklearn.metrics import roc_curve
 
 from siamese.config import SPLITS, Calibration, DataRecord, LossConfig, ModelFolderConfig
-from siamese.encoders import ENCODERS
 from siamese.evaluation.calibration import probability_same
 from siamese.evaluation.metrics import PairDistances, hardest_pairs, pair_distances
-from siamese.losses import LOSSES
-from siamese.model_folder import citations, plots
+from siamese.model_folder import plots
 from siamese.model_folder.model_card import MODEL_PLACEHOLDER, PLOTS, render_card
 from siamese.model_folder.weights import BUNDLED_WEIGHTS, load_model
 
@@ -63,11 +61,6 @@ def test_the_cards_of_the_bundled_models_are_what_todays_code_renders(name):
     config = ModelFolderConfig.from_json((BUNDLED_WEIGHTS / name / "config.json").read_text(encoding="utf-8"))
     assert len(left_out) == config.data.left_out
     assert render_card(config, left_out) == card
-
-
-def test_every_loss_and_encoder_has_its_source_or_is_known_to_need_none():
-    assert citations.LOSSES.keys() == LOSSES.keys()
-    assert citations.ENCODERS.keys() == ENCODERS.keys()
 
 
 @pytest.mark.parametrize(("loss", "author"), [("contrastive", "Hadsell"), ("supcon", "Khosla"), ("bce", None)])

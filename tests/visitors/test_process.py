@@ -37,6 +37,7 @@ def test_a_check_is_done_in_a_process_that_does_not_learn_where_the_data_lie(tmp
     assert not is_alive(process._process.pid)
 
 
+@pytest.mark.slow
 def test_the_process_of_a_training_has_no_secrets_and_ends_when_the_server_does(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     process = WorkerProcess(task(tmp_path, "train", epochs=40))

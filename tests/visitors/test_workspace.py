@@ -93,6 +93,7 @@ def test_classes_made_by_hand_are_counted_checked_and_forgotten(workspaces, tmp_
 # ---- Training ----
 
 
+@pytest.mark.slow
 def test_a_model_is_trained_and_taken_home_and_all_of_it_is_gone_with_the_page(workspaces, archive, digits, tmp_path):
     space = workspaces.open()
     space.take_archive(archive)
@@ -133,6 +134,7 @@ def test_a_model_is_trained_and_taken_home_and_all_of_it_is_gone_with_the_page(w
         _ = space.folder
 
 
+@pytest.mark.slow
 def test_what_cannot_be_trained_on_is_said_and_the_next_can_train(workspaces, tmp_path, digits):
     space = workspaces.open()
     space.take_archive(zipped(write_classes(tmp_path / "some", digits, classes=2, images=6), tmp_path / "some.zip"))
@@ -147,6 +149,7 @@ def test_what_cannot_be_trained_on_is_said_and_the_next_can_train(workspaces, tm
     space.take_archive(zipped(tmp_path / "some", tmp_path / "again.zip"))
 
 
+@pytest.mark.slow
 def test_one_trains_at_a_time_and_closing_a_page_ends_its_training_within_seconds(workspaces):
     first, second, third = workspaces.open(), workspaces.open(), workspaces.open()
     run = training(first, epochs=40)
@@ -172,6 +175,7 @@ def test_one_trains_at_a_time_and_closing_a_page_ends_its_training_within_second
     assert not is_alive(other.process._process.pid)
 
 
+@pytest.mark.slow
 def test_to_stop_is_to_keep_the_best_so_far_or_to_leave_the_queue(workspaces):
     first, second = workspaces.open(), workspaces.open()
     run = training(first, epochs=40)

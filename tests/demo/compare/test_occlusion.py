@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from siamese.demo.compare.comparison import compare
 from siamese.demo.compare.occlusion import GRID, distance_drivers
 
 
@@ -30,23 +29,3 @@ def test_hiding_nothing_changes_nothing_and_the_two_images_may_change_places(ver
     swapped = distance_drivers(verifier, digits[0][0], bar)
     assert swapped[1] == pytest.approx(on_bar, abs=1e-5)
     assert swapped[0] == pytest.approx(on_digit, abs=1e-5)
-
-
-def test_a_pair_says_what_is_missing_or_wrong_and_else_what_verify_says(verifier, digits, tmp_path):
-    first, second = digits[0][:2]
-    blank = np.zeros((28, 28), np.uint8)
-    cases = {
-        "Draw or upload two images.": [None, None],
-        "Draw or upload a second image.": [first, None],
-        "Draw or upload a first image.": [None, second],
-    }
-    for message, images in cases.items():
-        pair = compare(verifier, images)
-        assert (pair.message, pair.is_problem, pair.verdict(0.5), pair.drivers()) == (message, False, None, None)
-    pair = compare(verifier, [first, blank])
-    assert pair.message.startswith("Second image: the image is blank")
-    assert pair.is_problem
-    assert pair.seen[1] is None
-    pair = compare(verifier, [first, second])
-    assert not pair.message
-    assert pair.verdict(0.7) == verifier.verify(first, second, 0.7)

@@ -4,26 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from siamese import BlankImageError, Gallery, Verifier
-from siamese.demo.recognise import taught, view
-
-
-@pytest.fixture(scope="module")
-def models(verifier, bundled_folder) -> dict[str, Verifier]:
-    """A model of one's own, and another."""
-    bundled = Verifier.from_pretrained(bundled_folder)
-    return {verifier.name: verifier, bundled.name: bundled}
-
-
-@pytest.fixture(scope="module")
-def examples(models, digits) -> tuple[taught.Example, ...]:
-    """Two examples each of a four and a seven."""
-    images, labels = digits
-    known = ()
-    for digit, name in ((4, "four"), (7, "seven")):
-        for index in np.flatnonzero(labels == digit)[:2]:
-            known = taught.teach(known, name, images[index], models, "model")
-    return known
+from siamese import BlankImageError, Gallery
+from siamese.demo.recognise import taught
 
 
 def test_each_model_recognises_as_its_gallery_would(examples, models, digits):
@@ -62,20 +44,3 @@ def test_the_examples_are_few_and_their_names_short(models, digits):
             taught.teach((), name, digits[0][0], models, "model")
     with pytest.raises(BlankImageError):
         taught.teach((), "blank", Image.new("L", (50, 50), 255), models, "model")
-
-
-def test_the_page_shows_names_as_text_and_one_row_for_each_class(examples, models, digits):
-    hostile = "<script>alert(1)</script>'\""
-    zero = digits[0][np.flatnonzero(digits[1] == 0)[0]]
-    known = taught.teach(examples, hostile, zero, models, "model")
-    for name, verifier in models.items():
-        found = taught.recognise(known, verifier.embed_canonical(zero[None])[0], verifier)
-        assert found.name == hostile
-        shown = (
-            view.taught(known, name),
-            view.answer(known, 0.5, found, zero),
-            view.answer(known, 0.5, text=hostile, problem=True),
-        )
-        assert all("<script" not in html and "alert(1)" in html for html in shown)
-        assert all(html.count("<tr>") == 1 + 3 for html in shown[1:])
-        assert shown[0].count("<img") == 5

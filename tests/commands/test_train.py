@@ -1,8 +1,7 @@
-"""train.py from end to end on real digits: what it writes, what it learns, how it stops, goes on and refuses."""
+"""train.py on real digits: how it stops, goes on and refuses."""
 
 import contextlib
 import dataclasses
-import json
 import re
 import shutil
 import signal
@@ -12,98 +11,28 @@ from pathlib import Path
 
 import pytest
 import torch
+from model_files import FILES, names
 from safetensors.torch import load_file
+from terminal import assert_refused, run
 
-from siamese.commands import train
-from siamese.config import EncoderConfig, ModelFolderConfig
+from siamese.commands.train import main
+from siamese.config import ModelFolderConfig
 from siamese.data.datasets import DATASETS
 from siamese.encoders import ENCODERS
-from siamese.evaluation.metrics import pair_distances
-from siamese.images.canonical import to_tensor
+from siamese.losses import LOSSES
 from siamese.model_folder import plots
-from siamese.model_folder.model_card import PLOTS
 from siamese.model_folder.weights import RESUME_FILE, WEIGHTS_FILE, load_model
-from siamese.network import SiameseNetwork, embed_all
 
 ONE_EPOCH = ["--dataset", "mnist-sample", "--device", "cpu", "--epochs", "1"]  # seven steps of 256 images
-FILES = {"model.safetensors", "config.json", "reference.safetensors", "README.md", "metrics.jsonl", *PLOTS}
 
 
-def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
+def train(arguments: list, capsys: pytest.CaptureFixture) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of `siamese train`."""
+    return run(["train", *arguments], capsys)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != RESUME_FILE}
-
-
-def run(arguments: list[str], capsys: pytest.CaptureFixture) -> tuple[int, str]:
-    """The exit code of train.main and what it wrote to stderr."""
-    capsys.readouterr()
-    code = train.main(arguments)
-    return code, capsys.readouterr().err
-
-
-def assert_refused(arguments: list[str], capsys: pytest.CaptureFixture, *expected: str) -> None:
-    """Exit code 2 and one line that says all that is expected."""
-    code, stderr = run(arguments, capsys)
-    assert code == 2
-    assert stderr.count("\n") == 1, stderr
-    for text in expected:
-        assert text in stderr
-
-
-# ---- A complete training ----
-
-
-def test_every_encoder_with_every_loss_gives_a_complete_folder(any_folder):
-    encoder, _, loss = any_folder.name.partition("-")
-    network, config = load_model(any_folder)
-    assert (config.encoder.name, config.loss.name) == (encoder, loss)
-    assert config.encoder.embedding_dim == ENCODERS[encoder].default_dim
-    assert config.training.parameters == sum(parameter.numel() for parameter in network.parameters())
-    assert names(any_folder) == FILES
-    assert names(any_folder.parent) == {any_folder.name}
-    linked = re.findall(r"!\[[^]]+\]\(([^)]+)\)", (any_folder / "README.md").read_text(encoding="utf-8"))
-    assert sorted(linked) == sorted(PLOTS)
-
-
-def test_the_log_is_the_history_of_the_config(trained_folder):
-    lines = (trained_folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    _, config = load_model(trained_folder)
-    assert [json.loads(line) for line in lines] == [dataclasses.asdict(record) for record in config.history]
-    assert [record.epoch for record in config.history] == [1, 2, 3]
-    best = max(record.balanced_accuracy for record in config.history)
-    assert config.history[config.training.best_epoch - 1].balanced_accuracy == best
-
-
-def test_the_config_records_what_was_done(trained_folder, short_training):
-    _, config = load_model(trained_folder)
-    assert config.training.command == " ".join(["python train.py", *short_training, "--output", str(trained_folder)])
-    assert (config.training.epochs, config.training.batch_size, config.training.seed) == (3, 64, 0)
-    assert (config.data.dataset, config.data.classes) == ("mnist-sample", 10)
-    assert (config.data.smallest_class, config.data.largest_class) == (180, 180)
-    assert (config.data.training_images, config.data.validation_images, config.data.test_images) == (1800, 200, 1000)
-    assert config.metrics.same_pairs == 10 * 100 * 99 // 2
-    assert config.metrics.same_pairs + config.metrics.different_pairs == 1000 * 999 // 2
-
-
-def test_training_learns_what_no_untrained_network_knows(trained_folder, digits):
-    _, config = load_model(trained_folder)
-    images, labels = to_tensor(digits[0]), torch.from_numpy(digits[1])
-    untrained = []
-    for name, encoder in ENCODERS.items():
-        for seed in range(3):
-            torch.manual_seed(seed)
-            network = SiameseNetwork(EncoderConfig(name, encoder.default_dim))
-            untrained.append(100 * pair_distances(embed_all(network, images), labels).best_threshold()[1])
-    assert config.metrics.balanced_accuracy > max(untrained) + 10
-    assert config.metrics.balanced_accuracy > 85
-    assert config.metrics.balanced_accuracy_low < config.metrics.balanced_accuracy < config.metrics.balanced_accuracy_high
-    assert config.metrics.calibration_error < 5
-
-
-# ---- Interrupted and continued ----
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +63,7 @@ def test_an_interrupted_training_says_how_to_go_on(interrupted):
 def test_a_continued_training_ends_as_if_never_interrupted(interrupted, trained_folder, short_training, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(interrupted[0], folder)
-    assert train.main(["--resume", "--output", str(folder)]) == 0
+    assert main(["--resume", "--output", str(folder)]) == 0
     assert names(folder) == FILES
     continued, uninterrupted = load_file(folder / WEIGHTS_FILE), load_file(trained_folder / WEIGHTS_FILE)
     assert continued.keys() == uninterrupted.keys()
@@ -159,27 +88,27 @@ def test_another_setting_is_refused_on_resume(interrupted, setting, capsys):
     before = (interrupted[0] / RESUME_FILE).read_bytes()
     flag = setting.split()[0].replace("--no-", "--")
     arguments = ["--resume", "--output", str(interrupted[0]), *setting.split()]
-    assert_refused(arguments, capsys, flag, "the interrupted training has")
+    assert_refused(train(arguments, capsys), flag, "the interrupted training has")
     assert (interrupted[0] / RESUME_FILE).read_bytes() == before
 
 
 def test_an_interrupted_training_is_not_overwritten_unasked(interrupted, capsys):
     before = (interrupted[0] / RESUME_FILE).read_bytes()
-    assert_refused([*ONE_EPOCH, "--output", str(interrupted[0])], capsys, str(interrupted[0]), "--resume", "--overwrite")
+    assert_refused(train([*ONE_EPOCH, "--output", interrupted[0]], capsys), str(interrupted[0]), "--resume", "--overwrite")
     assert (interrupted[0] / RESUME_FILE).read_bytes() == before
 
 
 def test_an_interrupted_training_is_overwritten_when_asked(interrupted, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(interrupted[0], folder)
-    assert train.main([*ONE_EPOCH, "--overwrite", "--output", str(folder)]) == 0
+    assert main([*ONE_EPOCH, "--overwrite", "--output", str(folder)]) == 0
     assert names(folder) == FILES
     assert len(load_model(folder)[1].history) == 1
 
 
 def test_nothing_to_resume_is_an_error(trained_folder, tmp_path, capsys):
     for folder in (tmp_path / "nowhere", trained_folder):
-        assert_refused(["--resume", "--output", str(folder)], capsys, str(folder), "no interrupted training")
+        assert_refused(train(["--resume", "--output", folder], capsys), str(folder), "no interrupted training")
 
 
 def test_ctrl_c_before_the_first_step_says_that_nothing_was_saved(tmp_path, monkeypatch, capsys):
@@ -188,13 +117,10 @@ def test_ctrl_c_before_the_first_step_says_that_nothing_was_saved(tmp_path, monk
 
     sample = dataclasses.replace(DATASETS["mnist-sample"], load=interrupt)
     monkeypatch.setitem(DATASETS, "mnist-sample", sample)
-    code, stderr = run([*ONE_EPOCH, "--output", str(tmp_path / "model")], capsys)
+    code, _, stderr = train([*ONE_EPOCH, "--output", str(tmp_path / "model")], capsys)
     assert code == 130
     assert "Interrupted" in stderr
     assert "start again" in stderr
-
-
-# ---- Failures ----
 
 
 def test_a_failed_training_leaves_the_earlier_model_and_can_be_finished(trained_folder, tmp_path, monkeypatch):
@@ -203,10 +129,10 @@ def test_a_failed_training_leaves_the_earlier_model_and_can_be_finished(trained_
     before = contents(folder)
     with monkeypatch.context() as patch, contextlib.suppress(OSError):
         patch.setattr(plots, "roc_curve", lambda *_: (_ for _ in ()).throw(OSError("no space left on device")))
-        assert train.main([*ONE_EPOCH, "--output", str(folder)]) != 0
+        assert main([*ONE_EPOCH, "--output", str(folder)]) != 0
     assert contents(folder) == before
     assert names(tmp_path) == {"model"}
-    assert train.main(["--resume", "--output", str(folder)]) == 0
+    assert main(["--resume", "--output", str(folder)]) == 0
     assert names(folder) == FILES
     assert len(load_model(folder)[1].history) == 1
 
@@ -214,7 +140,7 @@ def test_a_failed_training_leaves_the_earlier_model_and_can_be_finished(trained_
 def test_a_training_that_diverges_writes_no_model(tmp_path, capsys):
     folder = tmp_path / "model"
     settings = ["--encoder", "seed", "--lr", "10", "--weight-decay", "10", "--batch-size", "64"]
-    code, stderr = run([*ONE_EPOCH, *settings, "--output", str(folder)], capsys)
+    code, _, stderr = train([*ONE_EPOCH, *settings, "--output", str(folder)], capsys)
     assert code == 2
     assert "Traceback" not in stderr
     assert "diverge" in stderr.splitlines()[-1]
@@ -224,7 +150,7 @@ def test_a_training_that_diverges_writes_no_model(tmp_path, capsys):
 
 def test_without_data_and_network_one_line_says_what_to_do(tmp_path, no_network, capsys):
     arguments = ["--dataset", "mnist", "--data-dir", str(tmp_path / "data"), "--output", str(tmp_path / "model")]
-    assert_refused(arguments, capsys, "--data-dir", "mnist-sample", str(tmp_path / "data"))
+    assert_refused(train(arguments, capsys), "--data-dir", "mnist-sample", str(tmp_path / "data"))
 
 
 BAD_NUMBERS = [
@@ -246,25 +172,25 @@ BAD_NUMBERS = [
 @pytest.mark.parametrize(("flag", "value", "allowed"), BAD_NUMBERS)
 def test_a_number_out_of_range_is_named_with_flag_value_and_range(flag, value, allowed, tmp_path, capsys):
     arguments = [*ONE_EPOCH, flag, value, "--output", str(tmp_path / "model")]
-    assert_refused(arguments, capsys, f"{flag} is {value}", f"allowed: {allowed}")
+    assert_refused(train(arguments, capsys), f"{flag} is {value}", f"allowed: {allowed}")
     assert names(tmp_path) == set()
 
 
-@pytest.mark.parametrize(("flag", "choices"), [("--encoder", ENCODERS), ("--loss", train.LOSSES), ("--dataset", DATASETS)])
+@pytest.mark.parametrize(("flag", "choices"), [("--encoder", ENCODERS), ("--loss", LOSSES), ("--dataset", DATASETS)])
 def test_an_unknown_name_is_refused_with_the_choices(flag, choices, tmp_path, capsys):
     arguments = [*ONE_EPOCH, flag, "surprise", "--output", str(tmp_path / "model")]
-    assert_refused(arguments, capsys, "'surprise'", ", ".join(choices))
+    assert_refused(train(arguments, capsys), "'surprise'", ", ".join(choices))
     assert names(tmp_path) == set()
 
 
 def test_words_where_a_number_belongs_are_refused_by_flag(capsys):
     with pytest.raises(SystemExit) as caught:
-        train.main(["--epochs", "many"])
+        main(["--epochs", "many"])
     assert caught.value.code == 2
     assert "--epochs" in capsys.readouterr().err
 
 
 def test_an_output_that_is_a_file_is_refused_before_any_training(tmp_path, capsys):
     (tmp_path / "file").write_text("mine")
-    assert_refused([*ONE_EPOCH, "--output", str(tmp_path / "file")], capsys, str(tmp_path / "file"))
+    assert_refused(train([*ONE_EPOCH, "--output", tmp_path / "file"], capsys), str(tmp_path / "file"))
     assert (tmp_path / "file").read_text() == "mine"

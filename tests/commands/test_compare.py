@@ -1,0 +1,88 @@
+"""siamese compare: a verdict in words and in JSON, mistakes in one sentence."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from terminal import assert_refused, run
+
+VERDICT_KEYS = ["is_same", "probability_same", "confidence", "distance", "threshold", "model"]
+
+
+def test_compare_in_json_holds_the_verdict_and_the_model(pictures, trained_folder, verifier, capsys):
+    code, stdout, stderr = run(
+        ["compare", pictures["small"], pictures["sketch"], "--model", trained_folder, "--json"], capsys
+    )
+    assert (code, stderr) == (0, "")
+    assert stdout.count("\n") == 1
+    values = json.loads(stdout)
+    assert list(values) == VERDICT_KEYS
+    expected = verifier.verify(pictures["small"], pictures["sketch"])
+    assert values == {**expected.to_dict(), "model": trained_folder.name}
+
+
+@pytest.mark.parametrize("threshold", [None, 0.01, 1.99])
+def test_compare_in_words_says_the_same(pictures, trained_folder, verifier, threshold, capsys):
+    option = [] if threshold is None else ["--threshold", threshold]
+    command = ["compare", pictures["small"], pictures["sketch"], "--model", trained_folder, *option]
+    code, stdout, stderr = run(command, capsys)
+    assert (code, stderr) == (0, "")
+    verdict = verifier.verify(pictures["small"], pictures["sketch"], threshold)
+    word, confidence, distance, limit = re.match(
+        r"(same|different) \(([\d.]+)% sure\), distance ([\d.]+), threshold ([\d.]+)", stdout
+    ).groups()
+    assert word == ("same" if verdict.is_same else "different")
+    assert float(confidence) == pytest.approx(100 * verdict.confidence, abs=0.05)
+    assert float(distance) == pytest.approx(verdict.distance, abs=5e-5)
+    assert float(limit) == pytest.approx(verdict.threshold, abs=5e-5)
+
+
+def test_compare_as_a_program_prints_the_verdict_and_nothing_else(pictures, trained_folder, root):
+    command = [
+        sys.executable,
+        "-m",
+        "siamese",
+        "compare",
+        pictures["small"],
+        pictures["small"],
+        "--model",
+        trained_folder,
+        "--json",
+    ]
+    finished = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300)
+    assert finished.returncode == 0
+    assert finished.stderr == ""
+    values = json.loads(finished.stdout)
+    assert list(values) == VERDICT_KEYS
+    assert values["is_same"] is True
+    assert values["distance"] == 0
+
+
+def test_compare_as_a_program_exits_2_without_a_traceback(pictures, trained_folder, root):
+    command = [sys.executable, "-m", "siamese", "compare", pictures["small"], pictures["missing"], "--model", trained_folder]
+    finished = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300)
+    assert_refused((finished.returncode, finished.stdout, finished.stderr), "missing.png")
+
+
+@pytest.mark.parametrize("name", ["missing", "notes", "cut", "empty", "blank", "folder"])
+def test_what_is_no_picture_is_refused_in_one_sentence(name, pictures, trained_folder, capsys):
+    for pair in ((pictures[name], pictures["small"]), (pictures["small"], pictures[name])):
+        for option in ([], ["--json"]):
+            result = run(["compare", *pair, "--model", trained_folder, *option], capsys)
+            assert_refused(result, "blank" if name == "blank" else pictures[name].name)
+
+
+@pytest.mark.parametrize("threshold", ["0", "-1", "nan", "inf"])
+def test_a_threshold_that_is_no_distance_is_refused(threshold, pictures, trained_folder, capsys):
+    command = ["compare", pictures["small"], pictures["small"], "--model", trained_folder, f"--threshold={threshold}"]
+    assert_refused(run(command, capsys), f"threshold is {float(threshold)}")
+
+
+def test_a_repository_without_network_is_refused_in_one_sentence(root):
+    command = [sys.executable, "-m", "siamese", "compare", "a.png", "b.png", "--model", "user/name@v1"]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    finished = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300)
+    assert_refused((finished.returncode, finished.stdout, finished.stderr), "user/name")

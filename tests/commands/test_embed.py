@@ -1,0 +1,51 @@
+"""siamese embed: the embeddings of the Verifier, as JSON or in a file, and nothing where one image is no good."""
+
+import json
+
+import numpy as np
+from scipy.spatial.distance import euclidean
+from terminal import assert_refused, run
+
+
+def test_it_prints_the_embeddings_of_the_verifier_in_the_order_of_the_files(pictures, trained_folder, verifier, capsys):
+    files = [pictures["sketch"], pictures["small"], pictures["sketch"]]
+    code, stdout, stderr = run(["embed", *files, "--model", trained_folder], capsys)
+    assert (code, stderr) == (0, "")
+    answer = json.loads(stdout)
+    assert list(answer) == ["model", "files", "embeddings"]
+    assert answer["model"] == verifier.name
+    assert answer["files"] == [str(file) for file in files]
+    embeddings = np.array(answer["embeddings"], np.float32)
+    np.testing.assert_array_equal(embeddings, verifier.embed(files))
+    distance = verifier.verify(*files[:2]).distance
+    assert abs(euclidean(*embeddings[:2]) - distance) < 1e-5
+    assert (embeddings[0] == embeddings[2]).all()
+
+
+def test_it_writes_a_file_that_numpy_reads_without_pickle(pictures, trained_folder, verifier, tmp_path, capsys):
+    files = [pictures["small"], pictures["sketch"]]
+    output = tmp_path / "new" / "found.npz"
+    code, stdout, _ = run(["embed", *files, "--model", trained_folder, "--output", output], capsys)
+    assert code == 0
+    dim = verifier.config.encoder.embedding_dim
+    assert stdout == f"wrote 2 embeddings of {dim} numbers to {output}\n"
+    with np.load(output, allow_pickle=False) as stored:
+        assert sorted(stored) == ["embeddings", "files"]
+        assert stored["embeddings"].dtype == np.float32
+        np.testing.assert_array_equal(stored["embeddings"], verifier.embed(files))
+        assert stored["files"].tolist() == [str(file) for file in files]
+    assert [path.name for path in output.parent.iterdir()] == ["found.npz"]
+
+
+def test_a_file_that_is_no_picture_is_refused_and_an_earlier_output_stays(pictures, trained_folder, tmp_path, capsys):
+    output = tmp_path / "found.npz"
+    output.write_text("earlier")
+    command = ["embed", pictures["small"], pictures["notes"], "--model", trained_folder]
+    assert_refused(run(command, capsys), "'notes.png' is not an image")
+    assert_refused(run([*command, "--output", output], capsys), "'notes.png' is not an image")
+    assert output.read_text() == "earlier"
+
+
+def test_an_output_of_another_kind_is_refused_before_the_model_is_loaded(pictures, tmp_path, capsys):
+    command = ["embed", pictures["small"], "--model", tmp_path / "nowhere", "--output", tmp_path / "found.csv"]
+    assert_refused(run(command, capsys), "found.csv'", "allowed: a file that ends with .npz")

@@ -1,0 +1,65 @@
+"""Images to measure a model on: as it would see them, not too many, with intervals that fit how they were split."""
+
+import numpy as np
+import pytest
+import torch
+from brought import write_classes
+
+from siamese.config import EncoderConfig, PreprocessConfig
+from siamese.data import measured
+from siamese.data.labelled_images import LabelledImages
+from siamese.data.measured import bootstrap, load_folder, load_pairs
+from siamese.evaluation.bootstrap import bootstrap_intervals, bootstrap_intervals_over_classes
+from siamese.images.canonical import canonical_image
+from siamese.images.load import load_image
+
+INK, COMPACT = PreprocessConfig("ink"), EncoderConfig()
+
+
+@pytest.fixture
+def folder(digits, tmp_path):
+    """Three classes of four digits, and a file that is none."""
+    folder = write_classes(tmp_path / "folder", digits, images=4)
+    (folder / "class 1" / "bad.png").write_text("no picture")
+    return folder
+
+
+def test_a_folder_is_read_as_the_model_sees_it(folder):
+    images, names, left_out = load_folder(folder, INK, COMPACT)
+    assert names == ("class 0", "class 1", "class 2")
+    assert images.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    files = sorted(folder.rglob("[0-9].png"))
+    for image, file in zip(images.images, files, strict=True):
+        np.testing.assert_array_equal(image, canonical_image(load_image(file), INK, 28, 1))
+    ((file, reason),) = left_out
+    assert file.name == "bad.png"
+    assert "is not an image" in reason
+
+
+def test_of_many_images_and_pairs_a_seeded_draw_is_measured(folder, monkeypatch):
+    (folder / "class 1" / "bad.png").unlink()
+    rows = [
+        f"class {a}/{n}.png,class {b}/{m}.png,{int(a == b)}" for a in range(3) for b in range(3) for n, m in ((0, 1), (2, 3))
+    ]
+    (folder / "pairs.csv").write_text("\n".join(["image_a,image_b,is_same", *rows]))
+    assert len(load_pairs(folder / "pairs.csv", INK, COMPACT)[0].ends) == 18
+    monkeypatch.setattr(measured, "MOST_EVALUATED", 8)
+    first, again = (load_folder(folder, INK, COMPACT)[0] for _ in range(2))
+    assert len(first) == 8
+    np.testing.assert_array_equal(first.images, again.images)
+    pairs, left_out, _ = load_pairs(folder / "pairs.csv", INK, COMPACT)
+    assert np.bincount(pairs.is_same).tolist() == [2, 2]
+    assert left_out == ()
+
+
+@pytest.mark.parametrize("split", ["given", "within", "classes", "groups"])
+def test_intervals_are_over_classes_where_classes_were_held_out_and_else_over_images(split, digits):
+    images, labels = digits
+    data = LabelledImages(images[:100], labels[:100])
+    embeddings = torch.from_numpy(data.images).flatten(1).float() / 255
+    over = bootstrap_intervals_over_classes if split in ("classes", "groups") else bootstrap_intervals
+    found = bootstrap(data, embeddings, 8.0, split)
+    assert found == over(embeddings, torch.from_numpy(data.labels), 8.0)
+    assert bootstrap_intervals_over_classes(embeddings, torch.from_numpy(data.labels), 8.0) != bootstrap_intervals(
+        embeddings, torch.from_numpy(data.labels), 8.0
+    )

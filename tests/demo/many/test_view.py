@@ -1,0 +1,35 @@
+"""The table of distances and its CSV hold every number, and names are text."""
+
+import csv
+import io
+import re
+from base64 import b64decode
+
+import numpy as np
+import pytest
+
+from siamese.demo.many import view
+
+HOSTILE = "<img src=x onerror=alert(1)>,\"'"
+
+
+def test_the_table_frames_what_is_called_same_and_the_csv_holds_every_number(digits):
+    distances = np.array([[0, 0.5, 1.2], [0.5, 0, 0.8], [1.2, 0.8, 0]], np.float32)
+    names = ["a.png", HOSTILE, "c.png"]
+    shown = view.matrix(names, digits[0][:3], distances, 0.8, [HOSTILE])
+    assert "<img src=x" not in shown
+    assert shown.count('class="near"') == 3 + 2 * 2  # the diagonal, and at most the threshold
+    assert shown.count('class="far"') == 2
+    assert "<b>2</b> of 3 pairs" in shown
+    (data,) = re.findall(r"data:text/csv;base64,([^\"]+)", shown)
+    head, *rows = csv.reader(io.StringIO(b64decode(data).decode()))
+    assert head == ["", *names]
+    assert [row[0] for row in rows] == names
+    assert np.array([row[1:] for row in rows], float) == pytest.approx(distances, abs=1e-6)
+
+
+@pytest.mark.parametrize("names", [[], ["one.png"]])
+def test_fewer_than_two_images_have_no_table(names, digits):
+    shown = view.matrix(names, digits[0][: len(names)], np.zeros((len(names),) * 2), 0.8, ["b.png: no image"])
+    assert "<table" not in shown
+    assert "b.png: no image" in shown

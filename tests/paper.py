@@ -1,0 +1,36 @@
+"""Digits as they are drawn, written and photographed on paper."""
+
+import numpy as np
+from PIL import Image
+
+
+def strokes(digit: np.ndarray, size: int = 300, canvas: int = 400, left: int = 50, top: int = 50) -> np.ndarray:
+    """A digit enlarged on a canvas: float (canvas, canvas), 1 ink, 0 paper."""
+    field = Image.new("L", (canvas, canvas))
+    field.paste(Image.fromarray(digit).resize((size, size), Image.Resampling.BICUBIC), (left, top))
+    return np.asarray(field) / 255
+
+
+def grey(values: np.ndarray) -> np.ndarray:
+    return np.clip(255 * values, 0, 255).astype(np.uint8)
+
+
+def photograph(ink: np.ndarray, light: float = 0.85, dark: float = 0.15, noise: float = 0.02, shade=1.0) -> np.ndarray:
+    """Ink on paper under a light that `shade` dims, with the noise of a camera."""
+    picture = (light * (1 - ink) + dark * ink) * shade
+    return grey(picture + np.random.default_rng(0).normal(0, noise, ink.shape))
+
+
+def ruled(digit: np.ndarray, spacing: int, slope: float = 0.0, squared: bool = False, shade=1.0) -> np.ndarray:
+    row, column = np.mgrid[0:400, 0:400]
+    paper = np.full((400, 400), 0.85)
+    paper[(row - slope * column) % spacing < 2] = 0.55
+    if squared:
+        paper[column % spacing < 2] = 0.55
+    return photograph(strokes(digit), light=paper, shade=shade)
+
+
+SLOPE = 1 - 0.6 * np.mgrid[0:400, 0:400][1] / 400  # light that falls off to the right
+
+
+SHADOW = np.where(np.add(*np.mgrid[0:400, 0:400]) > 500, 0.6, 1.0)  # of a hand over one corner

@@ -1,0 +1,25 @@
+"""A command as its user meets it at a terminal."""
+
+import re
+from collections.abc import Sequence
+
+import pytest
+
+from siamese.__main__ import main
+
+
+def run(arguments: Sequence[object], capsys: pytest.CaptureFixture) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of one command."""
+    capsys.readouterr()
+    code = main([str(argument) for argument in arguments])
+    return code, *capsys.readouterr()
+
+
+def assert_refused(result: tuple[int, str, str], *expected: str) -> None:
+    """Exit code 2, nothing on stdout, and on stderr one line that says all that is expected."""
+    code, stdout, stderr = result
+    assert code == 2
+    assert stdout == ""
+    assert re.fullmatch(r"error: [^\n]+\n", stderr), stderr
+    for text in expected:
+        assert text in stderr
