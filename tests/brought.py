@@ -1,5 +1,6 @@
 """What visitors bring to train on, and how tests wait for what becomes of it."""
 
+import os
 import time
 import zipfile
 from collections.abc import Callable
@@ -32,3 +33,11 @@ def wait(condition: Callable[[], object], seconds: float = 240) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s"
         time.sleep(0.05)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -42,10 +42,11 @@ np.set_printoptions(threshold=20)  # or a failure prints all the digits
 # Files that take long begin first, or one worker would be left with them at the end; the models of `any_folder` are first
 # made by one worker, and wanted by another only later.
 LONGEST_FIRST = (
-    "end_to_end/test_browser.py", "hub/test_push.py", "end_to_end/test_looks.py", "end_to_end/test_browser_train.py",
-    "model_folder/test_write.py", "training/test_distributed.py", "hub/test_spaces.py", "hub/test_jobs.py",
-    "end_to_end/test_app.py", "commands/test_train.py", "visitors/test_workspace.py", "end_to_end/test_wheel.py",
-    "end_to_end/test_train_push.py", "end_to_end/test_abuse.py", "end_to_end/test_hostile_archives.py", "hub/test_fetch.py",
+    "end_to_end/test_browser_train.py", "end_to_end/test_looks.py", "model_folder/test_write.py", "hub/test_push.py",
+    "end_to_end/test_browser.py", "training/test_distributed.py", "hub/test_spaces.py", "hub/test_jobs.py",
+    "end_to_end/test_app.py", "end_to_end/test_browser_tabs.py", "commands/test_train.py", "visitors/test_workspace.py",
+    "end_to_end/test_wheel.py", "end_to_end/test_train_push.py", "end_to_end/test_train_pairs.py",
+    "end_to_end/test_abuse.py", "end_to_end/test_hostile_archives.py", "hub/test_fetch.py",
 )  # fmt: skip
 LAST = ("test_verifier.py",)
 

@@ -1,13 +1,7 @@
-"""Labelled pairs: what is read of a CSV file, splits that share no image, and training and measuring on pairs alone."""
+"""Labelled pairs: what is read of a CSV file, splits that share no image, distances and intervals."""
 
-import csv
-import itertools
-import json
 import math
 import re
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,51 +9,21 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pair_files import write_csv, write_images
 from PIL import Image
-from safetensors.torch import load_file
-from sklearn.metrics import balanced_accuracy_score
 
-from siamese import Verifier
-from siamese.__main__ import main
 from siamese.commands import train
 from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data.pairs import LEAST_OF_A_KIND, LabelledPairs, list_pairs, read_pairs, split_pairs
-from siamese.data.sampling import known_pairs, pair_batches
 from siamese.evaluation.bootstrap import bootstrap_intervals_over_pairs
-from siamese.losses import LOSSES, for_labelled_pairs
-from siamese.model_folder.weights import RESUME_FILE, WEIGHTS_FILE
 
 INK = PreprocessConfig("ink")
-
-
-def write_csv(path: Path, rows: list[tuple], header: str = "image_a,image_b,is_same") -> Path:
-    with path.open("w", newline="", encoding="utf-8") as text:
-        text.write(header + "\n")
-        csv.writer(text).writerows(rows)
-    return path
 
 
 @pytest.fixture
 def images(digits, tmp_path) -> Path:
     """Ten images of each digit, as digits/LABEL-NUMBER.png."""
-    (tmp_path / "digits").mkdir()
-    for label in range(10):
-        for number, image in enumerate(digits[0][digits[1] == label][:10]):
-            Image.fromarray(image).save(tmp_path / "digits" / f"{label}-{number}.png")
-    return tmp_path / "digits"
-
-
-@pytest.fixture
-def pairs_file(images, tmp_path) -> Path:
-    """A CSV file beside the images' folder: rings of four images, two of each of two digits, all six pairs of each ring."""
-    rows = []
-    for label, number in itertools.product(range(0, 10, 2), range(0, 10, 2)):
-        ring = [f"{kind}-{n}" for kind in (label, label + 1) for n in (number, number + 1)]
-        rows += [(f"digits/{a}.png", f"digits/{b}.png", int(a[0] == b[0])) for a, b in itertools.combinations(ring, 2)]
-    return write_csv(tmp_path / "pairs.csv", rows)
-
-
-# ---- The file ----
+    return write_images(tmp_path / "digits", digits)
 
 
 def test_columns_may_be_in_any_order_with_others_between_and_paths_are_relative_to_the_file(tmp_path):
@@ -154,9 +118,6 @@ def test_pairs_of_one_kind_alone_are_refused(images, is_same, tmp_path):
         read_pairs(write_csv(tmp_path / "pairs.csv", rows), INK, EncoderConfig())
 
 
-# ---- Splits and batches ----
-
-
 def numbered(edges: list[tuple[int, int, bool]]) -> LabelledPairs:
     """Images that are their own number; each pair once, none of an image with itself."""
     known = {(min(a, b), max(a, b)): same for a, b, same in edges if a != b}
@@ -209,56 +170,6 @@ def test_at_most_so_many_of_each_kind_are_kept():
     assert np.bincount(fewer.is_same).tolist() == [120, 100]
     assert named(fewer) < named(data)
     assert len(fewer.images) == 440
-
-
-@given(st.integers(1, 30), st.integers(1, 30), st.integers(2, 12).map(lambda quarter: 4 * quarter), st.integers(0, 99))
-def test_batches_of_pairs_hold_both_ends_and_as_many_of_each_kind(same, different, batch_size, seed):
-    is_same = np.random.default_rng(seed).permutation([True] * same + [False] * different)
-    batches = pair_batches(is_same, batch_size, 7, np.random.default_rng(seed))
-    assert batches.shape == (7, batch_size)
-    for batch in batches.tolist():
-        assert sorted(end ^ 1 for end in batch) == sorted(batch)  # 2p and 2p + 1
-        assert sum(bool(is_same[end // 2]) for end in batch) == batch_size // 2
-    drawn = batches.numpy()[:, :] // 2
-    for kind in (True, False):
-        times = np.bincount(drawn[is_same[drawn] == kind], minlength=len(is_same))[is_same == kind]
-        assert times.max() - times.min() <= 2  # each pair as often as any other, give or take one round
-    again = pair_batches(is_same, batch_size, 7, np.random.default_rng(seed))
-    assert torch.equal(batches, again)
-
-
-# ---- Losses and metrics ----
-
-
-@pytest.mark.parametrize("name", for_labelled_pairs())
-def test_losses_see_the_labelled_pairs_alone(name):
-    generator = torch.Generator().manual_seed(0)
-    is_same = torch.tensor([True, False, True, False, False, True])
-    ends = torch.tensor([0, 5, 2, 1, 3, 4, 7, 6, 10, 11, 8, 9, 2, 3])  # pair 1 twice
-    embeddings = torch.randn(len(ends), 5, generator=generator)
-    loss = LOSSES[name]()
-    terms = {True: [], False: []}
-    for i, j in itertools.combinations(range(len(ends)), 2):
-        if ends[i] // 2 == ends[j] // 2 and ends[i] != ends[j]:
-            distance = math.dist(embeddings[i].tolist(), embeddings[j].tolist())
-            same = bool(is_same[ends[i] // 2])
-            if name == "contrastive":
-                term = distance**2 / 2 if same else max(0, loss.margin - distance) ** 2 / 2
-            else:
-                logit = loss.bias.item() - loss.log_scale.exp().item() * distance**2
-                term = np.logaddexp(0, -logit if same else logit)
-            terms[same].append(term)
-    assert {same: len(values) for same, values in terms.items()} == {True: 3, False: 6}
-    expected = (np.mean(terms[True]) + np.mean(terms[False])) / 2
-    assert loss(embeddings, known_pairs(is_same, ends)).item() == pytest.approx(expected, rel=1e-4)
-
-
-@pytest.mark.parametrize("name", for_labelled_pairs())
-def test_labels_of_all_pairs_are_worth_as_much_as_classes(name, digits):
-    embeddings, labels = torch.from_numpy(digits[0][:50]).flatten(1).float() / 2550, torch.from_numpy(digits[1][:50])
-    relation = (labels[:, None] == labels[None, :]).long().fill_diagonal_(-1)
-    loss = LOSSES[name]()
-    assert loss(embeddings, relation).item() == pytest.approx(loss(embeddings, labels).item(), rel=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -317,92 +228,3 @@ def test_the_interval_draws_what_hangs_together_where_that_is_many(digits):
     threshold = float(np.median(distance))
     whole = bootstrap_intervals_over_pairs(distance, apart.is_same, np.repeat(np.arange(40)[:, None], 2, axis=1), threshold)
     assert apart.intervals(embeddings, threshold) == whole
-
-
-# ---- Training and measuring ----
-
-SHORT = ["--device", "cpu", "--epochs", "2", "--batch-size", "8", "--encoder", "seed"]
-
-
-def test_training_on_pairs_from_end_to_end(pairs_file, images, tmp_path, capsys):
-    (images / "0-0.png").write_text("no picture")
-    folder = tmp_path / "model"
-    arguments = ["--pairs", str(pairs_file), *SHORT, "--validation-share", "0.3", "--test-share", "0.3"]
-    assert train.main([*arguments, "--output", str(folder)]) == 0
-    stdout, stderr = capsys.readouterr()
-    assert "labelled pairs to train on; seen as ink, 28 x 28 px, grey" in stdout
-    assert "left out" in stderr
-    assert "0-0.png" in stderr
-    assert "note: 3 pairs left out because an image is" in stderr
-    assert "test pairs of a kind are few" in stderr
-    verifier = Verifier.from_pretrained(folder)
-    config, data = verifier.config, verifier.config.data
-    assert (data.dataset, data.split, data.classes, data.left_out, config.loss.name) == ("pairs.csv", "pairs", 0, 1, "bce")
-    assert data.pairs + config.metrics.same_pairs + config.metrics.different_pairs < 147
-    assert data.training_images + data.validation_images + data.test_images == 99
-    card = (folder / "README.md").read_text(encoding="utf-8")
-    assert f"({data.pairs} labelled pairs)" in card
-    assert "no image is in two" in card
-    assert "0-0.png" in card
-    assert "0 classes" not in card
-
-    assert main(["evaluate", "--pairs", str(pairs_file), "--model", str(folder), "--json"]) == 0
-    stdout, stderr = capsys.readouterr()
-    answer = json.loads(stdout)
-    assert "0-0.png" in stderr
-    rows = [row for row in list_pairs(pairs_file) if "0-0.png" not in (row[1].name, row[2].name)]
-    a, b = (verifier.embed([row[side] for row in rows]).astype(np.float64) for side in (1, 2))
-    is_same = np.array([row[3] for row in rows])
-    accepted = np.linalg.norm(a - b, axis=1) <= config.calibration.threshold
-    assert (answer["same_pairs"], answer["different_pairs"]) == (is_same.sum(), (~is_same).sum())
-    assert answer["dataset"] == str(pairs_file)
-    assert answer["balanced_accuracy"] == pytest.approx(100 * balanced_accuracy_score(is_same, accepted), abs=1.5)
-    assert answer["balanced_accuracy_low"] <= answer["balanced_accuracy"] <= answer["balanced_accuracy_high"]
-
-
-@pytest.mark.slow
-def test_an_interrupted_training_on_pairs_ends_as_if_never_interrupted(pairs_file, root, tmp_path):
-    arguments = ["--pairs", str(pairs_file), *SHORT, "--loss", "contrastive", "--validation-share", "0.3"]
-    assert train.main([*arguments, "--output", str(tmp_path / "whole")]) == 0
-    folder = tmp_path / "model"
-    command = [sys.executable, "train.py", *arguments, "--output", str(folder)]
-    process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    for line in process.stderr:
-        if re.match(r"epoch 2/2: .* [1-9]\d*/\d+ \[", line):
-            break
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert [path.name for path in folder.iterdir()] == [RESUME_FILE]
-    assert train.main(["--resume", "--output", str(folder)]) == 0
-    continued, whole = (load_file(place / WEIGHTS_FILE) for place in (folder, tmp_path / "whole"))
-    assert all(torch.equal(continued[name], tensor) for name, tensor in whole.items())
-
-
-@pytest.mark.parametrize(
-    ("flags", "expected"),
-    [
-        (["--loss", "supcon"], "loss supcon needs classes, and --pairs has none; allowed: bce, contrastive"),
-        (["--dataset", "mnist-sample"], "leave --dataset out"),
-        (["--split", "within"], "leave --split out"),
-        (["--rotations"], "leave --rotations out"),
-        (["--test-share", "0.01"], "test would have"),
-        (["--hosted", "t4-small", "--push", "--repo-id", "me/model", "--dry-run"], "a job sees no file or folder"),
-    ],
-    ids=lambda value: value[0] if isinstance(value, list) else "",
-)
-def test_what_does_not_go_with_pairs_is_refused(flags, expected, pairs_file, tmp_path, capsys):
-    output = [] if "--hosted" in flags else ["--output", str(tmp_path / "model")]
-    assert train.main(["--pairs", str(pairs_file), *flags, *output]) == 2
-    stderr = capsys.readouterr().err
-    assert expected in stderr
-    assert "error: " in stderr
-    assert stderr.count("\n") == 1
-
-
-def test_evaluate_takes_a_dataset_or_pairs(pairs_file, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(["evaluate", "--pairs", str(pairs_file), "--dataset", "mnist-sample"])
-    assert caught.value.code == 2
-    assert main(["evaluate", "--pairs", str(pairs_file), "--ways", "5"]) == 2
-    assert "--ways is 5" in capsys.readouterr().err

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siamese.data.sampling import class_batches, derived_seed, epoch_batches
+from siamese.data.sampling import class_batches, derived_seed, epoch_batches, pair_batches
 
 
 @given(st.lists(st.integers(1, 9), min_size=2, max_size=40), st.integers(2, 5), st.integers(8, 64), st.integers(0, 99))
@@ -57,3 +57,19 @@ def test_derived_seeds_fit_a_generator_and_depend_on_the_order_of_the_parts(part
     assert derived_seed(*parts) == derived_seed(*parts)
     if parts != parts[::-1]:
         assert derived_seed(*parts) != derived_seed(*parts[::-1])
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(2, 12).map(lambda quarter: 4 * quarter), st.integers(0, 99))
+def test_batches_of_pairs_hold_both_ends_and_as_many_of_each_kind(same, different, batch_size, seed):
+    is_same = np.random.default_rng(seed).permutation([True] * same + [False] * different)
+    batches = pair_batches(is_same, batch_size, 7, np.random.default_rng(seed))
+    assert batches.shape == (7, batch_size)
+    for batch in batches.tolist():
+        assert sorted(end ^ 1 for end in batch) == sorted(batch)  # 2p and 2p + 1
+        assert sum(bool(is_same[end // 2]) for end in batch) == batch_size // 2
+    drawn = batches.numpy()[:, :] // 2
+    for kind in (True, False):
+        times = np.bincount(drawn[is_same[drawn] == kind], minlength=len(is_same))[is_same == kind]
+        assert times.max() - times.min() <= 2  # each pair as often as any other, give or take one round
+    again = pair_batches(is_same, batch_size, 7, np.random.default_rng(seed))
+    assert torch.equal(batches, again)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from app_fixtures import App, Visitor, running_app
+from brought import wait
 from browser_fixtures import expect_verdict_on, open_tab, upload
 from gradio_client import Client, handle_file
 from PIL import Image
@@ -65,13 +66,6 @@ def visit(browser, app) -> Iterator[Callable[[], Page]]:
 def left_behind(folder: Path) -> list[Path]:
     """What lies in visitors' workspaces."""
     return list(folder.glob("siamese-train-*/*/*"))
-
-
-def wait(condition: Callable[[], object], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.1)
 
 
 def start(page: Page, epochs: int) -> None:

@@ -1,13 +1,12 @@
 """The process of a task, seen from the server: what it is told, what is believed of it, and that it ends."""
 
 import json
-import os
 import stat
 import sys
 from pathlib import Path
 
 import pytest
-from brought import wait, write_classes
+from brought import is_alive, wait, write_classes
 
 from siamese.visitors.process import WorkerProcess
 from siamese.visitors.task import SAMPLE, Task
@@ -16,14 +15,6 @@ from siamese.visitors.task import SAMPLE, Task
 def task(tmp_path: Path, kind: str = "check", dataset: str = SAMPLE, **choices) -> Task:
     (tmp_path / "task").mkdir()
     return Task(kind, str(tmp_path / "task"), dataset, **choices)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_a_check_is_done_in_a_process_that_does_not_learn_where_the_data_lie(tmp_path, digits):

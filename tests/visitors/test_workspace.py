@@ -1,27 +1,18 @@
 """What one visitor brings and makes is checked, trained on, taken home, apart from others', and gone with the page."""
 
 import json
-import os
 import time
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from brought import wait, write_classes, zipped
+from brought import is_alive, wait, write_classes, zipped
 from PIL import Image
 
 from siamese import Verifier
 from siamese.visitors.queue import Run
 from siamese.visitors.workspace import Workspace
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def training(space: Workspace, epochs: int) -> Run:

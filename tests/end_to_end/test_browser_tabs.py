@@ -1,0 +1,160 @@
+"""The other tabs as visitors use them: what drives a verdict, many images, and classes of one's own."""
+
+import json
+import re
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from app_fixtures import App
+from browser_fixtures import (
+    HOUSE,
+    ONE,
+    PHONE,
+    STAR,
+    draw,
+    draw_by_touch,
+    places,
+    press,
+    upload,
+)  # fmt: skip
+from playwright.sync_api import Page, expect
+
+from siamese.demo.compare.comparison import compare
+from siamese.demo.compare.tab import EXAMPLES
+from siamese.demo.compare.understand import drivers
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_map_and_the_drivers_follow_the_pair_and_nothing_moves(page, digits, bundled):
+    before = places(page, "#examples", "#judge", "#understand")
+    expect(page.locator("#plane .mark")).to_have_count(0)
+    page.locator("#examples button").first.click()
+    expect(page.locator("#plane .mark")).to_have_count(2)
+    expect(page.locator("#drivers img")).to_have_count(0)
+    page.get_by_label("Show it on the images").check()
+    expect(page.locator("#drivers img")).to_have_count(2)
+    pair = compare(bundled, [digits[0][index] for index in EXAMPLES[0][:2]])
+    expected = re.findall(r'src="([^"]+)"', drivers(pair.seen, pair.drivers()))
+    assert page.locator("#drivers img").evaluate_all("images => images.map((image) => image.src)") == expected
+    page.get_by_label("Show it on the images").uncheck()
+    expect(page.locator("#drivers img")).to_have_count(0)
+    assert places(page, "#examples", "#judge", "#understand") == before
+
+
+def test_the_same_call_is_copied_with_the_threshold_of_the_page(page, app):
+    page.get_by_label("0.1% false accepts").check()
+    page.get_by_role("button", name="The same in a program").click()
+    expect(page.locator("#snippets code").first).to_contain_text("threshold=")
+    press(page, "Copy: This page, as a service")
+    expect(page.locator("#snippets button").nth(2)).to_have_text("Copied")
+    assert f'Client("{app.url}/")' in page.evaluate("navigator.clipboard.readText()")
+
+
+def test_how_it_works_is_drawn(page):
+    page.get_by_role("tab", name="How it works").click()
+    expect(page.locator("#about svg.network")).to_be_visible()
+    expect(page.locator("#about .facts dd").first).to_contain_text("54,001 images")
+
+
+def test_many_images_give_a_matrix_and_a_csv(page, pictures, bundled, tmp_path):
+    (tmp_path / "text.png").write_text("text")
+    page.get_by_role("tab", name="Many").click()
+    paths = [pictures[name] for name in ("plain.png", "sketch.png", "photo.jpg")]
+    page.locator("#files input[type=file]").set_input_files([*paths, tmp_path / "text.png"])
+    expect(page.locator("#many .problems")).to_contain_text("'text.png' is not an image")
+    cells = page.locator("#many .matrix tbody td")
+    expect(cells).to_have_text([f"{bundled.verify(a, b).distance:.2f}" for a in paths for b in paths])
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Save as CSV").click()
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert lines[0] == ",plain.png,sketch.png,photo.jpg"
+    assert float(lines[1].split(",")[2]) == pytest.approx(bundled.verify(*paths[:2]).distance, abs=1e-3)
+
+
+def open_lesson(page: Page) -> None:
+    page.get_by_role("tab", name="Recognise").click()
+    expect(page.locator("#lesson .sketch button[aria-label='Brush'].highlight")).to_have_count(2)
+
+
+def teach_stroke(page: Page, name: str, stroke: list) -> None:
+    draw(page, "example", stroke)
+    page.get_by_label("Name of the class").fill(name)
+    press(page, "Add example")
+    expect(page.locator("#lesson .note")).to_have_text(f"Added an example of {name}.")
+    expect(page.locator("#sketch-example").get_by_role("button", name="Undo")).to_be_disabled()
+
+
+def classes(page: Page) -> list[str]:
+    return page.locator("#answer .ranking tbody th").all_inner_texts()
+
+
+def test_two_symbols_are_taught_and_recognised_and_a_third_is_none_of_these(page):
+    open_lesson(page)
+    press(page, "Add example")
+    expect(page.locator("#lesson .note")).to_have_text("draw or upload an example first")
+    teach_stroke(page, "star", STAR)
+    teach_stroke(page, "<b>house</b>", HOUSE)
+    expect(page.locator("#taught b")).to_have_text(["star", "<b>house</b>"])
+    expect(page.locator("#taught img")).to_have_count(2)
+
+    draw(page, "query", [(x + 0.03, y) for x, y in STAR])
+    expect(page.locator("#answer .word")).to_have_text("star")
+    assert classes(page) == ["star", "<b>house</b>"]
+    near, far = map(float, page.locator("#answer .ranking td:nth-child(2)").all_inner_texts())
+    assert near < far
+    page.locator("#sketch-query").get_by_role("button", name="Clear canvas").click()
+    expect(page.locator("#answer .message")).to_have_text("Draw or upload what is to be recognised.")
+    draw(page, "query", ONE)
+    expect(page.locator("#answer .word")).to_have_text("None of these")
+
+    page.get_by_role("button", name="Remove star").click()
+    expect(page.locator("#taught b")).to_have_text(["<b>house</b>"])
+    expect(page.locator("#answer .ranking tbody th")).to_have_text(["<b>house</b>"])
+    press(page, "Forget all")
+    expect(page.locator("#taught li")).to_have_count(0)
+    expect(page.locator("#answer .message")).to_have_text("Teach a class or two first.")
+
+
+def ask_again(app: App, body: str) -> str:
+    """What the server answers to a request of a page, sent once more from elsewhere."""
+    call = urllib.request.Request(f"{app.url}/gradio_api/run/predict", body.encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(call, timeout=30) as answer:
+        return json.loads(answer.read())["data"][0]
+
+
+def test_what_one_visitor_teaches_no_other_sees_and_it_ends_with_the_page(open_page, app):
+    teacher, stranger = open_page(app), open_page(app)
+    for page in (teacher, stranger):
+        open_lesson(page)
+    teach_stroke(teacher, "mine", STAR)
+    draw(stranger, "query", STAR)
+    expect(stranger.locator("#answer .message")).to_have_text("Teach a class or two first.")
+    expect(stranger.locator("#taught li")).to_have_count(0)
+
+    with teacher.expect_request("**/run/predict*") as asked:
+        draw(teacher, "query", STAR)
+    expect(teacher.locator("#answer .word")).to_have_text("mine")
+    assert "mine" in ask_again(app, asked.value.post_data)
+    teacher.context.close()
+    deadline = time.monotonic() + 20
+    while "mine" in (answer := ask_again(app, asked.value.post_data)):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert "Teach a class or two first." in answer
+
+
+@pytest.mark.parametrize("options", [PHONE], ids=["phone"])
+def test_a_phone_teaches_by_touch_and_uploads(page, pictures):
+    open_lesson(page)
+    draw_by_touch(page, "example", STAR)
+    page.get_by_label("Name of the class").fill("star")
+    page.get_by_label("Name of the class").press("Enter")
+    expect(page.locator("#taught b")).to_have_text(["star"])
+    page.locator("#query-side").get_by_role("tab", name="Upload").click()
+    upload(page, "query", pictures["photo.jpg"])
+    expect(page.locator("#answer .word")).to_have_text("None of these")
+    expect(page.locator("#answer .word")).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["viewport"]["width"]
