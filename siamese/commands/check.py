@@ -3,11 +3,8 @@
 import argparse
 import json
 
-import numpy as np
-
 from siamese.commands import parser_of, run
-from siamese.config import EncoderConfig, PreprocessConfig
-from siamese.data.folders import choose_settings, folder_files, read_folder
+from siamese.data.check import check_folder
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -25,14 +22,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def check(arguments: argparse.Namespace) -> None:
     """`check FOLDER`: classes, settings, what would be left out and why."""
-    mode, image_size, channels = choose_settings(folder_files(arguments.folder))
-    encoder = EncoderConfig(image_size=image_size, channels=channels)
-    found = read_folder(arguments.folder, PreprocessConfig(mode), encoder, progress=True)
-    sizes = {name: int(size) for name, size in zip(found.names, np.bincount(found.labels), strict=True)}
+    checked = check_folder(arguments.folder, progress=True)
+    found, sizes = checked.found, checked.sizes
     if arguments.json:
         left_out = [{"file": str(file), "reason": reason} for file, reason in found.left_out]
         near = [{"file": str(file), "of": str(of), "same_class": same} for file, of, same in found.near_duplicates()]
-        settings = {"preprocess": mode, "image_size": image_size, "channels": channels}
+        settings = {"preprocess": checked.mode, "image_size": checked.size, "channels": checked.channels}
         answer = {**settings, "classes": sizes, "left_out": left_out, "near_duplicates": near, "remarks": found.remarks}
         print(json.dumps(answer))
         return
@@ -44,6 +39,5 @@ def check(arguments: argparse.Namespace) -> None:
         print(f"note: {remark}")
     print(
         f"{len(found.labels):,} usable images in {len(sizes):,} classes of {min(sizes.values()):,} to "
-        f"{max(sizes.values()):,}, {len(found.left_out):,} left out; train.py would see them as {mode}, "
-        f"{image_size} x {image_size} px, {'colour' if channels == 3 else 'grey'}"
+        f"{max(sizes.values()):,}, {len(found.left_out):,} left out; train.py would see them as {checked.seen}"
     )

@@ -1,4 +1,4 @@
-"""ZIP archives of class folders from people we do not know: unpacked within limits, or refused with a sentence."""
+"""ZIP archives from people we do not know: what is wanted of them is unpacked within limits, or refused with a sentence."""
 
 import re
 import shutil
@@ -8,11 +8,12 @@ import tempfile
 import unicodedata
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from siamese.config import shorten
-from siamese.data.folders import SUFFIXES
+from siamese.images.formats import SUFFIXES
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".jar", ".cab", ".iso")
 LONGEST_NAME = 200  # bytes of a file's or a folder's name
@@ -35,15 +36,52 @@ class ArchiveLimits:
     files: int = 10_000
 
 
-def unpack(archive: str | Path, folder: str | Path, limits: ArchiveLimits = ArchiveLimits()) -> tuple[int, tuple[str, ...]]:
-    """Write the images of a ZIP file into `folder`, which must not exist: their number, and the names of what else was in.
+Chosen = list[tuple[zipfile.ZipInfo, PurePosixPath]]  # what to take, and where to write it below a folder
+Choose = Callable[[list[zipfile.ZipInfo], ArchiveLimits], tuple[Chosen, tuple[str, ...]]]  # and the names of the rest
 
-    Whether a file is an image is told by its name here, and by its content when the folder is read. Hidden files, and what
-    macOS adds, are passed over in silence.
 
-    Raises ValueError where the archive is damaged, encrypted, beyond a limit, or holds anything that has no business there:
-    paths that lead elsewhere, links, archives, two files of one name. Then `folder` does not exist. What can be told from
-    the list of contents is told before anything is written, and no more is written than that list announces.
+def choose_images(entries: list[zipfile.ZipInfo], limits: ArchiveLimits) -> tuple[Chosen, tuple[str, ...]]:
+    """All images, in their folders. Hidden files, and what macOS adds, are passed over in silence.
+
+    Whether a file is an image is told by its name here, and by its content when the folder is read. Raises ValueError where
+    anything goes beyond a limit or has no business there: paths that lead elsewhere, links, archives, two of one name.
+    """
+    images, others, seen, parents = [], [], set(), set()
+    for info in entries:
+        path = _safe_path(info)
+        if info.is_dir() or path.parts[0] == "__MACOSX" or any(part.startswith(".") for part in path.parts):
+            continue
+        # Names that some file system takes for the same.
+        key = unicodedata.normalize("NFC", str(path)).casefold()
+        if key in seen:
+            raise ValueError(f"the archive holds {shorten(str(path))} twice, or two names that differ in case alone")
+        seen.add(key)
+        parents.update(unicodedata.normalize("NFC", str(parent)).casefold() for parent in path.parents)
+        _check_file(info, path, limits)
+        if path.suffix.lower() in SUFFIXES:
+            images.append((info, path))
+        else:
+            others.append(str(path))
+    if twice := seen & parents:
+        raise ValueError(f"the archive holds {shorten(sorted(twice)[0])} as a file and as a folder")
+    if len(seen) > limits.files:
+        raise ValueError(f"the archive holds {len(seen):,} files, allowed: at most {limits.files:,}")
+    if not images:
+        raise ValueError(f"the archive holds no image; looked for {', '.join(SUFFIXES)}")
+    total = sum(info.file_size for info, _ in images)
+    if total > limits.unpacked_bytes:
+        raise ValueError(f"the archive unpacks to {total:,} bytes, allowed: at most {limits.unpacked_bytes:,}")
+    return images, tuple(others)
+
+
+def unpack(
+    archive: str | Path, folder: str | Path, limits: ArchiveLimits = ArchiveLimits(), choose: Choose = choose_images
+) -> tuple[int, tuple[str, ...]]:
+    """Write what `choose` takes of a ZIP file into `folder`, which must not exist: the number of files, the rest by name.
+
+    Raises ValueError where the archive is damaged, encrypted, beyond a limit, or refused by `choose`; then `folder` does
+    not exist. What can be told from the list of contents is told before anything is written, and no more is written than
+    that list announces.
     """
     archive, folder = Path(archive), Path(folder)
     size = archive.stat().st_size
@@ -56,8 +94,11 @@ def unpack(archive: str | Path, folder: str | Path, limits: ArchiveLimits = Arch
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         with zipfile.ZipFile(archive) as opened:
-            images, others = _check(opened.infolist(), size, limits)
-            for info, path in images:
+            entries = opened.infolist()
+            chosen, others = choose(entries, limits)
+            if sum(info.compress_size for info in entries) > size or any(info.header_offset < 0 for info in entries):
+                raise ValueError("the archive is damaged: its files overlap, or are not where it says")
+            for info, path in chosen:
                 _write(opened, info, temporary / path)
         temporary.rename(folder)
     except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError, RuntimeError) as error:
@@ -66,7 +107,7 @@ def unpack(archive: str | Path, folder: str | Path, limits: ArchiveLimits = Arch
         raise ValueError("the archive is damaged: a name in it is no text") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return len(images), others
+    return len(chosen), others
 
 
 def _check_list_of_contents(archive: Path, limits: ArchiveLimits) -> None:
@@ -86,45 +127,15 @@ def _check_list_of_contents(archive: Path, limits: ArchiveLimits) -> None:
         raise ValueError(f"the archive holds too many files, allowed: at most {limits.files:,}")
 
 
-def _check(
-    entries: list[zipfile.ZipInfo], archive_bytes: int, limits: ArchiveLimits
-) -> tuple[list[tuple[zipfile.ZipInfo, PurePosixPath]], tuple[str, ...]]:
-    """The images among the entries with the paths to write them to, and the names of the other files."""
-    images, others, seen, parents = [], [], set(), set()
-    for info in entries:
-        path = _safe_path(info)
-        if info.is_dir() or path.parts[0] == "__MACOSX" or any(part.startswith(".") for part in path.parts):
-            continue
-        # Names that some file system takes for the same.
-        key = unicodedata.normalize("NFC", str(path)).casefold()
-        if key in seen:
-            raise ValueError(f"the archive holds {shorten(str(path))} twice, or two names that differ in case alone")
-        seen.add(key)
-        parents.update(unicodedata.normalize("NFC", str(parent)).casefold() for parent in path.parents)
-        if path.name.lower().endswith(ARCHIVE_SUFFIXES):
-            raise ValueError(f"the archive holds another archive, {shorten(str(path))}: unpack that first")
-        if info.file_size > limits.file_bytes:
-            raise ValueError(
-                f"{shorten(str(path))} in the archive has {info.file_size:,} bytes, allowed: at most {limits.file_bytes:,}"
-            )
-        if info.file_size > MOST_RATIO * max(info.compress_size, 1000):
-            raise ValueError(f"{shorten(str(path))} in the archive unpacks to more than {MOST_RATIO} times its size")
-        if path.suffix.lower() in SUFFIXES:
-            images.append((info, path))
-        else:
-            others.append(str(path))
-    if twice := seen & parents:
-        raise ValueError(f"the archive holds {shorten(sorted(twice)[0])} as a file and as a folder")
-    if len(seen) > limits.files:
-        raise ValueError(f"the archive holds {len(seen):,} files, allowed: at most {limits.files:,}")
-    if not images:
-        raise ValueError(f"the archive holds no image; looked for {', '.join(SUFFIXES)}")
-    total = sum(info.file_size for info, _ in images)
-    if total > limits.unpacked_bytes:
-        raise ValueError(f"the archive unpacks to {total:,} bytes, allowed: at most {limits.unpacked_bytes:,}")
-    if sum(info.compress_size for info in entries) > archive_bytes or any(info.header_offset < 0 for info in entries):
-        raise ValueError("the archive is damaged: its files overlap, or are not where it says")
-    return images, tuple(others)
+def _check_file(info: zipfile.ZipInfo, path: PurePosixPath, limits: ArchiveLimits) -> None:
+    if path.name.lower().endswith(ARCHIVE_SUFFIXES):
+        raise ValueError(f"the archive holds another archive, {shorten(str(path))}: unpack that first")
+    if info.file_size > limits.file_bytes:
+        raise ValueError(
+            f"{shorten(str(path))} in the archive has {info.file_size:,} bytes, allowed: at most {limits.file_bytes:,}"
+        )
+    if info.file_size > MOST_RATIO * max(info.compress_size, 1000):
+        raise ValueError(f"{shorten(str(path))} in the archive unpacks to more than {MOST_RATIO} times its size")
 
 
 def _safe_path(info: zipfile.ZipInfo) -> PurePosixPath:
@@ -150,8 +161,7 @@ def _safe_path(info: zipfile.ZipInfo) -> PurePosixPath:
 
 def _write(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with opened.open(info) as source:
-        content = source.read(info.file_size + 1)  # zipfile stops at the size announced, and checks the sum there
-        if len(content) != info.file_size:
+    with opened.open(info) as source, path.open("wb") as target:
+        shutil.copyfileobj(source, target)  # zipfile stops at the size announced, and checks the sum there
+        if target.tell() != info.file_size:
             raise ValueError(f"the archive is damaged: {shorten(info.filename)} has another size than it says")
-    path.write_bytes(content)

@@ -1,31 +1,39 @@
-"""A look through data before anything is trained on it: what `python -m siamese check` says, for the page."""
+"""A look through a folder of images before anything is trained on it: `siamese check`, and the check of the page."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from siamese.config import EncoderConfig, PreprocessConfig
-from siamese.data.folders import choose_settings, folder_files, read_folder
-from siamese.demo.train.view import data_check
-from siamese.visitors.task import SAMPLE, Frame
+from siamese.data.folders import FolderImages, choose_settings, folder_files, read_folder
 
 
-def check(dataset: str) -> Frame:
-    """Of a folder of class folders, or SAMPLE: "report" as HTML, and how many "classes" and "images" are of use.
+@dataclass(frozen=True)
+class FolderCheck:
+    """What a training would find in a folder, and how it would see it."""
 
-    Raises ValueError where none are.
+    mode: str  # of preprocessing: "ink" or "photo"
+    size: int  # px, a side
+    channels: int  # 1 grey, 3 colour
+    found: FolderImages
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The number of usable images of each class."""
+        return {name: int(size) for name, size in zip(self.found.names, np.bincount(self.found.labels), strict=True)}
+
+    @property
+    def seen(self) -> str:
+        """How the network would see the images, in words: "photo, 64 x 64 px, colour"."""
+        return f"{self.mode}, {self.size} x {self.size} px, {'colour' if self.channels == 3 else 'grey'}"
+
+
+def check_folder(folder: str | Path, progress: bool = False) -> FolderCheck:
+    """Read a folder of class folders as a training would; `progress` shows a bar on stderr.
+
+    Raises ValueError where there is no such folder, no image in it that can be read, or no class of two.
     """
-    if dataset == SAMPLE:
-        from siamese.data.datasets.mnist import load_mnist_sample
-
-        training, test = load_mnist_sample()
-        images, labels = np.concatenate([training.images, test.images]), np.concatenate([training.labels, test.labels])
-        names, left_out, remarks, folder, seen = tuple("0123456789"), (), (), None, "seen as ink, 28 x 28 px, grey"
-    else:
-        mode, size, channels = choose_settings(folder_files(dataset))
-        found = read_folder(dataset, PreprocessConfig(mode), EncoderConfig(image_size=size, channels=channels))
-        images, labels, names, left_out, remarks = found.images, found.labels, found.names, found.left_out, found.remarks
-        folder, seen = Path(dataset), f"seen as {mode}, {size} x {size} px, {'colour' if channels == 3 else 'grey'}"
-    classes = {name: images[labels == number] for number, name in enumerate(names)}
-    report = data_check(classes, left_out, remarks, folder, seen)
-    return {"report": report, "classes": len(names), "images": len(labels), "done": True}
+    mode, size, channels = choose_settings(folder_files(folder))
+    encoder = EncoderConfig(image_size=size, channels=channels)
+    return FolderCheck(mode, size, channels, read_folder(folder, PreprocessConfig(mode), encoder, progress))

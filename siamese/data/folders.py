@@ -22,9 +22,9 @@ from siamese.config import EncoderConfig, PreprocessConfig, counted
 from siamese.data.duplicates import MOST_COPIES, SIDE, near_duplicates, thumbnail
 from siamese.data.storage import allocate
 from siamese.images.canonical import canonical_image
+from siamese.images.formats import SUFFIXES
 from siamese.images.load import load_image
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm")
 # MNIST leaves a wide margin around its digits. Signs with more detail need the pixels: of Omniglot's, one in 16 that were
 # taken for another is not with this.
 FOLDER_BOX_FRACTION = 0.86

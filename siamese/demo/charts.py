@@ -100,30 +100,3 @@ def ticks(upper: float) -> list[float]:
     step = 10 ** np.floor(np.log10(upper / 3))
     step *= next(factor for factor in (1, 2, 5, 10) if upper / (step * factor) <= 6)
     return [float(f"{step * number:.6g}") for number in range(int(upper / step) + 1)]
-
-
-CSS = """
-#judge { display: grid; grid-template-columns: minmax(0, 2fr) minmax(0, 1fr); gap: 12px 24px; align-items: start; }
-#judge > h2, #judge > .block:first-child { grid-column: 1 / -1; }
-#judge .html-container { padding: 0 !important; }
-.curves { display: block; width: 100%; height: auto; overflow: visible; font-size: 13px; }
-.curves text { fill: var(--quiet); }
-.curves .same-area { fill: var(--same); fill-opacity: .28; stroke: var(--same); stroke-width: 2; }
-.curves .different-area { fill: url(#stripes); stroke: var(--different); stroke-width: 2; stroke-dasharray: 6 3; }
-.curves pattern rect { fill: var(--different-soft); }
-.curves .axis { stroke: var(--quiet); }
-.curves .limit { stroke: var(--body-text-color); stroke-width: 2; }
-.curves .this { stroke: var(--body-text-color); stroke-width: 2; stroke-dasharray: 3 3; }
-.curves circle { fill: var(--body-text-color); }
-.legend { display: flex; flex-wrap: wrap; gap: 6px 20px; margin-top: 6px; font-size: .8125rem; color: var(--quiet); }
-.legend span::before { content: ""; display: inline-block; width: 14px; height: 14px; margin-right: 6px;
-  vertical-align: -2px; border: 2px solid; border-radius: 3px; box-sizing: border-box; }
-.same-key::before { border-color: var(--same) !important; background: var(--same-soft); }
-.different-key::before { border-style: dashed !important; border-color: var(--different) !important;
-  background: repeating-linear-gradient(-45deg, var(--different-soft) 0 3px, transparent 3px 6px); }
-.rates { margin: 8px 0 0; color: var(--body-text-color); font-variant-numeric: tabular-nums; max-width: 80ch; }
-@media (max-width: 639px) {
-  #judge { display: flex; flex-direction: column; align-items: stretch; }
-  .curves { font-size: 26px; }
-}
-"""

@@ -1,77 +1,101 @@
-"""How the page reads its sketchpads: scripts that hand a drawing over with the request that asks about it.
+"""Where visitors bring an image: a sketchpad, or an upload beside it.
 
 Gradio would fetch the drawing of a sketchpad that is an input or a trigger of a listener at each change of the status of any
-request, some ten times for a stroke, upload three files each time, and answer only then. So none of ours is either: the
-scripts take the pixels from the editor itself, once for each change, and send them as a data URL among the other inputs.
+request, some ten times for a stroke, upload three files each time, and answer only then. So none of ours is either:
+static/inputs.js takes the pixels from the editor itself, once for each change, and sends them as a data URL among the other
+inputs.
 """
 
 import base64
 import io
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
+import gradio as gr
 from PIL import Image
 
+from siamese.demo.base import PRIVATE, REFRESH
+from siamese.demo.gradio_patches import LatestSketches, Sketch, UploadedImage, refusal
+
+CANVAS = 400  # px, side of the drawing: at least what the page shows, since Gradio scales it down only
+BRUSH_RADIUS = 10  # px of the canvas: a stroke of 5% of its side, about that of a pen in MNIST
 LONGEST = 2_000_000  # characters of a drawing: a canvas has some 10,000
 MOST_SIDE = 2000  # px
 START = "data:image/png;base64,"
 
-# Gradio's editor shows itself as window.editor, the one made last; all of them are kept here.
-HEAD = """<script>
-(() => {
-  if (window.drawingOf) return;
-  const editors = new Set(), latest = new WeakMap();
-  // Without a graphics card, what takes most of the time of a stroke is drawing the board: four samples of each pixel, of
-  // which nothing is seen, as strokes have only one, and in each frame anew the blurred shadow of a sheet that fills it.
-  const getContext = HTMLCanvasElement.prototype.getContext;
-  HTMLCanvasElement.prototype.getContext = function (kind, options, ...others) {
-    if (String(kind).startsWith("webgl")) options = {...options, antialias: false};
-    return getContext.call(this, kind, options, ...others);
-  };
-  const board = (editor) => editor.app?.renderer?.canvas;  // once it is set up
-  const place = (editor) => board(editor)?.closest(".sketch");
-  const drawn = (editor) => {
-    latest.delete(editor);
-    setTimeout(() => { editor.render_idle_remaining = 50; });  // ms; it would draw what stands still for another second
-    place(editor)?.dispatchEvent(new CustomEvent("drawn", {bubbles: true}));
-  };
-  Object.defineProperty(window, "editor", {get: () => [...editors].at(-1), set: (editor) => {
-    if (!editor || editors.has(editor)) return;
-    for (const other of editors) if (board(other)?.isConnected === false) editors.delete(other);
-    editors.add(editor);
-    editor.on("change", () => drawn(editor));
-    editor.ready.then(() => { editor.outline_container.visible = false; });
-  }});
-  const read = ({app, image_container, width, height}) => {
-    const frame = image_container.getLocalBounds().rectangle.clone();
-    Object.assign(frame, {x: 0, y: 0, width, height});
-    const taken = app.renderer.extract.pixels({target: image_container, resolution: 1, frame});
-    const canvas = Object.assign(document.createElement("canvas"), {width: taken.width, height: taken.height});
-    const pixels = new ImageData(new Uint8ClampedArray(taken.pixels), taken.width, taken.height);
-    canvas.getContext("2d").putImageData(pixels, 0, 0);
-    return canvas.toDataURL();  // not toBlob, which waits until the browser has nothing else to do
-  };
-  window.drawingOf = (name) => {
-    const editor = [...editors].find((each) => board(each)?.isConnected && place(each)?.id === `sketch-${name}`);
-    if (!editor) return "";
-    if (!latest.has(editor)) latest.set(editor, read(editor));
-    return latest.get(editor);
-  };
-})();
-</script>"""
+
+class Side(NamedTuple):
+    """The widgets that bring one image."""
+
+    draw_tab: gr.Tab
+    upload_tab: gr.Tab
+    active: gr.Textbox  # "draw" or "upload": only the browser knows which tab is open, this carries it to the handlers
+    drawing: gr.Textbox  # empty: `drawings_js` puts the drawing in its place when something is asked about it
+    upload: UploadedImage
+    drawn: gr.HTML  # is clicked by a script at each change of the drawing
+    name: str
+
+    @property
+    def parts(self) -> tuple:
+        """What `chosen` is to be given the values of."""
+        return self.active, self.drawing, self.upload
 
 
-def drawn_js(name: str) -> str:
-    """Script of an element that has Gradio hear of each change of a sketchpad, as a click on the element."""
-    return f"""
-document.addEventListener("drawn", ({{target}}) => {{
-  if (element.isConnected && target.id === "sketch-{name}") trigger("click");
-}});
-"""
+def input_side(name: str, title: str) -> Side:
+    """A column with a title, and a sketchpad and an upload on two tabs."""
+    with gr.Column(min_width=300, elem_id=f"{name}-side", elem_classes="side"):
+        drawn = gr.HTML(f"<h2>{title}</h2>", js_on_load=f"siamese.onDrawn(element, trigger, '{name}')")
+        with gr.Tabs(selected="draw"):
+            with gr.Tab("Draw", id="draw") as draw_tab:
+                sketchpad(name)
+            with gr.Tab("Upload", id="upload") as upload_tab:
+                upload = UploadedImage(
+                    sources=["upload", "clipboard", "webcam"], show_label=False, buttons=[], format="png",
+                    placeholder="Drop an image here\nor click to choose one", elem_id=f"upload-{name}",
+                    elem_classes="upload", alt_text=title,
+                )  # fmt: skip
+        active, drawing = gr.Textbox("draw", visible=False), gr.Textbox(visible=False)
+    return Side(draw_tab, upload_tab, active, drawing, upload, drawn, name)
 
 
-def fill_js(drawings: dict[int, str]) -> str:
+def sketchpad(name: str) -> Sketch:
+    """A sheet of paper to draw on."""
+    sketch = Sketch(
+        sources=(), image_mode="L", type="pil", canvas_size=(CANVAS, CANVAS), fixed_canvas=True, layers=False,
+        transforms=(), brush=gr.Brush(default_size=BRUSH_RADIUS, colors=["#000000"], color_mode="fixed"),
+        buttons=[], show_label=False, placeholder=" ", elem_id=f"sketch-{name}", elem_classes="sketch",
+    )  # fmt: skip
+    sketch.blob_storage = LatestSketches()
+    return sketch
+
+
+def drawings_js(drawings: dict[int, str]) -> str:
     """Script that puts drawings among the inputs of a listener: the place of each, and the name of its sketchpad."""
-    filled = "".join(f"values[{place}] = window.drawingOf('{name}'); " for place, name in drawings.items())
-    return f"(...values) => {{ {filled}return values; }}"
+    return f"(...values) => siamese.withDrawings(values, {drawings})"
+
+
+def drawings_of(sides: Sequence[Side], inputs: Sequence[Any]) -> str:
+    """Script that puts the drawings of `sides` into `inputs`."""
+    return drawings_js({inputs.index(side.drawing): side.name for side in sides})
+
+
+def refresh_on_input(sides: Sequence[Side], refresh: gr.Number) -> None:
+    """Whatever is drawn, uploaded or brought to the front gives `refresh` a new value."""
+    for side in sides:
+        for event in (side.drawn.click, side.upload.input):
+            event(None, None, refresh, js=REFRESH, **PRIVATE)
+        for tab, name in ((side.draw_tab, "draw"), (side.upload_tab, "upload")):
+            tab.select(None, None, [side.active, refresh], js=f"() => siamese.opened('{name}')", **PRIVATE)
+
+
+def chosen(active: str, drawing: str, upload: str | None) -> Image.Image | str | None:
+    """The image of the open tab; None while it is empty, or all that was drawn is undone. Raises gr.Error for no drawing."""
+    if active == "upload":
+        return upload
+    try:
+        return read_drawing(drawing)
+    except ValueError as error:
+        raise refusal(str(error)) from error
 
 
 def read_drawing(data_url: str | None) -> Image.Image | None:

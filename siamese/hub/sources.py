@@ -2,15 +2,15 @@
 
 import atexit
 import shutil
-import struct
 import tempfile
 import zipfile
-import zlib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from siamese.data.archives import ArchiveLimits, Chosen, unpack
 from siamese.model_folder import weights as checkpoint
 from siamese.model_folder.weights import BUNDLED_WEIGHTS, CONFIG_FILE, DEFAULT_BUNDLED, REFERENCE_FILE, WEIGHTS_FILE
 
+MAX_ARCHIVE_BYTES = 1 << 32  # of a ZIP file, in which more may lie than is read
 # All that is read of a ZIP file, and the most bytes it may have.
 READ = {
     CONFIG_FILE: checkpoint.MAX_CONFIG_BYTES,
@@ -44,8 +44,8 @@ def locate_model(source: str | Path | None, revision: str | None = None) -> tupl
         return _unpack(Path(source)), Path(source).name
     if not isinstance(source, str) or source.count("/") != 1:
         raise ValueError(
-            f"model {str(source)!r} is neither a folder or ZIP file here nor a Hub repository USER/NAME, "
-            f"nor one of the bundled models: {', '.join(bundled)}"
+            f"model {str(source)!r} is not a folder or ZIP file here, not a Hub repository USER/NAME "
+            f"and not a bundled model: {', '.join(bundled)}"
         )
     from siamese.hub.fetch import fetch_model
 
@@ -55,23 +55,26 @@ def locate_model(source: str | Path | None, revision: str | None = None) -> tupl
 
 def _unpack(archive: Path) -> Path:
     """A folder, until this process ends, of the model files at the top of a ZIP file, or in a folder at its top."""
-    folder = Path(tempfile.mkdtemp(prefix="siamese-model-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    place = Path(tempfile.mkdtemp(prefix="siamese-model-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
     try:
-        with zipfile.ZipFile(archive) as opened:
-            for info in opened.infolist():
-                name = info.filename.rpartition("/")[2]
-                if name not in READ or info.filename.count("/") > 1 or (folder / name).exists():
-                    continue
-                if info.file_size > READ[name]:
-                    raise ValueError(
-                        f"{name} in {archive.name!r} has {info.file_size:,} bytes, allowed: at most {READ[name]:,}"
-                    )
-                with opened.open(info) as source, (folder / name).open("wb") as target:
-                    shutil.copyfileobj(source, target)  # no more than that: zipfile stops at the size announced
-    except (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, RuntimeError, UnicodeError) as error:
+        unpack(archive, place / "model", ArchiveLimits(archive_bytes=MAX_ARCHIVE_BYTES), _choose_model_files)
+    except (ValueError, OSError) as error:
         raise ValueError(f"{archive.name!r} cannot be read as a ZIP file of a model: {error}") from error
-    return folder
+    return place / "model"
+
+
+def _choose_model_files(entries: list[zipfile.ZipInfo], _: ArchiveLimits) -> tuple[Chosen, tuple[str, ...]]:
+    """The first of each of the files READ, without its folder; the rest is passed over. For siamese.data.archives.unpack."""
+    chosen = {}
+    for info in entries:
+        name = info.filename.rpartition("/")[2]
+        if name not in READ or info.filename.count("/") > 1 or name in chosen:
+            continue
+        if info.file_size > READ[name]:
+            raise ValueError(f"{name} has {info.file_size:,} bytes, allowed: at most {READ[name]:,}")
+        chosen[name] = info
+    return [(info, PurePosixPath(name)) for name, info in chosen.items()], ()
 
 
 def split_revision(source: str | None) -> tuple[str | None, str | None]:

@@ -10,7 +10,8 @@ from PIL import Image
 
 from siamese.config import shorten
 from siamese.data.archives import unpack
-from siamese.data.folders import SUFFIXES, find_classes
+from siamese.data.folders import find_classes
+from siamese.images.formats import SUFFIXES
 from siamese.visitors.limits import MEGABYTE, TrainingLimits
 
 LONGEST_CLASS = 40  # characters of the name of a class

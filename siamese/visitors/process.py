@@ -1,4 +1,4 @@
-"""A job of siamese.visitors.worker in a process of its own, seen from the server."""
+"""A task of siamese.visitors.worker in a process of its own, seen from the server."""
 
 import contextlib
 import dataclasses
@@ -10,42 +10,46 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from siamese.hub.project import PROJECT
-from siamese.visitors.task import Frame, Job
+from siamese.config import from_dict
+from siamese.visitors.task import Task, Update
 
-LONGEST_LINE = 30_000_000  # characters of a frame: a report with its pictures has a hundredth of that
+LONGEST_LINE = 30_000_000  # characters of an update: a result with its pictures has a hundredth of that
 WITHOUT = ("TOKEN", "SECRET", "PASSWORD")  # in the names of variables that what reads strangers' pictures does not get
+PACKAGES = Path(__file__).resolve().parents[2]  # where this package lies
 
 
-class Worker:
-    """The process of one job. `frames` is for one thread, `kill` for any."""
+class WorkerProcess:
+    """The process of one task. `updates` is for one thread, `kill` for any."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, task: Task) -> None:
         environment = {name: value for name, value in os.environ.items() if not any(word in name for word in WITHOUT)}
-        environment |= {"PYTHONPATH": str(PROJECT), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(job.threads)}
+        environment |= {"PYTHONPATH": str(PACKAGES), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(task.threads)}
         # Threads that spin while they wait take the processor from the server and, where it is busy, from each other.
         environment["OMP_WAIT_POLICY"] = "PASSIVE"
-        self._log = Path(job.folder) / "log"
+        self._log = Path(task.folder) / "log"
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "siamese.visitors.worker"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=Path(job.folder).parent, env=environment,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, cwd=Path(task.folder).parent, env=environment,
                 text=True, encoding="utf-8", process_group=0,
             )  # fmt: skip
         # From beside the data, and by a relative path, so that no message and no model card says where it lies.
-        self._job = dataclasses.replace(job, dataset=Path(job.dataset).name)
+        self._task = dataclasses.replace(task, dataset=Path(task.dataset).name)
 
-    def frames(self) -> Iterator[Frame]:
-        """What the job yields, as it comes. Raises RuntimeError where its process ends before the job does."""
+    def updates(self) -> Iterator[Update]:
+        """What becomes of the task, as it comes.
+
+        Raises RuntimeError where its process ends before the task does, ValueError for what is no update.
+        """
         try:
             with contextlib.suppress(BrokenPipeError):
-                self._process.stdin.write(json.dumps(dataclasses.asdict(self._job)) + "\n")
+                self._process.stdin.write(json.dumps(dataclasses.asdict(self._task)) + "\n")
                 self._process.stdin.flush()
             while line := self._process.stdout.readline(LONGEST_LINE):
-                yield json.loads(line)
+                yield from_dict(Update, json.loads(line), "update")  # strictly: it has read what strangers bring
             if self._process.wait():
                 last = self._log.read_text(errors="replace")[-2000:] if self._log.exists() else ""
-                raise RuntimeError(f"the process of a training ended with code {self._process.returncode}: {last}")
+                raise RuntimeError(f"the process of a task ended with code {self._process.returncode}: {last}")
         finally:
             self.kill()
             for pipe in (self._process.stdin, self._process.stdout):

@@ -1,25 +1,15 @@
-"""Training for the visitors of a page: a workspace for each, one training at a time, and nothing that stays behind.
-
-A workspace is an object that the server holds for a page; whoever has no reference to it has no way to what is in it. Its
-folder has a random name, which no browser is told or asked for.
-"""
+"""Trainings, one at a time, in the order in which visitors asked for them; and how a task is done."""
 
 import contextlib
 import contextvars
 import logging
-import secrets
-import shutil
-import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from siamese.visitors.limits import TrainingLimits
-from siamese.visitors.process import Worker
-from siamese.visitors.task import FINISH, STOP, Frame, Job
+from siamese.visitors.process import WorkerProcess
+from siamese.visitors.task import FINISH, STOP, Task, Update
 
-SWEEP_SECONDS = 10  # between two looks for workspaces that nobody uses any more
 CHECK_SECONDS = 120  # that a look through a visitor's data may take
 LATE_SECONDS = 120  # after its time is up, for a training to measure its best epoch and to write it, before it is ended
 
@@ -27,78 +17,52 @@ logger = logging.getLogger(__name__)
 
 
 class Run:
-    """A training that was asked for: in the queue, under way, or over."""
+    """A task that was asked for: in the queue, under way, or over."""
 
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self.page: Frame = {}  # the latest of each part
-        self.version = 0  # grows with each change
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.state = Update()  # all that is known of it; another object after each change
         self.is_over = self.is_stopped = False
-        self.worker: Worker | None = None
+        self.process: WorkerProcess | None = None
 
-    def show(self, frame: Frame) -> None:
-        """Take in a frame."""
-        self.page = {**self.page, **frame}
-        self.version += 1
+    def take(self, update: Update) -> None:
+        """Note what has become of it."""
+        self.state = self.state.then(update)
 
     def finish(self) -> None:
         """End with the best so far; one that waits is taken out of the queue."""
         self.is_stopped = True
-        (Path(self.job.folder) / FINISH).touch()
+        (Path(self.task.folder) / FINISH).touch()
 
     def end(self) -> None:
         """End at once."""
         self.is_over = True
         with contextlib.suppress(OSError):
-            (Path(self.job.folder) / STOP).touch()
-        if self.worker:
-            self.worker.kill()
+            (Path(self.task.folder) / STOP).touch()
+        if self.process:
+            self.process.kill()
 
 
-class Workshop:
-    """All workspaces of a server. `on_gpu` does a job elsewhere than in a process here; `close` leaves nothing behind."""
+class TrainingQueue:
+    """At most `waiting` trainings, under way or not. `on_gpu` does a training elsewhere than in a process here."""
 
-    def __init__(self, limits: TrainingLimits, on_gpu: Callable[[Job], Iterator[Frame]] | None = None) -> None:
-        self.limits = limits
+    def __init__(self, waiting: int, on_gpu: Callable[[Task], Iterator[Update]] | None = None) -> None:
+        self.waiting = waiting
         self._on_gpu = on_gpu
-        self._queue: list[Run] = []  # the first is under way
+        self._runs: list[Run] = []  # the first is under way
         self._changed = threading.Condition()
-        self._spaces: set[Workspace] = set()
-        self._root: Path | None = None
-        self._lock = threading.Lock()
-
-    def open(self) -> "Workspace":
-        """A workspace for a page that was opened."""
-        from siamese.visitors.workspace import Workspace
-
-        return Workspace(self)
-
-    def close(self) -> None:
-        """End all trainings, and delete all that visitors have brought or made."""
-        for space in list(self._spaces):
-            space.close()
-        with self._lock:
-            if self._root:
-                shutil.rmtree(self._root, ignore_errors=True)
-            self._root = None
-
-    def __enter__(self) -> "Workshop":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.close()
 
     def place(self, run: Run) -> int:
         """How many trainings come before this one; 0 where it is under way, or not in the queue."""
         with self._changed:
-            return self._queue.index(run) if run in self._queue else 0
+            return self._runs.index(run) if run in self._runs else 0
 
     def enter(self, run: Run) -> None:
         """Put a training into the queue. Raises ValueError where that is full."""
         with self._changed:
-            if len(self._queue) >= self.limits.waiting:
-                raise ValueError(f"{len(self._queue)} trainings are waiting already, as many as may: try again in a while")
-            self._queue.append(run)
+            if len(self._runs) >= self.waiting:
+                raise ValueError(f"{len(self._runs)} trainings are waiting already, as many as may: try again in a while")
+            self._runs.append(run)
         # In the context of the request: a hosted GPU is lent to whoever asks, and spaces looks there for who that is.
         context = contextvars.copy_context()
         threading.Thread(target=context.run, args=(self._take_turn, run), daemon=True).start()
@@ -111,67 +75,45 @@ class Workshop:
     def _take_turn(self, run: Run) -> None:
         try:
             with self._changed:
-                self._changed.wait_for(lambda: run.is_over or run.is_stopped or self._queue[0] is run)
+                self._changed.wait_for(lambda: run.is_over or run.is_stopped or self._runs[0] is run)
             if run.is_stopped and not run.is_over:
-                run.show({"problem": "Taken out of the queue."})
+                run.take(Update(problem="Taken out of the queue."))
             elif not run.is_over:
                 self.do(run)
         finally:
             with self._changed:
-                self._queue.remove(run)
+                self._runs.remove(run)
                 self._changed.notify_all()
             run.is_over = True
-            run.version += 1
 
     def do(self, run: Run) -> None:
-        """Do a job here and now, and show what it yields."""
-        is_here = run.job.kind == "check" or self._on_gpu is None
+        """Do a task here and now; its end, or what was wrong, is in the state of `run` then."""
         try:
-            if is_here:
-                run.worker = Worker(run.job)
-            frames = run.worker.frames() if is_here else self._on_gpu(run.job)
-            limit = CHECK_SECONDS if run.job.kind == "check" else run.job.seconds + LATE_SECONDS
-            alarm = threading.Timer(limit, run.end)
-            alarm.daemon = True
-            alarm.start()
-            try:
-                with contextlib.closing(frames):
-                    if run.is_over:  # ended while it was starting
-                        return
-                    for frame in frames:
-                        run.show(frame)
-                        if run.is_over:
-                            return
-            finally:
-                alarm.cancel()
-                if is_here:
-                    run.worker.kill()  # also one whose frames nobody has begun to read
+            self._do(run)
         except Exception as error:
             if not run.is_over:  # else it was ended, on purpose
                 logger.warning("%s", error)
-                run.show({"problem": "This went wrong here, not by your fault: it may be too much for this machine."})
-        if run.is_over and "done" not in run.page:
-            run.show({"problem": "This took longer than is allowed here, and was ended."})
+                run.take(Update(problem="This went wrong here, not by your fault: it may be too much for this machine."))
+        if run.is_over and not run.state.is_done:
+            run.take(Update(problem="This took longer than is allowed here, and was ended."))
 
-    def new_folder(self, space: "Workspace") -> Path:
-        """An empty folder for a workspace."""
-        with self._lock:
-            if self._root is None:
-                self._root = Path(tempfile.mkdtemp(prefix="siamese-train-"))
-                threading.Thread(target=self._sweep, args=(self._root,), daemon=True).start()
-            folder = self._root / secrets.token_urlsafe(16)
-            folder.mkdir(mode=0o700)
-            self._spaces.add(space)
-            return folder
-
-    def forget(self, space: "Workspace") -> None:
-        """A workspace is closed."""
-        with self._lock:
-            self._spaces.discard(space)
-
-    def _sweep(self, root: Path) -> None:
-        while self._root == root:
-            for space in list(self._spaces):
-                if space.idle_seconds() > 60 * self.limits.minutes:
-                    space.empty()
-            time.sleep(SWEEP_SECONDS)
+    def _do(self, run: Run) -> None:
+        is_check = run.task.kind == "check"
+        if is_check or self._on_gpu is None:
+            run.process = WorkerProcess(run.task)
+        updates = run.process.updates() if run.process else self._on_gpu(run.task)
+        alarm = threading.Timer(CHECK_SECONDS if is_check else run.task.seconds + LATE_SECONDS, run.end)
+        alarm.daemon = True
+        alarm.start()
+        try:
+            with contextlib.closing(updates):
+                if run.is_over:  # ended while it was starting
+                    return
+                for update in updates:
+                    run.take(update)
+                    if run.is_over:
+                        return
+        finally:
+            alarm.cancel()
+            if run.process:
+                run.process.kill()  # also one whose updates nobody has begun to read

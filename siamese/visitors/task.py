@@ -1,11 +1,13 @@
-"""What the page asks of siamese.visitors.worker, and which training suits what data."""
+"""What the server asks of siamese.visitors.worker, and what it hears of it: numbers and texts that travel as JSON."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from siamese.config import LEAST_STEPS
+from siamese.config import LEAST_STEPS, ModelFolderConfig
+from siamese.training.snapshot import EmbeddingMap, Snapshot
 
-# Files in the folder of a job that ask its training to end: with the best so far, or at once.
+# Files in the folder of a task that ask its training to end: with the best so far, or at once.
 FINISH, STOP = "finish", "stop"
 SAMPLE = "mnist-sample"
 FEW_CLASSES = 10  # with fewer, none can be spared for validation and test
@@ -15,15 +17,13 @@ LARGE, SMALL = 64, 32  # images in a batch
 MANY_IMAGES = 1000  # from here on, large batches
 START_SECONDS, IMAGES_PER_SECOND = 40, 2000  # of a hosted GPU: to read, to measure and to write; trained on, at the least
 
-Frame = dict[str, str | float | int | bool]  # parts of the page by name, and what the server has to know
-
 
 @dataclass(frozen=True)
-class Job:
-    """One thing to do; all of it is plain, so that it can travel as JSON."""
+class Task:
+    """One thing to do."""
 
     kind: str  # "train" or "check"
-    folder: str  # of the job: FINISH and STOP are looked for there, and the model is written to "model" in it
+    folder: str  # of the task: FINISH and STOP are looked for there, and the model is written to "model" in it
     dataset: str  # SAMPLE or a folder
     encoder: str | None = None  # None: what fits the images
     loss: str = "supcon"
@@ -47,6 +47,70 @@ class Job:
 
 
 @dataclass(frozen=True)
+class ShownClass:
+    """A class and its first images."""
+
+    name: str
+    images: int
+    pictures: tuple[str, ...]  # as the network sees them, each a PNG in base64
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """What there is to train on."""
+
+    classes: int
+    images: int  # in all
+    smallest: int  # images of the class with fewest
+    largest: int  # and with most
+    seen: str  # how the network will see them, in words
+    shown: tuple[ShownClass, ...]  # the first classes
+    left_out: int = 0  # files
+    files: tuple[tuple[str, ...], ...] = ()  # the first of those: path below the folder, and why
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HardPair:
+    """Two test images that the network finds hard to judge."""
+
+    distance: float
+    pictures: tuple[str, ...]  # the two, each a PNG in base64
+    names: tuple[str, ...]  # of their classes; empty: there are no classes
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was measured of a trained model."""
+
+    config: ModelFolderConfig
+    test_images: int
+    different: tuple[HardPair, ...]  # nearest together first
+    same: tuple[HardPair, ...]  # farthest apart first
+
+
+@dataclass(frozen=True)
+class Update:
+    """What has become of a task; a part that is None is as it was. The last one has data, a result or a problem."""
+
+    progress: Snapshot | None = None
+    map: EmbeddingMap | None = None
+    data: DataReport | None = None  # of a check, which is done then
+    result: Result | None = None  # of a training, which is done then
+    problem: str | None = None  # a sentence for the visitor
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the task has come to its end as it should."""
+        return bool(self.data or self.result)
+
+    def then(self, later: "Update") -> "Update":
+        """What is known after a later update."""
+        changes = {item.name: getattr(later, item.name) for item in dataclasses.fields(later)}
+        return dataclasses.replace(self, **{name: part for name, part in changes.items() if part is not None})
+
+
+@dataclass(frozen=True)
 class Checked:
     """Data that can be trained on."""
 
@@ -56,7 +120,7 @@ class Checked:
     images: int
 
     def plan(self) -> dict[str, str | int | None]:
-        """What suits this data, as arguments of Job: all but the choices of the visitor."""
+        """What suits this data, as arguments of Task: all but the choices of the visitor."""
         split = "within" if self.dataset != SAMPLE and self.classes < FEW_CLASSES else None
         size = LARGE if self.images >= MANY_IMAGES else SMALL
         return {"dataset": self.dataset, "split": split, "batch_size": size, "images": self.images}

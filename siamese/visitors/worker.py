@@ -1,11 +1,14 @@
-"""What a training for the page does, as frames of HTML: for a process of its own, or a function on a hosted GPU.
+"""What a task is, done: in a process of its own, or in a function on a hosted GPU.
 
-Only JSON leaves that process, so that pictures from strangers are decoded, and their results drawn, away from the server.
-`python -m siamese.visitors.worker` reads a job from the first line of its input and writes frames, a line each. It ends when
-its input does: when the server is gone, so is it.
+Only numbers, short texts and small pictures leave that process, so that what strangers bring is decoded away from the
+server. `python -m siamese.visitors.worker` reads a task from the first line of its input and writes updates, a line of JSON
+each. It ends when its input does: when the server is gone, so is it.
 """
 
+import base64
 import contextlib
+import dataclasses
+import io
 import json
 import os
 import sys
@@ -13,75 +16,153 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from siamese.data.check import check
-from siamese.demo.train import view as page_train
-from siamese.visitors.task import FINISH, STOP, Frame, Job
+import numpy as np
+from PIL import Image
 
-SECONDS_PER_FRAME = 0.4
+from siamese.config import one_line
+from siamese.data.check import check_folder
+from siamese.visitors.task import FINISH, SAMPLE, STOP, DataReport, HardPair, Result, ShownClass, Task, Update
+
+if TYPE_CHECKING:
+    from siamese.training.events import Event, Finished
+    from siamese.training.progress import TrainingProgress
+
+SECONDS_PER_UPDATE = 0.4
 NICE = 5  # how much a training gives way to the server; it gets all that is left over
+SHOWN_CLASSES, SHOWN_OF_CLASS, SHOWN_FILES = 24, 4, 100  # of a check
+SHOWN_PAIRS = 6  # of each kind
+LONGEST_NAME, LONGEST_FILE = 60, 120  # characters
 
 
-def frames(job: Job) -> Iterator[Frame]:
-    """Do the job; what changes on the page. The last frame holds "done", or "problem" with a sentence for the visitor."""
+def updates(task: Task) -> Iterator[Update]:
+    """Do the task; what becomes of it. The last one has data, a result, or a problem with a sentence for the visitor."""
     try:
-        if job.kind == "check":
-            yield check(job.dataset)
+        if task.kind == "check":
+            yield Update(data=check_data(task.dataset))
         else:
-            yield from _training(job)
+            yield from _training(task)
     except (ValueError, OSError, MemoryError) as error:
         message = str(error) or type(error).__name__
-        yield {"problem": message.replace(f"{job.dataset}/", "").replace(repr(job.dataset), "your data")}
+        yield Update(problem=message.replace(f"{task.dataset}/", "").replace(repr(task.dataset), "your data"))
 
 
-def _training(job: Job) -> Iterator[Frame]:
+def check_data(dataset: str) -> DataReport:
+    """What there is to train on in a folder of class folders, or in SAMPLE. Raises ValueError where nothing is."""
+    if dataset == SAMPLE:
+        from siamese.data.datasets.mnist import load_mnist_sample
+
+        training, test = load_mnist_sample()
+        images, labels = np.concatenate([training.images, test.images]), np.concatenate([training.labels, test.labels])
+        return _report(images, labels, tuple("0123456789"), "seen as ink, 28 x 28 px, grey")
+    checked = check_folder(dataset)
+    found = checked.found
+
+    def below(words: str, longest: int) -> str:
+        """With paths cut off at the folder."""
+        return one_line(words.replace(f"{dataset}/", ""), longest)
+
+    return dataclasses.replace(
+        _report(found.images, found.labels, found.names, f"seen as {checked.seen}"),
+        left_out=len(found.left_out),
+        files=tuple((below(str(file), LONGEST_FILE), below(why, 300)) for file, why in found.left_out[:SHOWN_FILES]),
+        remarks=tuple(below(remark, 300) for remark in found.remarks),
+    )
+
+
+def _report(images: np.ndarray, labels: np.ndarray, names: tuple[str, ...], seen: str) -> DataReport:
+    sizes = np.bincount(labels).tolist()
+    shown = tuple(
+        ShownClass(
+            one_line(name or "without a name", LONGEST_NAME),
+            sizes[number],
+            tuple(map(png, images[np.flatnonzero(labels == number)[:SHOWN_OF_CLASS]])),
+        )
+        for number, name in enumerate(names[:SHOWN_CLASSES])
+    )
+    return DataReport(len(names), len(labels), min(sizes), max(sizes), seen, shown)
+
+
+def png(image: np.ndarray) -> str:
+    """An image, uint8 (H, W) or (H, W, 3), as a PNG in base64."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def _training(task: Task) -> Iterator[Update]:
     # Here, since all that a training needs takes seconds to import, for which a check should not wait.
-    from siamese.training.events import Ask, EpochEnded, Finished, Fitted, Stepped
+    from siamese.training.events import Ask, Stepped
     from siamese.training.loop import train
-    from siamese.training.progress import Watch
+    from siamese.training.progress import TrainingProgress
     from siamese.training.settings import TrainingSettings
 
-    folder, watch, started = Path(job.folder), Watch(), time.monotonic()
+    folder, progress, started = Path(task.folder), TrainingProgress(), time.monotonic()
 
     def asked() -> Ask | None:
-        is_late = time.monotonic() - started > job.seconds
+        is_late = time.monotonic() - started > task.seconds
         return Ask.FINISH if is_late or (folder / FINISH).exists() else None
 
     names = ("dataset", "encoder", "loss", "epochs", "batch_size", "split", "device")
-    settings = TrainingSettings(**{name: getattr(job, name) for name in names}, output=job.model)
+    settings = TrainingSettings(**{name: getattr(task, name) for name in names}, output=task.model)
     shown, events = 0.0, train(settings, asked=asked)
-    yield {"progress": page_train.progress(watch, "Reading the images and building the network.")}
+    yield Update(progress.snapshot())
     with contextlib.closing(events):
         for event in events:
-            watch.take(event)
+            progress.take(event)
             if (folder / STOP).exists():
                 return
-            if not isinstance(event, Stepped) or time.monotonic() - shown > SECONDS_PER_FRAME:
-                frame = {"progress": page_train.progress(watch), "curves": page_train.curves(watch)}
-                if isinstance(event, EpochEnded):
-                    frame |= {"map": page_train.embedding_map(watch), "epoch": event.record.epoch}
-                if isinstance(event, Fitted):
-                    frame["progress"] = page_train.progress(watch, "Measuring the best epoch on images kept aside.")
-                if isinstance(event, Finished):
-                    frame |= {"report": page_train.report(event), "done": True}
-                yield frame
+            if not isinstance(event, Stepped) or time.monotonic() - shown > SECONDS_PER_UPDATE:
+                yield _update(event, progress)
                 shown = time.monotonic()
 
 
+def _update(event: "Event", progress: "TrainingProgress") -> Update:
+    from siamese.training.events import EpochEnded, Finished
+
+    return Update(
+        progress=progress.snapshot(),
+        map=progress.map() if isinstance(event, EpochEnded) else None,
+        result=result_of(event) if isinstance(event, Finished) else None,
+    )
+
+
+def result_of(finished: "Finished") -> Result:
+    """What was measured of a trained model, with the pairs that it finds hardest."""
+    test = finished.test
+
+    def name(index: int) -> str:
+        label = int(test.labels[index])
+        return one_line(test.names[label], 40) if test.names else str(label)
+
+    def hardest(is_same: bool) -> tuple[HardPair, ...]:
+        return tuple(
+            HardPair(
+                distance,
+                (png(test.images[a]), png(test.images[b])),
+                (name(a), name(b)) if hasattr(test, "labels") else (),  # labelled pairs have no classes
+            )
+            for a, b, distance in test.hardest(finished.embeddings, is_same, SHOWN_PAIRS)
+        )
+
+    return Result(finished.config, len(test.images), hardest(False), hardest(True))
+
+
 def main() -> int:
-    """Do the job that comes as JSON on the first line of standard input; frames go to standard output."""
+    """Do the task that comes as JSON on the first line of standard input; updates go to standard output."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what libraries print is no frame
+    os.dup2(2, 1)  # what libraries print is no update
     with contextlib.suppress(AttributeError, OSError):  # another system
         os.nice(NICE)
-    job = Job(**json.loads(sys.stdin.readline()))
+    task = Task(**json.loads(sys.stdin.readline()))
     threading.Thread(target=_end_with_the_server, daemon=True).start()
-    if job.kind == "train":
+    if task.kind == "train":
         import torch
 
-        torch.set_num_threads(job.threads)
-    for frame in frames(job):
-        out.write(json.dumps(frame) + "\n")
+        torch.set_num_threads(task.threads)
+    for update in updates(task):
+        out.write(json.dumps(dataclasses.asdict(update), allow_nan=False) + "\n")
         out.flush()
     return 0
 

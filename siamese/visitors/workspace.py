@@ -1,29 +1,91 @@
-"""What one visitor of the page has brought and made."""
+"""A workspace for each page that is open, and nothing that stays behind.
+
+A workspace is an object that the server holds for a page; whoever has no reference to it has no way to what is in it. Its
+folder has a random name, which no browser is told or asked for.
+"""
 
 import dataclasses
 import secrets
 import shutil
+import tempfile
 import threading
 import time
 import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from PIL import Image
 
-from siamese.data import check as data_check
 from siamese.verifier import Verifier
-from siamese.visitors import class_folders as intake
-from siamese.visitors.queue import Run, Workshop
-from siamese.visitors.task import LEAST_CLASSES, LEAST_IMAGES, SAMPLE, Checked, Job
+from siamese.visitors import class_folders
+from siamese.visitors.limits import TrainingLimits
+from siamese.visitors.queue import Run, TrainingQueue
+from siamese.visitors.task import LEAST_CLASSES, LEAST_IMAGES, SAMPLE, Checked, DataReport, Task, Update
+from siamese.visitors.worker import check_data
 
+SWEEP_SECONDS = 10  # between two looks for workspaces that nobody uses any more
 SOURCES = {"sample": SAMPLE, "zip": "uploaded-pictures", "hand": "own-pictures"}  # the names that models know their data by
+
+
+class Workspaces:
+    """All workspaces of a server. `on_gpu` trains elsewhere than in a process here; `close` leaves nothing behind."""
+
+    def __init__(self, limits: TrainingLimits, on_gpu: Callable[[Task], Iterator[Update]] | None = None) -> None:
+        self.limits = limits
+        self.queue = TrainingQueue(limits.waiting, on_gpu)
+        self._spaces: set[Workspace] = set()  # those that have a folder
+        self._root: Path | None = None
+        self._lock = threading.Lock()
+
+    def open(self) -> "Workspace":
+        """A workspace for a page that was opened."""
+        return Workspace(self)
+
+    def close(self) -> None:
+        """End all trainings, and delete all that visitors have brought or made."""
+        for space in list(self._spaces):
+            space.close()
+        with self._lock:
+            if self._root:
+                shutil.rmtree(self._root, ignore_errors=True)
+            self._root = None
+
+    def __enter__(self) -> "Workspaces":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def new_folder(self, space: "Workspace") -> Path:
+        """An empty folder for a workspace."""
+        with self._lock:
+            if self._root is None:
+                self._root = Path(tempfile.mkdtemp(prefix="siamese-train-"))
+                threading.Thread(target=self._sweep, args=(self._root,), daemon=True).start()
+            folder = self._root / secrets.token_urlsafe(16)
+            folder.mkdir(mode=0o700)
+            self._spaces.add(space)
+            return folder
+
+    def forget(self, space: "Workspace") -> None:
+        """A workspace has no folder any more."""
+        with self._lock:
+            self._spaces.discard(space)
+
+    def _sweep(self, root: Path) -> None:
+        while self._root == root:
+            for space in list(self._spaces):
+                if space.idle_seconds() > 60 * self.limits.minutes:
+                    space.empty()
+            time.sleep(SWEEP_SECONDS)
 
 
 class Workspace:
     """What one visitor has brought and made. Safe to use from several threads."""
 
-    def __init__(self, workshop: Workshop) -> None:
-        self.workshop = workshop
+    def __init__(self, workspaces: Workspaces) -> None:
+        self.limits, self.queue = workspaces.limits, workspaces.queue
+        self._workspaces = workspaces
         self.model: Verifier | None = None  # the one trained last
         self.trained = 0  # models so far
         self._folder: Path | None = None
@@ -46,7 +108,7 @@ class Workspace:
                 raise ValueError("this page was closed: reload it")
             self._used = time.monotonic()
             if self._folder is None:
-                self._folder = self.workshop.new_folder(self)
+                self._folder = self._workspaces.new_folder(self)
             return self._folder
 
     def idle_seconds(self) -> float:
@@ -57,19 +119,19 @@ class Workspace:
         """See siamese.visitors.class_folders."""
         with self._lock:
             self._check_idle()
-            return intake.take_archive(archive, self.folder / SOURCES["zip"], self.workshop.limits)
+            return class_folders.take_archive(archive, self.folder / SOURCES["zip"], self.limits)
 
     def add_files(self, files: list[str], label: str) -> str:
         """See siamese.visitors.class_folders."""
         with self._lock:
             self._check_idle()
-            return intake.add_files(files, label, self.folder / SOURCES["hand"], self.workshop.limits)
+            return class_folders.add_files(files, label, self.folder / SOURCES["hand"], self.limits)
 
     def add_drawing(self, drawing: Image.Image, label: str) -> str:
         """See siamese.visitors.class_folders."""
         with self._lock:
             self._check_idle()
-            return intake.add_drawing(drawing, label, self.folder / SOURCES["hand"], self.workshop.limits)
+            return class_folders.add_drawing(drawing, label, self.folder / SOURCES["hand"], self.limits)
 
     def forget_hand(self) -> None:
         """Delete the images that came by hand."""
@@ -79,16 +141,16 @@ class Workspace:
 
     def counts(self) -> dict[str, int]:
         """The classes that were made by hand, each with the number of its images."""
-        return intake.counts(self._folder / SOURCES["hand"]) if self._folder else {}
+        return class_folders.counts(self._folder / SOURCES["hand"]) if self._folder else {}
 
     def has(self, source: str) -> bool:
         """Whether anything was brought from one of SOURCES but the sample."""
-        return bool(self._folder and intake.counts(self._folder / SOURCES[source]))
+        return bool(self._folder and class_folders.counts(self._folder / SOURCES[source]))
 
-    def check(self, source: str) -> tuple[str, Checked]:
-        """The report on what was brought from one of SOURCES, as HTML, and what can be trained on.
+    def check(self, source: str) -> tuple[DataReport, Checked]:
+        """The report on what was brought from one of SOURCES, and what can be trained on: the next training is on that.
 
-        The next training is on that. Raises ValueError where nothing can; an archive of such is not kept.
+        Raises ValueError where nothing can; an archive of such is not kept.
         """
         try:
             return self._check(source)
@@ -97,49 +159,50 @@ class Workspace:
                 shutil.rmtree(self._folder / SOURCES["zip"], ignore_errors=True)
             raise
 
-    def _check(self, source: str) -> tuple[str, Checked]:
+    def _check(self, source: str) -> tuple[DataReport, Checked]:
         self._checked = None
         if source == "sample":  # of which nothing is to be feared
-            page, dataset = data_check.check(SAMPLE), SAMPLE
+            report, dataset = check_data(SAMPLE), SAMPLE
         else:
-            with self._lock:
-                job = self._job("check", source)
-                run = Run(job)
-                self._checks.add(run)
-            try:
-                self.workshop.do(run)
-            finally:
-                self._checks.discard(run)
-                shutil.rmtree(job.folder, ignore_errors=True)
-            if "done" not in run.page:
-                raise ValueError(str(run.page["problem"]))
-            page, dataset = run.page, job.dataset
-        checked = Checked(source, dataset, int(page["classes"]), int(page["images"]))
-        if checked.classes < LEAST_CLASSES or checked.images < LEAST_IMAGES:
+            report, dataset = self._check_brought(source)
+        if report.classes < LEAST_CLASSES or report.images < LEAST_IMAGES:
             raise ValueError(
-                f"there are {checked.images} usable images in {checked.classes} classes, to train takes at least "
+                f"there are {report.images} usable images in {report.classes} classes, to train takes at least "
                 f"{LEAST_IMAGES} in {LEAST_CLASSES}, and two or more in each"
             )
-        self._checked = checked
-        return str(page["report"]), checked
+        self._checked = checked = Checked(source, dataset, report.classes, report.images)
+        return report, checked
+
+    def _check_brought(self, source: str) -> tuple[DataReport, str]:
+        """The report of a process of its own, and the folder that it is on."""
+        with self._lock:
+            run = Run(self._task("check", source))
+            self._checks.add(run)
+        try:
+            self.queue.do(run)
+        finally:
+            self._checks.discard(run)
+            shutil.rmtree(run.task.folder, ignore_errors=True)
+        if run.state.data is None:
+            raise ValueError(run.state.problem)
+        return run.state.data, run.task.dataset
 
     def start(self, encoder: str | None, loss: str, epochs: int) -> Run:
         """Ask for a training on what was checked last; `encoder` None is the one that fits the images.
 
         Raises ValueError where there is nothing, one is under way, the queue is full, or there are too many epochs.
         """
-        limits = self.workshop.limits
-        if not 1 <= epochs <= limits.epochs:
-            raise ValueError(f"epochs are {epochs}, allowed: 1 to {limits.epochs}")
+        if not 1 <= epochs <= self.limits.epochs:
+            raise ValueError(f"epochs are {epochs}, allowed: 1 to {self.limits.epochs}")
         with self._lock:
             self._check_idle()
             checked = self._checked
             if checked is None:
                 raise ValueError("there are no checked images to train on: bring some first")
-            job = self._job("train", checked.source)
-            choices = {"encoder": encoder, "loss": loss, "epochs": epochs, "seconds": limits.seconds}
-            run = Run(dataclasses.replace(job, **checked.plan(), **choices))
-            self.workshop.enter(run)
+            task = self._task("train", checked.source)
+            choices = {"encoder": encoder, "loss": loss, "epochs": epochs, "seconds": self.limits.seconds}
+            run = Run(dataclasses.replace(task, **checked.plan(), **choices))
+            self.queue.enter(run)
             self._run = run
             return run
 
@@ -147,29 +210,29 @@ class Workspace:
         """End the training with the best so far, or take it out of the queue."""
         if self._run and not self._run.is_over:
             self._run.finish()
-            self.workshop.wake()
+            self.queue.wake()
 
     def take_model(self) -> Verifier:
         """Load what the training has made, in place of the model before it. Raises ValueError where that is not there."""
         with self._lock:
             run = self._run
-            if run is None or "done" not in run.page or not self._folder:
+            if run is None or not run.state.is_done or not self._folder:
                 raise ValueError("there is no trained model yet")
-            model = Verifier.from_pretrained(run.job.model)
+            model = Verifier.from_pretrained(run.task.model)
             self.trained += 1
             model.name = f"my-model-{self.trained}.zip"
             self.model = model
             for other in self._folder.glob("train-*"):
-                if other != Path(run.job.folder):
+                if other != Path(run.task.folder):
                     shutil.rmtree(other, ignore_errors=True)
             return model
 
     def model_folder(self) -> Path:
         """The folder of the model. Raises ValueError where there is none."""
-        if self.model is None or self._run is None or not self._run.job.model.is_dir():
+        if self.model is None or self._run is None or not self._run.task.model.is_dir():
             raise ValueError("there is no trained model yet")
         self._used = time.monotonic()
-        return self._run.job.model
+        return self._run.task.model
 
     def archive(self) -> Path:
         """The model as a ZIP file that siamese.Verifier loads."""
@@ -188,7 +251,7 @@ class Workspace:
         """End what is under way, and delete all."""
         for run in [*self._checks, *([self._run] if self._run else [])]:
             run.end()
-        self.workshop.wake()
+        self.queue.wake()
         with self._lock:
             self.model = self._run = self._checked = None
             for path in self._copies:
@@ -200,24 +263,24 @@ class Workspace:
                     time.sleep(0.2)
                     shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
-            self.workshop.forget(self)
+            self._workspaces.forget(self)
 
     def close(self) -> None:
         """The page is closed."""
         self._is_closed = True
         self.empty()
 
-    def _job(self, kind: str, source: str) -> Job:
+    def _task(self, kind: str, source: str) -> Task:
         if source not in SOURCES:
             raise ValueError(f"the source of the images is {source!r}, allowed: {', '.join(SOURCES)}")
         folder = self.folder / f"{kind}-{secrets.token_hex(4)}"
         dataset = SAMPLE if source == "sample" else str(self.folder / SOURCES[source])
-        if source != "sample" and not intake.counts(Path(dataset)):
+        if source != "sample" and not class_folders.counts(Path(dataset)):
             raise ValueError(
                 "there are no images yet: " + ("upload a ZIP file" if source == "zip" else "add some to a class")
             )
         folder.mkdir()
-        return Job(kind, str(folder), dataset, threads=self.workshop.limits.threads)
+        return Task(kind, str(folder), dataset, threads=self.limits.threads)
 
     def _check_idle(self) -> None:
         if self._run and not self._run.is_over:

@@ -25,8 +25,9 @@ import gradio as gr
 from app_fixtures import app_environment, running_app, write_pictures
 from gradio_client import Client, handle_file
 
-from app import AT_ONCE, MAX_WAITING
 from siamese.data.datasets.mnist import load_sample_digits
+from siamese.demo.base import AT_ONCE
+from siamese.demo.page import MAX_WAITING
 
 PICTURES = 10  # sets of four
 

@@ -22,7 +22,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from siamese import Verifier
 from siamese.data.datasets.mnist import load_sample_digits
-from siamese.demo.compare.comparison import look
+from siamese.demo.compare.comparison import compare
 
 # From the time that the browser gives the end of the stroke. A verdict counts if it is another than was there then, and when
 # the frame after the one that first holds it begins: then it has been painted.
@@ -48,7 +48,7 @@ def model_milliseconds(strokes: int) -> float:
     taken = []
     for pair in itertools.pairwise(papers):
         began = time.perf_counter()
-        look(verifier, list(pair)).verdict(verifier.config.calibration.threshold)
+        compare(verifier, list(pair)).verdict(verifier.config.calibration.threshold)
         taken.append(1000 * (time.perf_counter() - began))
     return statistics.median(taken)
 

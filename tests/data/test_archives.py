@@ -10,7 +10,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
@@ -186,3 +186,24 @@ def test_a_folder_that_is_there_is_not_touched(tmp_path: Path):
     with pytest.raises(ValueError, match="is there already"):
         unpack(archive, tmp_path / "unpacked", LIMITS)
     assert (tmp_path / "unpacked" / "mine").read_text() == "kept"
+
+
+def test_what_is_taken_is_for_the_caller_to_say(tmp_path: Path):
+    """As of the ZIP file of a model: the rest is not looked at, and what is taken still has to be as announced."""
+
+    def notes(entries, limits):
+        return [(info, PurePosixPath("notes")) for info in entries if info.filename == "a/notes.txt"], ("the rest",)
+
+    archive = tmp_path / "upload.zip"
+    content = archive_of(("../../etc/0.png", b"1"), ("a/notes.txt", noise(90)), (special("b", stat.S_IFLNK), b"/etc/passwd"))
+    archive.write_bytes(content)
+    assert unpack(archive, tmp_path / "unpacked", LIMITS, notes) == (1, ("the rest",))
+    assert [path.name for path in (tmp_path / "unpacked").iterdir()] == ["notes"]
+    assert (tmp_path / "unpacked" / "notes").read_bytes() == noise(90)
+    archive.write_bytes(content.replace(noise(90)[:9], b"different"))
+    with pytest.raises(ValueError, match="damaged"):
+        unpack(archive, tmp_path / "again", LIMITS, notes)
+    archive.write_bytes(overlapping())
+    with pytest.raises(ValueError, match="its files overlap"):
+        unpack(archive, tmp_path / "again", LIMITS, lambda entries, limits: ([], ()))
+    assert sorted(os.listdir(tmp_path)) == ["unpacked", "upload.zip"]

@@ -26,7 +26,7 @@ from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data.pairs import LEAST_OF_A_KIND, LabelledPairs, list_pairs, read_pairs, split_pairs
 from siamese.data.sampling import known_pairs, pair_batches
 from siamese.evaluation.bootstrap import bootstrap_intervals_over_pairs
-from siamese.losses import FOR_LABELLED_PAIRS, LOSSES
+from siamese.losses import LOSSES, for_labelled_pairs
 from siamese.model_folder.weights import RESUME_FILE, WEIGHTS_FILE
 
 INK = PreprocessConfig("ink")
@@ -230,7 +230,7 @@ def test_batches_of_pairs_hold_both_ends_and_as_many_of_each_kind(same, differen
 # ---- Losses and metrics ----
 
 
-@pytest.mark.parametrize("name", FOR_LABELLED_PAIRS)
+@pytest.mark.parametrize("name", for_labelled_pairs())
 def test_losses_see_the_labelled_pairs_alone(name):
     generator = torch.Generator().manual_seed(0)
     is_same = torch.tensor([True, False, True, False, False, True])
@@ -253,7 +253,7 @@ def test_losses_see_the_labelled_pairs_alone(name):
     assert loss(embeddings, known_pairs(is_same, ends)).item() == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("name", FOR_LABELLED_PAIRS)
+@pytest.mark.parametrize("name", for_labelled_pairs())
 def test_labels_of_all_pairs_are_worth_as_much_as_classes(name, digits):
     embeddings, labels = torch.from_numpy(digits[0][:50]).flatten(1).float() / 2550, torch.from_numpy(digits[1][:50])
     relation = (labels[:, None] == labels[None, :]).long().fill_diagonal_(-1)

@@ -5,12 +5,12 @@ import re
 
 import numpy as np
 import pytest
-from demo.compare.test_view import Elements, verdict_at
 from hypothesis import given
 from hypothesis import strategies as st
+from page_elements import Elements, verdict_at
 
 from siamese.config import DistanceCurve, ModelFolderConfig
-from siamese.demo import charts as page_distances
+from siamese.demo import charts
 from siamese.evaluation.calibration import distance_curve
 from siamese.evaluation.metrics import PairDistances
 
@@ -26,7 +26,7 @@ def test_the_rates_at_any_threshold_are_those_of_the_pairs_within_a_bin(seed, th
     pairs = spread(seed)
     curve = distance_curve(pairs)
     bin_width = curve.upper / len(curve.same)
-    false_accepts, false_rejects = page_distances.error_rates(curve, threshold)
+    false_accepts, false_rejects = charts.error_rates(curve, threshold)
     for rate, kind, at in (
         (false_accepts, pairs.different, pairs.false_accept_rate),
         (1 - false_rejects, pairs.same, pairs.true_accept_rate),
@@ -52,7 +52,7 @@ def test_few_pairs_support_no_small_rate_of_false_accepts():
     pairs = PairDistances(np.array([0.1, 0.2], np.float32), np.linspace(0.8, 1.2, 50).astype(np.float32))
     curve = distance_curve(pairs)
     assert curve.threshold_at_far_1 is curve.threshold_at_far_01 is None
-    assert page_distances.operating_points(curve, 0.5) == {"Balanced": 0.5}
+    assert charts.operating_points(curve, 0.5) == {"Balanced": 0.5}
 
 
 def test_pairs_that_all_have_distance_0_have_a_curve():
@@ -73,9 +73,9 @@ def test_a_curve_travels_with_the_model_and_a_wrong_one_is_refused():
 
 def test_the_drawing_and_the_sentence_name_threshold_rates_and_pair():
     curve = distance_curve(spread(3))
-    html = page_distances.section(curve, 0.65, verdict_at(0.4321, 0.9, threshold=0.65))
+    html = charts.section(curve, 0.65, verdict_at(0.4321, 0.9, threshold=0.65))
     elements = Elements(html)
-    false_accepts, false_rejects = page_distances.error_rates(curve, 0.65)
+    false_accepts, false_rejects = charts.error_rates(curve, 0.65)
     for name, text in (
         ("chosen", "0.650"),
         ("pair", "0.432"),
@@ -87,5 +87,5 @@ def test_the_drawing_and_the_sentence_name_threshold_rates_and_pair():
     assert drawing["role"] == "img"
     assert "0.650" in drawing["aria-label"]
     assert "0.432" in drawing["aria-label"]
-    assert "this pair" not in page_distances.section(curve, 0.65, None).lower().replace("this pair lies", "this pair")
-    assert "does not say" in page_distances.section(None, 0.65, None)
+    assert "this pair" not in charts.section(curve, 0.65, None).lower().replace("this pair lies", "this pair")
+    assert "does not say" in charts.section(None, 0.65, None)

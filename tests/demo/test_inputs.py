@@ -3,13 +3,14 @@
 import base64
 import io
 
+import gradio as gr
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from siamese.demo.inputs import LONGEST, MOST_SIDE, START, drawn_js, fill_js, read_drawing
+from siamese.demo.inputs import LONGEST, MOST_SIDE, START, chosen, drawings_js, read_drawing
 
 
 def data_url(image: Image.Image, kind: str = "PNG") -> str:
@@ -64,6 +65,15 @@ def test_any_bytes_are_a_drawing_or_refused(content):
         assert drawing is None or drawing.mode == "L"
 
 
-def test_scripts_name_their_sketchpad():
-    assert "sketch-first" in drawn_js("first")
-    assert fill_js({5: "first", 8: "second"}).count("window.drawingOf(") == 2
+def test_a_script_names_each_sketchpad_by_the_place_of_its_drawing():
+    assert drawings_js({5: "first", 8: "second"}) == "(...values) => siamese.withDrawings(values, {5: 'first', 8: 'second'})"
+
+
+def test_the_image_is_that_of_the_open_tab():
+    drawn = data_url(Image.linear_gradient("L"))
+    assert chosen("upload", drawn, "a.png") == "a.png"
+    assert chosen("upload", drawn, None) is None
+    assert chosen("draw", drawn, "a.png").size == (256, 256)
+    assert chosen("draw", "", "a.png") is None
+    with pytest.raises(gr.Error, match="this is no drawing"):
+        chosen("draw", "/etc/passwd", None)

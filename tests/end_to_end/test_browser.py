@@ -31,10 +31,11 @@ from browser_fixtures import (
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-import app as app_module
-from siamese.demo.compare.comparison import look
+from siamese.demo.compare.comparison import compare
+from siamese.demo.compare.tab import EXAMPLES
 from siamese.demo.compare.understand import drivers
-from siamese.demo.page_html import caution, picture
+from siamese.demo.compare.view import caution
+from siamese.demo.elements import picture
 
 # ---- Drawing ----
 
@@ -151,8 +152,8 @@ def test_each_example_is_shown_with_its_verdict(page, digits, bundled):
     expect(page.locator("#verdict .seen img")).to_have_count(1)
     images, labels = digits
     cards = page.locator("#examples button")
-    expect(cards).to_have_count(len(app_module.EXAMPLES))
-    for number, (first, second, level) in enumerate(app_module.EXAMPLES):
+    expect(cards).to_have_count(len(EXAMPLES))
+    for number, (first, second, level) in enumerate(EXAMPLES):
         cards.nth(number).click()
         expect_verdict_on(page, bundled, [images[first], images[second]])
         is_right = level != "Fooled"
@@ -160,7 +161,7 @@ def test_each_example_is_shown_with_its_verdict(page, digits, bundled):
 
 
 def test_another_threshold_changes_verdict_confidence_and_rates(page, digits, bundled):
-    first, second, _ = app_module.EXAMPLES[0]
+    first, second, _ = EXAMPLES[0]
     page.locator("#examples button").first.click()
     expect_verdict_on(page, bundled, [digits[0][first], digits[0][second]])
     distance = float(page.locator("#verdict .distance").inner_text())
@@ -204,7 +205,7 @@ def test_an_older_verdict_that_comes_last_does_not_stay(page, digits, bundled):
     with page.expect_request("**/run/predict*") as first:
         press(page, "Compare")
     expect(page.locator("#verdict [data-turn]")).to_have_count(1)
-    pair = [digits[0][index] for index in app_module.EXAMPLES[0][:2]]
+    pair = [digits[0][index] for index in EXAMPLES[0][:2]]
     page.locator("#examples button").first.click()
     expect_verdict_on(page, bundled, pair)
     expect(page.locator("#verdict [data-turn]")).to_have_count(1)
@@ -305,7 +306,7 @@ def test_a_phone_draws_by_touch_and_keeps_the_verdict_in_view(page):
 @pytest.mark.parametrize("options", [{"color_scheme": scheme} for scheme in ("light", "dark")], ids=["light", "dark"])
 def test_nothing_is_cut_or_overlaps_at_any_width(page):
     parts = page.locator("#header h1, .sketch, .actions button, #verdict .scale, #examples button")
-    expect(parts).to_have_count(1 + 2 + 3 + 1 + len(app_module.EXAMPLES))
+    expect(parts).to_have_count(1 + 2 + 3 + 1 + len(EXAMPLES))
     for width in (1440, 1024, 768, 390, 320):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -331,7 +332,7 @@ def two_models(browser, trained_folder, tmp_path_factory) -> Iterator[App]:
 
 def test_the_visitor_chooses_among_ones_own_and_the_bundled_models(two_models, open_page, verifier, bundled, digits):
     page = open_page(two_models)
-    pair = [digits[0][index] for index in app_module.EXAMPLES[0][:2]]
+    pair = [digits[0][index] for index in EXAMPLES[0][:2]]
     choices = page.locator("#model input")
     expect(choices.first).to_be_checked()
     expect(page.locator("#header .model")).to_contain_text("Model model ·")
@@ -366,7 +367,7 @@ def test_the_map_and_the_drivers_follow_the_pair_and_nothing_moves(page, digits,
     expect(page.locator("#drivers img")).to_have_count(0)
     page.get_by_label("Show it on the images").check()
     expect(page.locator("#drivers img")).to_have_count(2)
-    pair = look(bundled, [digits[0][index] for index in app_module.EXAMPLES[0][:2]])
+    pair = compare(bundled, [digits[0][index] for index in EXAMPLES[0][:2]])
     expected = re.findall(r'src="([^"]+)"', drivers(pair.seen, pair.drivers()))
     assert page.locator("#drivers img").evaluate_all("images => images.map((image) => image.src)") == expected
     page.get_by_label("Show it on the images").uncheck()

@@ -1,13 +1,9 @@
-"""HTML and style of what explains the network and its numbers, and of the same call in a program. Pure functions."""
+"""HTML of what explains the network and its numbers. Pure functions."""
 
 import html
-import shlex
 
 from siamese.config import ModelFolderConfig
-from siamese.demo.page_html import trained_on
-
-BUNDLED = " (bundled)"
-ADDRESS = "http://127.0.0.1:7860"  # in snippets; what is copied has that of the page
+from siamese.demo.header import trained_on
 
 
 def about(model: str, config: ModelFolderConfig) -> str:
@@ -26,7 +22,7 @@ def about(model: str, config: ModelFolderConfig) -> str:
         "Recognise.</p></div></div>"
         f'<h2>The model {html.escape(model)}</h2><dl class="facts">{_facts(config)}</dl>'
         '<p class="rates">It answers for any two images, but accuracy and confidence were measured on images of its own '
-        "kind, same and different pairs weighing half each. On anything else it is more certain than it should be.</p>"
+        "kind, with same and different pairs counted equally. On anything else it is more certain than it should be.</p>"
     )
 
 
@@ -78,76 +74,3 @@ def _drawing(config: ModelFolderConfig) -> str:
         '<text x="394" y="88">near: same</text><path class="limit" d="M364 112h62"></path>'
         '<text x="394" y="146">far: different</text><text x="394" y="106" class="small">threshold</text></svg>'
     )
-
-
-def snippets(model: str, threshold: float, own: float, served: str) -> str:
-    """The comparison on the page as Python, on the command line, and as a call to the running demo.
-
-    `own` is the model's own threshold; the demo answers programs by the model `served`, at its own threshold.
-    """
-    name = model.removesuffix(BUNDLED)
-    source = name if model.endswith(BUNDLED) or "/" in name else f"path/to/{name}"
-    is_own = threshold == own
-    option = "" if is_own else f", threshold={threshold:.6g}"
-    texts = {
-        "Python": "from siamese import Verifier\n\n"
-        f"verifier = Verifier.from_pretrained({source!r})\n"
-        f'verdict = verifier.verify("a.png", "b.png"{option})\n'
-        "print(verdict.is_same, verdict.confidence, verdict.distance)",
-        "Command line": f"python -m siamese compare a.png b.png --model {shlex.quote(source)}"
-        + ("" if is_own else f" --threshold {threshold:.6g}"),
-        "This page, as a service": "from gradio_client import Client, handle_file\n\n"
-        f'client = Client("{ADDRESS}")\n'
-        'client.predict(image_a=handle_file("a.png"), image_b=handle_file("b.png"), api_name="/compare")'
-        + ("" if model == served and is_own else f"\n# judged by the model {served} at its own threshold"),
-    }
-    return "".join(
-        f'<div class="snippet"><h3>{title}</h3><button type="button" data-copy aria-label="Copy: {title}">Copy</button>'
-        f'<pre tabindex="0"><code>{html.escape(text)}</code></pre></div>'
-        for title, text in texts.items()
-    )
-
-
-COPY_JS = f"""
-element.addEventListener("click", async (event) => {{
-  const button = event.target.closest("button[data-copy]");
-  if (!button) return;
-  const text = button.closest(".snippet").querySelector("code").textContent;
-  await navigator.clipboard.writeText(text.replace("{ADDRESS}", location.origin + location.pathname));
-  button.textContent = "Copied";
-  setTimeout(() => {{ button.textContent = "Copy"; }}, 2000);
-}});
-"""
-
-CSS = """
-.explained { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 24px; align-items: start;
-  margin: 12px 0 28px; }
-.explained p { margin: 0 0 10px; color: var(--body-text-color); }
-.network { width: 100%; height: auto; }
-.network text { font-size: 13px; text-anchor: middle; fill: var(--body-text-color); }
-.network .big { font-size: 15px; font-weight: 600; }
-.network .small { font-size: 11px; }
-.network .on-line { stroke: var(--body-background-fill); stroke-width: 6px; paint-order: stroke; }
-.network .paper, .network .numbers { fill: var(--block-background-fill); stroke: var(--quiet); }
-.network .stroke { fill: none; stroke: var(--body-text-color); stroke-width: 5; stroke-linecap: round;
-  stroke-linejoin: round; }
-.network .encoder { fill: var(--same-soft); stroke: var(--same); stroke-width: 1.5; }
-.network .arrow, .network .ticks, .network .limit { fill: none; stroke: var(--quiet); stroke-width: 1.5; }
-.network .limit { stroke: var(--body-text-color); stroke-width: 2; }
-.network .shared { fill: none; stroke: var(--same); stroke-width: 2; stroke-dasharray: 4 4; }
-.network marker path { fill: var(--quiet); }
-.facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(260px, 1fr)); gap: 12px 24px; margin: 12px 0 0; }
-.facts dt { font-size: .8125rem; color: var(--quiet); }
-.facts dd { margin: 0; color: var(--body-text-color); overflow-wrap: anywhere; }
-.snippet { position: relative; margin-bottom: 14px; }
-.snippet button { position: absolute; top: 0; right: 0; padding: 2px 10px; border-radius: 6px; cursor: pointer;
-  font: inherit; font-size: .8125rem; color: var(--body-text-color); background: var(--background-fill-secondary);
-  border: 1px solid var(--border-color-primary); }
-.snippet pre { margin: 8px 0 0; padding: 10px 12px; overflow-x: auto; border-radius: 8px; font-size: .8125rem;
-  background: var(--background-fill-secondary); border: 1px solid var(--border-color-primary); }
-.snippet pre code { padding: 0; background: none; border: 0; color: var(--body-text-color); white-space: pre; }
-@media (max-width: 767px) {
-  .explained { grid-template-columns: minmax(0, 1fr); }
-  .network text { font-size: 15px; }
-}
-"""

@@ -1,4 +1,4 @@
-"""Two images of which one or both may be missing or no good yet: what the demo says of a pair while it comes about."""
+"""Two images of which one or both may be missing or no good yet: what the demo says of them while they come about."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,19 +6,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from siamese.demo.compare.occlusion import distance_drivers
-from siamese.demo.page_html import ORDINALS
-from siamese.verifier import Image, Verdict, Verifier
+from siamese.demo.compare.view import ORDINALS
+from siamese.verifier import Image, Look, Verdict, Verifier
 
 
 @dataclass(frozen=True)
-class Pair:
-    """What a model sees of two images, each None where it is missing or unusable."""
+class Comparison:
+    """What a model sees of two images."""
 
     verifier: Verifier
-    seen: tuple[np.ndarray | None, np.ndarray | None]  # uint8 (H, W) or (H, W, 3)
-    embeddings: tuple[np.ndarray | None, np.ndarray | None]  # float32 (D,)
+    looks: tuple[Look | None, Look | None]  # None where the image is missing or unusable
     message: str  # what is missing or wrong; empty where there is a verdict
     is_problem: bool  # whether something is wrong
+
+    @property
+    def seen(self) -> list[np.ndarray | None]:
+        """What the network sees of each image: uint8 (H, W) or (H, W, 3)."""
+        return [look and look.seen for look in self.looks]
+
+    @property
+    def embeddings(self) -> list[np.ndarray | None]:
+        """Of each image: float32 (D,)."""
+        return [look and look.embedding for look in self.looks]
 
     @property
     def is_familiar(self) -> list[bool]:
@@ -34,20 +43,18 @@ class Pair:
         return None if self.message else distance_drivers(self.verifier, *self.seen)
 
 
-def look(verifier: Verifier, images: Sequence[Image | None]) -> Pair:
+def compare(verifier: Verifier, images: Sequence[Image | None]) -> Comparison:
     """Look at two images, each preprocessed and embedded once."""
-    seen, problems = [None, None], []
+    looks, problems = [None, None], []
     for side, image in enumerate(images):
         if image is None:
             continue
         try:
-            seen[side] = verifier.canonical(image)
+            looks[side] = verifier.look(image)
         except ValueError as error:
             problems.append(f"{ORDINALS[side].capitalize()} image: {error}")
-    # Each by itself, as Verifier.verify does.
-    embeddings = [None if image is None else verifier.embed_canonical(image[None])[0] for image in seen]
     missing = [ordinal for ordinal, image in zip(ORDINALS, images, strict=True) if image is None]
     message = " ".join(problems)
     if missing and not problems:
         message = "Draw or upload two images." if len(missing) == 2 else f"Draw or upload a {missing[0]} image."
-    return Pair(verifier, tuple(seen), tuple(embeddings), message, bool(problems))
+    return Comparison(verifier, tuple(looks), message, bool(problems))

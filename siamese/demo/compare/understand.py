@@ -1,9 +1,10 @@
-"""HTML and style of what explains a verdict: a map of embeddings, and which parts drive the distance. Pure functions."""
+"""HTML of what explains a verdict: a map of embeddings, and which parts drive the distance. Pure functions."""
 
 import numpy as np
 from PIL import Image
 
-from siamese.demo.page_html import ORDINALS, picture
+from siamese.demo.compare.view import ORDINALS
+from siamese.demo.elements import picture
 from siamese.model_folder.reference import Reference
 
 SIZE, RIM = 400, 24  # of the map, in its own units, and what stays free of test images on each side
@@ -86,30 +87,3 @@ def overlay(image: np.ndarray, effect: np.ndarray, effects: tuple[np.ndarray, np
     tint = np.where(values > 0, np.array(APART), np.array(ALIKE))
     share = 0.75 * np.abs(values)
     return (np.asarray(grey) * (1 - share) + tint * share).astype(np.uint8)
-
-
-CSS = """
-#understand { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px 24px; align-items: start; }
-#understand > .column { gap: 12px; min-width: 0 !important; }
-.map { display: block; width: 100%; max-width: 480px; aspect-ratio: 1; border: 1px solid var(--border-color-primary);
-  border-radius: 10px; background: var(--block-background-fill); box-sizing: border-box; }
-.map path { fill: none; stroke-width: 6; stroke-linecap: round; stroke-opacity: .55; }
-.map text { text-anchor: middle; font-size: 19px; font-weight: 700; fill: var(--body-text-color);
-  stroke: var(--block-background-fill); stroke-width: 5px; paint-order: stroke; }
-.map .many { stroke: var(--quiet); }
-.map .between { stroke: var(--body-text-color); stroke-width: 2; stroke-dasharray: 2 6; stroke-opacity: 1; }
-.map .mark circle { fill: var(--body-text-color); stroke: var(--block-background-fill); stroke-width: 3; }
-.map .mark text { font-size: 12px; fill: var(--block-background-fill); stroke: none; }
-.map .class-0 { stroke: #0072b2; } .map .class-1 { stroke: #e69f00; } .map .class-2 { stroke: #009e73; }
-.map .class-3 { stroke: #cc79a7; } .map .class-4 { stroke: #56b4e9; } .map .class-5 { stroke: #d55e00; }
-.map .class-6 { stroke: #8c8c8c; } .map .class-7 { stroke: #b8a500; } .map .class-8 { stroke: #7a52cc; }
-.map .class-9 { stroke: #8b5a2b; }
-.drivers { display: grid; grid-template-columns: repeat(2, minmax(0, 196px)); gap: 16px; }
-.drivers figure { margin: 0; }
-.drivers figcaption { font-size: .8125rem; text-align: center; color: var(--quiet); }
-.alike-key::before { border-color: #286eff !important; background: #286eff; }
-.apart-key::before { border-color: #e67800 !important; border-style: dashed !important; background: #e67800; }
-@media (max-width: 639px) {
-  #understand { display: flex; flex-direction: column; align-items: stretch; }
-}
-"""

@@ -1,4 +1,4 @@
-"""HTML and style of the distances between many images: a heat map, and the same as CSV. Pure functions."""
+"""HTML of the distances between many images: a heat map, and the same as CSV. Pure functions."""
 
 import base64
 import csv
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from siamese.demo.elements import picture
 from siamese.demo.many.batch import MAX_IMAGES
-from siamese.demo.page_html import picture
 
 
 def matrix(
@@ -32,8 +32,8 @@ def matrix(
     upper = distances[np.triu_indices(len(names), 1)]
     link = base64.b64encode(to_csv(names, distances).encode()).decode()
     return (
-        f'{left_out}<p class="rates"><b>{int((upper <= threshold).sum()):,}</b> of {len(upper):,} pairs are called same, '
-        f"up to a distance of {threshold:.3f}: these stand in frames. "
+        f'{left_out}<p class="rates"><b>{int((upper <= threshold).sum()):,}</b> of {len(upper):,} pairs are called same '
+        f"(outlined): their distance is at most {threshold:.3f}. "
         f'<a download="distances.csv" href="data:text/csv;base64,{link}">Save as CSV</a></p>'
         '<div class="matrix" tabindex="0" role="region" aria-label="Distances"><table>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
@@ -58,22 +58,3 @@ def _cell(distance: float, threshold: float) -> str:
     is_same = distance <= threshold
     share = 1 - distance / threshold if is_same else min(distance / threshold - 1, 1)
     return f'<td class="{"near" if is_same else "far"}" style="--share: {share:.3f}">{distance:.2f}</td>'
-
-
-CSS = """
-#many .problems { margin: 8px 0; padding-left: 20px; color: var(--problem); overflow-wrap: anywhere; }
-#many a { color: var(--same); text-decoration: underline; }
-.matrix { overflow-x: auto; margin-top: 12px; }
-.matrix table { width: auto; margin: 0 !important; border: 0 !important; border-collapse: separate; border-spacing: 2px;
-  font-variant-numeric: tabular-nums; }
-.matrix tr { border: 0 !important; }
-.matrix th, .matrix td { border: 0 !important; padding: 2px !important; text-align: center; font-size: .8125rem;
-  font-weight: 400; color: var(--body-text-color); background: none; }
-.matrix th span { display: block; width: 56px; }
-.matrix tbody th { position: sticky; left: 0; background: var(--body-background-fill); z-index: 1; }
-.matrix small { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; color: var(--quiet); }
-.matrix td.near, .matrix td.far { min-width: 52px; border-radius: 6px; }
-.matrix td.near { background: color-mix(in srgb, var(--same-soft) calc(35% + 65% * var(--share)), transparent);
-  box-shadow: inset 0 0 0 2px var(--same); font-weight: 600; }
-.matrix td.far { background: color-mix(in srgb, var(--different-soft) calc(70% * var(--share)), transparent); }
-"""

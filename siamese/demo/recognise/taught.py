@@ -4,6 +4,7 @@ Nothing is trained; a gallery of so few examples is made anew for each question.
 the visitor may choose, so that the picture itself need not be kept.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ import torch
 
 from siamese.config import shorten
 from siamese.gallery import Gallery, Identification
-from siamese.verifier import Image, Verifier
+from siamese.verifier import Image, Look, Verifier
 
 MAX_CLASSES = 10
 MAX_EXAMPLES = 5  # of each class
@@ -24,8 +25,7 @@ class Example:
     """One picture of a class, as each model sees it."""
 
     name: str  # of the class
-    seen: Mapping[str, np.ndarray]  # by the name of the model: what it sees, uint8 (H, W) or (H, W, 3)
-    embeddings: Mapping[str, np.ndarray]  # by the same names: float32 (D,)
+    looks: Mapping[str, Look]  # by the name of the model
 
 
 def teach(
@@ -44,14 +44,11 @@ def teach(
         raise ValueError(f"there are {MAX_CLASSES} classes, as many as fit: remove one first")
     if sum(example.name == name for example in examples) == MAX_EXAMPLES:
         raise ValueError(f"{name} has {MAX_EXAMPLES} examples, as many as fit")
-    seen = {model: models[model].canonical(image)}
-    for other, verifier in models.items():
-        try:
-            seen.setdefault(other, verifier.canonical(image))
-        except ValueError:
-            continue
-    embeddings = {each: models[each].embed_canonical(picture[None])[0] for each, picture in seen.items()}
-    return (*examples, Example(name, seen, embeddings))
+    looks = {model: models[model].look(image)}
+    for other in models.keys() - looks.keys():
+        with contextlib.suppress(ValueError):
+            looks[other] = models[other].look(image)
+    return (*examples, Example(name, looks))
 
 
 def forget(examples: Sequence[Example], name: str) -> tuple[Example, ...]:
@@ -66,13 +63,13 @@ def class_names(examples: Sequence[Example]) -> list[str]:
 
 def knows_any(examples: Sequence[Example], model: str) -> bool:
     """Whether there is an example that the model can use."""
-    return any(model in example.embeddings for example in examples)
+    return any(model in example.looks for example in examples)
 
 
 def recognise(examples: Sequence[Example], embedding: np.ndarray, verifier: Verifier) -> Identification:
     """All classes that the model knows examples of, nearest first. Raises ValueError where there are none."""
     gallery = Gallery(verifier)
     for example in examples:
-        if verifier.name in example.embeddings:
-            gallery.enrol_embeddings(example.name, torch.from_numpy(example.embeddings[verifier.name])[None])
+        if verifier.name in example.looks:
+            gallery.enrol_embeddings(example.name, torch.from_numpy(example.looks[verifier.name].embedding)[None])
     return gallery.identify_embedding(torch.from_numpy(embedding), top=MAX_CLASSES)

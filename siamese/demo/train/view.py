@@ -1,221 +1,139 @@
-"""HTML and style of the tab that trains: the data, the progress, live curves, the live map, the result. Pure functions."""
+"""HTML of the tab that trains: what was brought, its check, the progress, curves, the map, the result. Pure functions.
+
+All that is shown of a training comes as numbers and texts from a process that has read what strangers bring: it is escaped.
+"""
 
 import html
-import itertools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from siamese.config import UNSEEN_SPLITS, one_line
+from siamese.config import UNSEEN_SPLITS
 from siamese.demo.charts import section, ticks
-from siamese.demo.page_html import picture
-
-if TYPE_CHECKING:
-    from siamese.training.events import Finished
-    from siamese.training.progress import Watch
+from siamese.demo.elements import note
+from siamese.training.snapshot import EmbeddingMap, Snapshot
+from siamese.visitors.limits import TrainingLimits
+from siamese.visitors.task import DataReport, HardPair, Result, Update
 
 WIDTH, HEIGHT = 480, 220  # of a curve, in its own units
 LEFT, RIGHT, TOP, BASE = 48, 470, 14, 184  # of the part that it is drawn in
-MOST_POINTS = 240  # of a curve
 SIDE, RIM = 400, 26  # of the map, and what stays free around it
 LONGEST_ON_MAP = 8  # characters of a class's name; of a longer one, a number stands on the map
-SHOWN_CLASSES, SHOWN_OF_CLASS, SHOWN_FILES = 24, 4, 100  # of the data check
-SHOWN_PAIRS = 6  # of each kind, hardest first
+NOTHING = Snapshot()  # is being trained
+STATES = {
+    "none": "Nothing is being trained.",
+    "reading": "Reading the images and building the network.",
+    "training": "Step {step:,} of {steps:,}, epoch {epoch:,} of {epochs:,}",
+    "measuring": "Measuring the best epoch on images kept aside.",
+    "finished": "Trained in {time}, and measured on the test images.",
+}
 
 
-def data_check(
-    classes: Mapping[str, np.ndarray],
-    left_out: Sequence[tuple[str | Path, str]] = (),
-    remarks: Sequence[str] = (),
-    folder: Path | None = None,
-    seen: str = "",
-) -> str:
-    """What there is to train on: classes with their counts and first images, files left out by name, and remarks.
-
-    `classes` are the canonical images, uint8 (N, H, W) or (N, H, W, 3), by the name of their class. `folder`, where the
-    files lie, is cut off every path. `seen` says how the network will see them.
-    """
-    if not classes:
-        return '<p class="rates">No data yet.</p>'
-
-    def text(words: str, longest: int = 300) -> str:
-        return html.escape(one_line(words.replace(f"{folder}/", "") if folder else words, longest))
-
-    sizes = [len(images) for images in classes.values()]
-    each = f"{min(sizes):,}" if min(sizes) == max(sizes) else f"{min(sizes):,} to {max(sizes):,}"
-    cards = "".join(
-        f"<li><span>{''.join(picture(image, '') for image in images[:SHOWN_OF_CLASS])}</span>"
-        f"<b>{text(name or 'without a name', 60)}</b> <small>{_count(len(images), 'image')}</small></li>"
-        for name, images in list(classes.items())[:SHOWN_CLASSES]
-    )
-    more = len(classes) - SHOWN_CLASSES
-    cards += f"<li><small>and {more:,} more classes</small></li>" if more > 0 else ""
-    notes = "".join(f"<li>{text(remark)}</li>" for remark in remarks)
-    files = "".join(f"<li><b>{text(str(file), 120)}</b>: {text(reason)}</li>" for file, reason in left_out[:SHOWN_FILES])
-    unnamed = len(left_out) - SHOWN_FILES
-    files += f"<li>and {unnamed:,} more</li>" if unnamed > 0 else ""
-    verb = "was" if len(left_out) == 1 else "were"
+def introduction(limits: TrainingLimits) -> str:
+    """What the tab is for, and what the operator allows."""
     return (
-        f'<p class="rates"><b>{_count(len(classes), "class", "classes")}</b> with {each} images each, '
-        f"{_count(sum(sizes), 'image')} in all{f'; {text(seen)}' if seen else ''}.</p>"
+        "<h2>Train a network of your own</h2>"
+        "<p>Bring a few classes of pictures, some of each: people, signatures, signs, parts. A network learns to put those "
+        "of a class together and to keep classes apart; then it is yours to try on this page, and to take home.</p>"
+        f'<p class="rates">{html.escape(limits.sentence())}</p>'
+    )
+
+
+def by_hand(classes: Mapping[str, int], message: str = "", problem: bool = False) -> str:
+    """The classes made by hand with the numbers of their images, and a line about what was just done."""
+    listed = "".join(f"<li>{html.escape(name)} <b>{number:,}</b></li>" for name, number in classes.items())
+    kept = f'<ul class="by-hand">{listed}</ul>' if classes else '<p class="hint">No class yet.</p>'
+    return f"{note(message, problem)}{kept}"
+
+
+def data_check(report: DataReport | None) -> str:
+    """What there is to train on: classes with their counts and first images, files left out by name, and remarks."""
+    if report is None:
+        return '<p class="rates">No data yet.</p>'
+    each = f"{report.smallest:,}" if report.smallest == report.largest else f"{report.smallest:,} to {report.largest:,}"
+    cards = "".join(
+        f"<li><span>{''.join(_picture(png, '') for png in shown.pictures)}</span>"
+        f"<b>{html.escape(shown.name)}</b> <small>{_count(shown.images, 'image')}</small></li>"
+        for shown in report.shown
+    )
+    more = report.classes - len(report.shown)
+    cards += f"<li><small>and {more:,} more classes</small></li>" if more > 0 else ""
+    notes = "".join(f"<li>{html.escape(remark)}</li>" for remark in report.remarks)
+    return (
+        f'<p class="rates"><b>{_count(report.classes, "class", "classes")}</b> with {each} images each, '
+        f"{_count(report.images, 'image')} in all; {html.escape(report.seen)}.</p>"
         f'<ul class="classes">{cards}</ul>'
         + (f'<ul class="remarks">{notes}</ul>' if notes else "")
-        + (
-            f'<details class="left-out"{" open" if len(left_out) <= 5 else ""}><summary>'
-            f"{_count(len(left_out), 'file')} {verb} left out</summary><ul>{files}</ul></details>"
-            if files
-            else ""
-        )
+        + (_left_out(report.files, report.left_out) if report.files else "")
     )
 
 
-def progress(watch: "Watch", message: str = "", problem: bool = False) -> str:
-    """A bar and a line: how far the training is and how long it will take, or a message in place of that line."""
-    share = watch.step / watch.steps if watch.steps else 0.0
-    line = message or _state(watch)
-    spoken = f"{share:.0%}, {line}" if watch.steps else line
+def _left_out(files: Sequence[tuple[str, ...]], count: int) -> str:
+    listed = "".join(f"<li><b>{html.escape(file)}</b>: {html.escape(reason)}</li>" for file, reason in files)
+    listed += f"<li>and {count - len(files):,} more</li>" if count > len(files) else ""
     return (
-        f'<div class="progress{" problem" if problem else ""}" data-step="{watch.step}">'
+        f'<details class="left-out"{" open" if count <= 5 else ""}><summary>'
+        f"{_count(count, 'file')} {'was' if count == 1 else 'were'} left out</summary><ul>{listed}</ul></details>"
+    )
+
+
+def changes(now: Update, shown: Update, before: int) -> dict[str, str]:
+    """What to draw anew of a training of which `shown` is on the page: "progress" and, where it has changed, "curves",
+    "map" and "result". `before` is the number of trainings that come first.
+    """
+    waiting = f"You are number {before} in the queue." if before else "Starting."
+    if now.problem:
+        parts = {"progress": progress(message=now.problem, problem=True)}
+    else:
+        parts = {"progress": progress(now.progress) if now.progress else progress(message=waiting)}
+    if now.progress is not shown.progress and now.progress.steps:
+        parts["curves"] = curves(now.progress)
+    if now.map is not shown.map:
+        parts["map"] = embedding_map(now.map)
+    if now.result is not shown.result:
+        parts["result"] = report(now.result)
+    return parts
+
+
+def progress(now: Snapshot = NOTHING, message: str = "", problem: bool = False) -> str:
+    """A bar and a line: how far the training is and how long it will take, or a message in place of that line."""
+    share = now.step / now.steps if now.steps else 0.0
+    words = message or _state(now)
+    spoken = f"{share:.0%}, {words}" if now.steps else words
+    return (
+        f'<div class="progress{" problem" if problem else ""}" data-step="{now.step}">'
         f'<div class="track" role="progressbar" aria-label="Training" aria-valuemin="0" aria-valuemax="100" '
         f'aria-valuenow="{100 * share:.0f}" aria-valuetext="{html.escape(spoken)}">'
         f'<div style="--share: {share:.4f}"></div></div>'
-        f"<p{' role=alert' if problem else ''}>{html.escape(line)}</p></div>"
+        f"<p{' role=alert' if problem else ''}>{html.escape(words)}</p></div>"
     )
 
 
-def curves(watch: "Watch") -> str:
+def _state(now: Snapshot) -> str:
+    words = STATES[now.phase].format(
+        step=now.step, steps=now.steps, epoch=now.epoch, epochs=now.epochs, time=_duration(now.seconds)
+    )
+    has_pace = now.phase == "training" and now.seconds_left is not None
+    return f"{words}; about {_duration(now.seconds_left)} left" if has_pace else words
+
+
+def curves(now: Snapshot = NOTHING) -> str:
     """The loss of each step and the validation accuracy of each epoch so far, as two drawings over the whole training."""
-    losses, steps = watch.losses(), max(watch.steps, 1)
-    first = watch.step - len(losses)
-    smoothed = _smooth(losses, max(1, len(losses) // 20))
-    kept = np.unique(np.linspace(0, len(losses) - 1, min(len(losses), MOST_POINTS)).astype(int)) if losses else []
-    points = [((first + i + 1) / steps, smoothed[i]) for i in kept]
-    finite = [value for _, value in points if np.isfinite(value)]
-    loss = _curve(
-        "Loss", [point for point in points if np.isfinite(point[1])], 0.0, max(finite, default=1.0) or 1.0,
-        f"{finite[-1]:.3f}" if finite else "", "training", "",
-    )  # fmt: skip
-    epochs = watch.started.epochs if watch.started else 1
-    history = [(record.epoch / epochs, record.balanced_accuracy) for record in watch.history]
+    points = [(step / max(now.steps, 1), loss) for step, loss in now.losses]
+    highest = max((loss for _, loss in points), default=1.0) or 1.0
+    latest = f"{points[-1][1]:.3f}" if points else ""
+    loss = _curve("Loss", points, 0.0, highest, latest, "training", "")
+    history = [(epoch / now.epochs, accuracy) for epoch, accuracy in now.accuracies]
     lowest = min([90.0, *(10 * np.floor(value / 10) for _, value in history)])
-    best = history[watch.best_epoch - watch.history[0].epoch] if watch.best_epoch else None
-    latest = f"{history[-1][1]:.2f}%" if history else ""
     marks = "".join(f'<circle class="dot" cx="{_x(x)}" cy="{_y(y, lowest, 100)}" r="3.5"></circle>' for x, y in history)
-    if best:
-        marks += f'<circle class="best" cx="{_x(best[0])}" cy="{_y(best[1], lowest, 100)}" r="8"></circle>'
-    note = f"epoch {watch.best_epoch} is the best so far, {best[1]:.2f}%: its weights are kept" if best else ""
-    accuracy = _curve("Validation accuracy", history, lowest, 100.0, latest, "of pairs, percent", marks, note)
+    remark, latest = "", f"{history[-1][1]:.2f}%" if history else ""
+    if now.best_epoch:
+        best = dict(now.accuracies)[now.best_epoch]
+        x, y = _x(now.best_epoch / now.epochs), _y(best, lowest, 100)
+        marks += f'<circle class="best" cx="{x}" cy="{y}" r="8"></circle>'
+        remark = f"epoch {now.best_epoch} is the best so far, {best:.2f}%: its weights are kept"
+    accuracy = _curve("Validation accuracy", history, lowest, 100.0, latest, "of pairs, percent", marks, remark)
     return f'<div class="curves-live">{loss}{accuracy}</div>'
-
-
-def embedding_map(watch: "Watch") -> str:
-    """Where the network puts some validation images, by class; each dot comes from where it was the epoch before."""
-    if watch.maps is None:
-        empty = "Map of validation images, empty before the first epoch has ended"
-        return f'<svg class="map live" viewBox="0 0 {SIDE} {SIDE}" role="img" aria-label="{empty}"></svg>{_map_note(0, 0)}'
-    before, now = (_place(flat) for flat in watch.maps)
-    labels = np.zeros(len(now), np.int64) if watch.labels is None else watch.labels
-    classes = np.unique(labels)
-    dots, words, keys = "", "", ""
-    for number, label in enumerate(classes):
-        kind = "many" if watch.labels is None else f"class-{number}"
-        for (x, y), (old_x, old_y) in zip(now[labels == label], before[labels == label], strict=True):
-            start = f"--dx:{old_x - x:.0f}px;--dy:{old_y - y:.0f}px"
-            dots += f'<path class="{kind}" d="M{x:.0f} {y:.0f}h0" style="{start}"></path>'
-        if watch.labels is not None:
-            name = one_line(watch.names[label] if watch.names else str(label), 40)
-            sign = name if len(name) <= LONGEST_ON_MAP else f"{number + 1}:"
-            x, y = np.median(now[labels == label], axis=0)
-            words += f'<text x="{x:.0f}" y="{y + 6:.0f}">{html.escape(sign.strip(":"))}</text>'
-            full = name if sign == name else f"{sign} {name}"
-            keys += f'<span class="key class-{number}">{html.escape(full)}</span>'
-    label = f"Map of {len(now):,} validation images after epoch {watch.history[-1].epoch}"
-    return (
-        f'<svg class="map live" viewBox="0 0 {SIDE} {SIDE}" role="img" aria-label="{label}">{dots}{words}</svg>'
-        + (f'<div class="keys">{keys}</div>' if keys else "")
-        + _map_note(len(now), watch.history[-1].epoch)
-    )
-
-
-def report(finished: "Finished") -> str:
-    """What was measured on the test images: accuracy, EER, threshold, the spread of distances, and the hardest pairs."""
-    config, test = finished.config, finished.test
-    metrics, training, threshold = config.metrics, config.training, config.calibration.threshold
-    begun = f"{len(config.history):,} of " * (training.finished_at_step > 0)
-    facts = {
-        "Pairs judged correctly": f"{metrics.balanced_accuracy:.2f}%",
-        "95% interval": f"{metrics.balanced_accuracy_low:.2f} to {metrics.balanced_accuracy_high:.2f}%",
-        "Equal error rate": f"{metrics.equal_error_rate:.2f}%",
-        "Threshold": f"{threshold:.3f}",
-        "Measured on": f"{metrics.same_pairs:,} same and {metrics.different_pairs:,} different pairs",
-        "Different pairs called same": f"{metrics.false_accept_rate:.2f}%",
-        "Same pairs called different": f"{metrics.false_reject_rate:.2f}%",
-        "Training": f"{_duration(training.seconds)}, {begun}{training.epochs:,} epoch{'s' * (training.epochs > 1)}, "
-        f"epoch {training.best_epoch} kept",
-    }
-    listed = "".join(f"<div><dt>{name}</dt><dd>{html.escape(value)}</dd></div>" for name, value in facts.items())
-    of_classes = "of classes " * (config.data.split in UNSEEN_SPLITS)
-    every = "all labelled pairs" if config.data.split == "pairs" else "all pairs"
-    spread = section(config.distances, threshold, None).replace('id="stripes"', 'id="stripes-of-report"')  # an id of its own
-    pairs = "".join(
-        f"<h3>{title}</h3>{_pairs(finished, is_same)}"
-        for title, is_same in (("Different, but nearest together", False), ("Same, but farthest apart", True))
-    )
-    return (
-        f'<div class="report"><h2>The result</h2><dl class="facts">{listed}</dl>'
-        f'<p class="rates">Measured on {every} of {_count(len(test.images), "image")} {of_classes}that the training never '
-        f"saw; same and different pairs weigh half each.</p>{spread}"
-        f"<h2>The hardest pairs</h2>{pairs}</div>"
-    )
-
-
-def _pairs(finished: "Finished", is_same: bool) -> str:
-    test, threshold = finished.test, finished.config.calibration.threshold
-    cards = ""
-    for a, b, distance in test.hardest(finished.embeddings, is_same, SHOWN_PAIRS):
-        is_right = (distance <= threshold) == is_same
-        names = [_class_of(test, index) for index in (a, b)]
-        what = " and ".join(dict.fromkeys(name for name in names if name)) or ("same" if is_same else "different")
-        pictures = "".join(picture(test.images[index], _class_of(test, index) or "an image") for index in (a, b))
-        cards += (
-            f"<li><span>{pictures}</span><b>{html.escape(what)}</b> <small>distance {distance:.3f}, "
-            f"{'rightly' if is_right else 'wrongly'} called {'same' if distance <= threshold else 'different'}</small></li>"
-        )
-    return f'<ul class="hardest">{cards}</ul>'
-
-
-def _class_of(test, index: int) -> str:
-    if not hasattr(test, "labels"):  # pairs
-        return ""
-    label = int(test.labels[index])
-    return one_line(test.names[label], 40) if test.names else str(label)
-
-
-def _state(watch: "Watch") -> str:
-    if watch.finished:
-        return f"Trained in {_duration(watch.seconds)}, and measured on the test images."
-    if watch.fitted:
-        return f"Trained in {_duration(watch.seconds)}; measuring on the test images."
-    if not watch.started:
-        return "Nothing is being trained."
-    line = f"Step {watch.step:,} of {watch.steps:,}, epoch {watch.epoch:,} of {watch.started.epochs:,}"
-    left = watch.seconds_left()
-    return line if left is None else f"{line}; about {_duration(left)} left"
-
-
-def _duration(seconds: float) -> str:
-    """In words, no finer than one can wait."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 5400:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def _x(share: float) -> float:
@@ -234,7 +152,7 @@ def _curve(
     latest: str,
     unit: str,
     marks: str,
-    note: str = "",
+    remark: str = "",
 ) -> str:
     """A line through `points`, (share of the training, value), with ticks on the left, the latest value as a heading."""
     line = "L".join(f"{_x(share)} {_y(value, low, high)}" for share, value in points)
@@ -243,26 +161,49 @@ def _curve(
         f'<text x="{LEFT - 6}" y="{_y(low + tick, low, high) + 4}" text-anchor="end">{low + tick:g}</text>'
         for tick in ticks(high - low)
     )
-    label = f"{title} so far: {latest or 'nothing yet'}{f'; {note}' if note else ''}"
+    label = f"{title} so far: {latest or 'nothing yet'}{f'; {remark}' if remark else ''}"
     return (
         f"<figure><figcaption><h3>{title}</h3> <span>{unit}</span> <b>{latest or '&ndash;'}</b></figcaption>"
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{grid}'
         + (f'<path class="line" d="M{line}"></path>' if points else "")
         + f'{marks}<path class="axis" d="M{LEFT} {BASE}H{RIGHT}"></path>'
         f'<text x="{LEFT}" y="{BASE + 22}">start</text><text x="{RIGHT}" y="{BASE + 22}" text-anchor="end">end</text></svg>'
-        f'<p class="rates">{note or "&nbsp;"}</p></figure>'
+        f'<p class="rates">{remark or "&nbsp;"}</p></figure>'
     )
 
 
-def _smooth(values: Sequence[float], window: int) -> list[float]:
-    """The mean of each value and up to `window` - 1 before it."""
-    sums = [0.0, *itertools.accumulate(values)]
-    return [(sums[i + 1] - sums[max(0, i + 1 - window)]) / min(window, i + 1) for i in range(len(values))]
+def embedding_map(now: EmbeddingMap | None = None) -> str:
+    """Where the network puts some validation images, by class; each dot comes from where it was the epoch before."""
+    if now is None:
+        empty = "Map of validation images, empty before the first epoch has ended"
+        return f'<svg class="map live" viewBox="0 0 {SIDE} {SIDE}" role="img" aria-label="{empty}"></svg>{_map_note(0, 0)}'
+    places, before = _place(now.now), _place(now.before)
+    classes = np.array(now.classes or [0] * len(places))
+    dots, words, keys = "", "", ""
+    for number in range(max(len(now.names), 1)):
+        own = classes == number
+        kind = f"class-{number}" if now.names else "many"
+        for (x, y), (old_x, old_y) in zip(places[own], before[own], strict=True):
+            start = f"--dx:{old_x - x:.0f}px;--dy:{old_y - y:.0f}px"
+            dots += f'<path class="{kind}" d="M{x:.0f} {y:.0f}h0" style="{start}"></path>'
+        if now.names:
+            name = now.names[number]
+            sign = name if len(name) <= LONGEST_ON_MAP else f"{number + 1}:"
+            x, y = np.median(places[own], axis=0)
+            words += f'<text x="{x:.0f}" y="{y + 6:.0f}">{html.escape(sign.strip(":"))}</text>'
+            full = name if sign == name else f"{sign} {name}"
+            keys += f'<span class="key class-{number}">{html.escape(full)}</span>'
+    label = f"Map of {len(places):,} validation images after epoch {now.epoch}"
+    return (
+        f'<svg class="map live" viewBox="0 0 {SIDE} {SIDE}" role="img" aria-label="{label}">{dots}{words}</svg>'
+        + (f'<div class="keys">{keys}</div>' if keys else "")
+        + _map_note(len(places), now.epoch)
+    )
 
 
-def _place(flat: np.ndarray) -> np.ndarray:
-    """Coordinates (N, 2) on the drawing, one scale for both, the middle in the middle."""
-    return SIDE / 2 + (SIDE / 2 - RIM) * flat / max(float(np.abs(flat).max()), 1e-9)
+def _place(coordinates: Sequence[tuple[float, ...]]) -> np.ndarray:
+    """Coordinates -1..1 on the drawing, the middle in the middle: (N, 2)."""
+    return SIDE / 2 + (SIDE / 2 - RIM) * np.array(coordinates)
 
 
 def _map_note(count: int, epoch: int) -> str:
@@ -273,50 +214,95 @@ def _map_note(count: int, epoch: int) -> str:
     )
 
 
-CSS = """
-.progress p { margin: 8px 0 0; color: var(--body-text-color); font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
-.progress.problem p { color: var(--problem); }
-.progress .track { height: 14px; border-radius: 7px; border: 1px solid var(--border-color-primary); overflow: hidden;
-  background: var(--background-fill-secondary); }
-.progress .track div { height: 100%; width: calc(100% * var(--share)); background: var(--same); transition: width .5s; }
-.curves-live { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(300px, 100%), 1fr)); gap: 16px 24px; }
-.curves-live figure { margin: 0; min-width: 0; }
-.curves-live figcaption { display: flex; align-items: baseline; gap: 8px; color: var(--quiet); font-size: .8125rem; }
-.curves-live figcaption b { margin-left: auto; font-size: 1.125rem; color: var(--body-text-color);
-  font-variant-numeric: tabular-nums; }
-.curves-live svg { display: block; width: 100%; height: auto; font-size: 14px; }
-.curves-live text { fill: var(--quiet); }
-.curves-live .grid { stroke: var(--border-color-primary); }
-.curves-live .axis { stroke: var(--quiet); }
-.curves-live .line { fill: none; stroke: var(--same); stroke-width: 2.5; stroke-linejoin: round; stroke-linecap: round; }
-.curves-live .dot { fill: var(--same); }
-.curves-live .best { fill: none; stroke: var(--body-text-color); stroke-width: 2; }
-.map.live path { stroke-width: 8; stroke-opacity: .75; animation: come .7s ease-out; }
-.map.live text { pointer-events: none; }
-@keyframes come { from { transform: translate(var(--dx), var(--dy)); } }
-.keys { display: flex; flex-wrap: wrap; gap: 4px 14px; margin-top: 8px; max-width: 480px; font-size: .8125rem;
-  color: var(--body-text-color); }
-.keys .key { overflow-wrap: anywhere; }
-.keys .key::before { content: ""; display: inline-block; width: 10px; height: 10px; margin-right: 5px; border-radius: 50%;
-  background: var(--dot); }
-.key.class-0 { --dot: #0072b2; } .key.class-1 { --dot: #e69f00; } .key.class-2 { --dot: #009e73; }
-.key.class-3 { --dot: #cc79a7; } .key.class-4 { --dot: #56b4e9; } .key.class-5 { --dot: #d55e00; }
-.key.class-6 { --dot: #8c8c8c; } .key.class-7 { --dot: #b8a500; } .key.class-8 { --dot: #7a52cc; }
-.key.class-9 { --dot: #8b5a2b; }
-.classes, .hardest { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(150px, 100%), 1fr)); gap: 12px;
-  margin: 12px 0 !important; padding: 0 !important; list-style: none !important; }
-.classes li, .hardest li { margin: 0 !important; padding: 10px; border: 1px solid var(--border-color-primary);
-  border-radius: 10px; background: var(--block-background-fill); color: var(--body-text-color); overflow-wrap: anywhere; }
-.classes span { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 4px; margin-bottom: 6px; }
-.hardest span { display: grid; grid-template-columns: 1fr 1fr; gap: 6px; margin-bottom: 6px; }
-.classes small, .hardest small { display: block; font-size: .8125rem; color: var(--quiet); }
-.remarks, .left-out { margin: 8px 0 !important; color: var(--body-text-color); overflow-wrap: anywhere; }
-.left-out ul { max-height: 240px; overflow-y: auto; }
-.report h2, .report h3 { margin: 20px 0 8px !important; }
-.report .curves .different-area { fill: url(#stripes-of-report); }
-.report .curves { max-width: 720px; margin-top: 12px; }
-@media (prefers-reduced-motion: reduce) {
-  .map.live path { animation: none; }
-  .progress .track div { transition: none; }
-}
-"""
+def report(result: Result) -> str:
+    """What was measured on the test images: accuracy, EER, threshold, the spread of distances, and the hardest pairs."""
+    config = result.config
+    threshold = config.calibration.threshold
+    listed = "".join(f"<div><dt>{name}</dt><dd>{html.escape(value)}</dd></div>" for name, value in _facts(result).items())
+    of_classes = "of classes " * (config.data.split in UNSEEN_SPLITS)
+    every = "all labelled pairs" if config.data.split == "pairs" else "all pairs"
+    spread = section(config.distances, threshold, None).replace('id="stripes"', 'id="stripes-of-report"')  # an id of its own
+    pairs = "".join(
+        f"<h3>{title}</h3>{_pairs(hardest, is_same, threshold)}"
+        for title, hardest, is_same in (
+            ("Different, but nearest together", result.different, False),
+            ("Same, but farthest apart", result.same, True),
+        )
+    )
+    return (
+        f'<div class="report"><h2>The result</h2><dl class="facts">{listed}</dl>'
+        f'<p class="rates">Measured on {every} of {_count(result.test_images, "image")} {of_classes}that the training never '
+        f"saw; same and different pairs weigh half each.</p>{spread}"
+        f"<h2>The hardest pairs</h2>{pairs}</div>"
+    )
+
+
+def _facts(result: Result) -> dict[str, str]:
+    metrics, training = result.config.metrics, result.config.training
+    begun = f"{len(result.config.history):,} of " * (training.finished_at_step > 0)
+    return {
+        "Pairs judged correctly": f"{metrics.balanced_accuracy:.2f}%",
+        "95% interval": f"{metrics.balanced_accuracy_low:.2f} to {metrics.balanced_accuracy_high:.2f}%",
+        "Equal error rate": f"{metrics.equal_error_rate:.2f}%",
+        "Threshold": f"{result.config.calibration.threshold:.3f}",
+        "Measured on": f"{metrics.same_pairs:,} same and {metrics.different_pairs:,} different pairs",
+        "Different pairs called same": f"{metrics.false_accept_rate:.2f}%",
+        "Same pairs called different": f"{metrics.false_reject_rate:.2f}%",
+        "Training": f"{_duration(training.seconds)}, {begun}{training.epochs:,} epoch{'s' * (training.epochs > 1)}, "
+        f"epoch {training.best_epoch} kept",
+    }
+
+
+def _pairs(pairs: Sequence[HardPair], is_same: bool, threshold: float) -> str:
+    cards = ""
+    for pair in pairs:
+        is_right = (pair.distance <= threshold) == is_same
+        what = " and ".join(dict.fromkeys(filter(None, pair.names))) or ("same" if is_same else "different")
+        names = pair.names or ("", "")
+        pictures = "".join(_picture(png, name or "an image") for png, name in zip(pair.pictures, names, strict=True))
+        cards += (
+            f"<li><span>{pictures}</span><b>{html.escape(what)}</b> <small>distance {pair.distance:.3f}, "
+            f"{'rightly' if is_right else 'wrongly'} called {'same' if pair.distance <= threshold else 'different'}"
+            "</small></li>"
+        )
+    return f'<ul class="hardest">{cards}</ul>'
+
+
+def done() -> str:
+    """What can be done with the model now."""
+    return (
+        "<h2>Yours to use</h2><p>The tabs Compare, Recognise and Many use it now, for you alone; at the top of the page "
+        "you can choose another. The ZIP is all of it: <code>SIAMESE_MODEL</code> and "
+        "<code>Verifier.from_pretrained</code> take it as it is, or unpacked.</p>"
+    )
+
+
+def away_from_a_space() -> str:
+    """Why there is nothing to push with."""
+    return (
+        '<p class="hint">Where this page runs as a Space of the Hugging Face Hub, you can log in there and push the model '
+        "to your own account. This one does not: download the model, and push it with "
+        "<code>python -m siamese push FOLDER --repo-id USER/NAME</code>.</p>"
+    )
+
+
+def pushed(repo_id: str, url: str) -> str:
+    """Where the model went."""
+    return f'<p class="note" role="status">Pushed: <a href="{html.escape(url)}">{html.escape(repo_id)}</a></p>'
+
+
+def _picture(png: str, description: str) -> str:
+    return f'<img class="picture" alt="{html.escape(description)}" src="data:image/png;base64,{html.escape(png)}">'
+
+
+def _duration(seconds: float) -> str:
+    """In words, no finer than one can wait."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

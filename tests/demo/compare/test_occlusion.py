@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from siamese.demo.compare.comparison import look
+from siamese.demo.compare.comparison import compare
 from siamese.demo.compare.occlusion import GRID, distance_drivers
 
 
@@ -41,12 +41,12 @@ def test_a_pair_says_what_is_missing_or_wrong_and_else_what_verify_says(verifier
         "Draw or upload a first image.": [None, second],
     }
     for message, images in cases.items():
-        pair = look(verifier, images)
+        pair = compare(verifier, images)
         assert (pair.message, pair.is_problem, pair.verdict(0.5), pair.drivers()) == (message, False, None, None)
-    pair = look(verifier, [first, blank])
+    pair = compare(verifier, [first, blank])
     assert pair.message.startswith("Second image: the image is blank")
     assert pair.is_problem
     assert pair.seen[1] is None
-    pair = look(verifier, [first, second])
+    pair = compare(verifier, [first, second])
     assert not pair.message
     assert pair.verdict(0.7) == verifier.verify(first, second, 0.7)

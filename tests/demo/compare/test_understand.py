@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from siamese.demo.compare import understand as page_understand
+from siamese.demo.compare import understand
 from siamese.demo.compare.understand import SIZE, Map, overlay
 from siamese.model_folder.reference import Reference
 
@@ -61,7 +61,7 @@ def test_what_sets_apart_is_orange_and_what_makes_alike_blue(shape):
     effect = np.zeros((7, 7), np.float32)
     effect[0, 0], effect[6, 6] = 0.4, -0.4
     shown = overlay(np.zeros(shape, np.uint8), effect, (effect, np.zeros((7, 7), np.float32))).astype(int)
-    assert shown.shape == (page_understand.SHOWN, page_understand.SHOWN, 3)
+    assert shown.shape == (understand.SHOWN, understand.SHOWN, 3)
     red, _, blue = shown[4, 4]
     assert red > 100 > blue
     red, _, blue = shown[-5, -5]

@@ -1,53 +1,16 @@
-"""The HTML of the demo: what it says is true, what it interpolates is escaped, and it never claims certainty."""
+"""The verdict and the examples: what is said is true, what is interpolated is escaped, and nothing is claimed as certain."""
 
-import base64
-import io
-import math
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from page_elements import HOSTILE, Elements, pixels_of, verdict_at
 
-from siamese.config import DataRecord, EncoderConfig, ModelFolderConfig
-from siamese.demo import page_html as page
-from siamese.verifier import Verdict, Verifier
+from siamese.demo.compare import view
 
-HOSTILE = "<script>alert('\"')</script>&amp;"
 NOTHING = [None, None]
-VOID = ("img",)
-
-
-class Elements(HTMLParser):
-    """Every element of a text with its attributes, and all of its text; closing tags must match."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements, self.text, self.open = [], "", []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attributes: list) -> None:
-        self.elements.append((tag, dict(attributes)))
-        self.open += [] if tag in VOID else [tag]
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def of_class(self, name: str) -> list[dict]:
-        """The attributes of all elements of a class."""
-        return [attributes for _, attributes in self.elements if name in attributes.get("class", "").split()]
-
-
-def verdict_at(distance: float, probability: float, threshold: float = 0.8) -> Verdict:
-    return Verdict(distance <= threshold, probability, max(probability, 1 - probability), distance, threshold)
 
 
 def state_of(html: str) -> str:
@@ -61,27 +24,21 @@ def needle_of(html: str) -> float | None:
     return float(re.fullmatch(r"--share: ([\d.]+)", needles[0]["style"])[1]) if needles else None
 
 
-def pixels_of(source: str) -> np.ndarray:
-    start, _, data = source.partition(",")
-    assert start == "data:image/png;base64"
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
-
-
 # ---- The verdict panel ----
 
 
 @pytest.mark.parametrize(
     ("arguments", "state", "words"),
     [
-        ({"message": "Draw or upload two images."}, "waiting", "Draw or upload two images."),
-        ({"message": "first image: too large", "problem": True}, "problem", "first image: too large"),
+        ({"text": "Draw or upload two images."}, "waiting", "Draw or upload two images."),
+        ({"text": "first image: too large", "problem": True}, "problem", "first image: too large"),
         ({"verdict": verdict_at(0.2, 0.98)}, "same", "Same98.0% confident"),
         ({"verdict": verdict_at(1.2, 0.123)}, "different", "Different87.7% confident"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_each_state_has_its_own_words_and_the_same_layout(arguments, state, words):
-    html = page.panel(0.8, NOTHING, **arguments)
+    html = view.verdict_panel(0.8, NOTHING, **arguments)
     assert state_of(html) == state
     assert words in Elements(html).text
     assert (needle_of(html) is None) == ("data-save disabled" in html) == ("verdict" not in arguments)
@@ -91,13 +48,13 @@ def test_each_state_has_its_own_words_and_the_same_layout(arguments, state, word
 
 
 def test_distance_stands_beside_the_threshold_it_was_compared_with():
-    html = page.panel(0.8, NOTHING, verdict_at(0.4321, 0.3, threshold=0.25))
+    html = view.verdict_panel(0.8, NOTHING, verdict_at(0.4321, 0.3, threshold=0.25))
     assert re.search(r'"distance">0\.432<.*"threshold">0\.250<', html)
     assert "0.800" not in html
 
 
 def test_without_a_verdict_the_threshold_stands_alone():
-    assert re.search(r'"distance">&ndash;<.*"threshold">0\.800<', page.panel(0.8, NOTHING))
+    assert re.search(r'"distance">&ndash;<.*"threshold">0\.800<', view.verdict_panel(0.8, NOTHING))
 
 
 @given(st.floats(0, 1))
@@ -105,7 +62,7 @@ def test_without_a_verdict_the_threshold_stands_alone():
 def test_confidence_is_never_put_as_certainty(certain, probability):
     for value in (certain, probability):
         verdict = verdict_at(0.2 if value >= 0.5 else 1.2, value)
-        shown = re.search(r"(Over )?([\d.]+)% confident", Elements(page.panel(0.8, NOTHING, verdict)).text)
+        shown = re.search(r"(Over )?([\d.]+)% confident", Elements(view.verdict_panel(0.8, NOTHING, verdict)).text)
         assert 50 <= float(shown[2]) <= 99.9
         if shown[1]:
             assert verdict.confidence > 0.999
@@ -115,18 +72,18 @@ def test_confidence_is_never_put_as_certainty(certain, probability):
 
 @given(st.floats(0, 100), st.floats(0.01, 10))
 def test_the_needle_is_on_the_side_of_the_verdict(distance, threshold):
-    share = needle_of(page.scale(threshold, distance))
+    share = needle_of(view.scale(threshold, distance))
     assert 0 <= share <= 1
     assert share <= 0.5 if distance <= threshold else share >= 0.5
 
 
 def test_the_needle_goes_from_identical_over_the_threshold_to_the_end_of_the_bar():
-    shares = [needle_of(page.scale(0.8, distance)) for distance in (0, 0.4, 0.8, 1.2, 1.6, 50)]
+    shares = [needle_of(view.scale(0.8, distance)) for distance in (0, 0.4, 0.8, 1.2, 1.6, 50)]
     assert shares == [0, 0.25, 0.5, 0.75, 1, 1]
 
 
 def test_a_message_is_text_whatever_a_file_is_called():
-    elements = Elements(page.panel(0.8, NOTHING, message=HOSTILE, problem=True))
+    elements = Elements(view.verdict_panel(0.8, NOTHING, text=HOSTILE, problem=True))
     assert HOSTILE in elements.text
     assert all(tag != "script" for tag, _ in elements.elements)
 
@@ -135,7 +92,7 @@ def test_a_message_is_text_whatever_a_file_is_called():
 def test_thumbnails_hold_the_very_pixels_that_the_network_sees(shape, digits):
     first, second = digits[0][:2]
     seen = [np.resize(image, shape) for image in (first, second)]
-    shown = Elements(page.panel(0.8, seen)).of_class("picture")
+    shown = Elements(view.verdict_panel(0.8, seen)).of_class("picture")
     assert [np.array_equal(pixels_of(picture["src"]), image) for picture, image in zip(shown, seen, strict=True)] == [
         True
     ] * 2
@@ -146,8 +103,8 @@ def test_thumbnails_hold_the_very_pixels_that_the_network_sees(shape, digits):
 
 
 def test_the_side_without_an_image_has_an_empty_frame(digits):
-    _, right = Elements(page.panel(0.8, [digits[0][0], None])).of_class("picture")
-    left, _ = Elements(page.panel(0.8, [None, digits[0][0]])).of_class("picture")
+    _, right = Elements(view.verdict_panel(0.8, [digits[0][0], None])).of_class("picture")
+    left, _ = Elements(view.verdict_panel(0.8, [None, digits[0][0]])).of_class("picture")
     assert "src" not in right
     assert "src" not in left
 
@@ -157,55 +114,12 @@ def test_the_side_without_an_image_has_an_empty_frame(digits):
     [([True, True], ""), ([False, True], "The first image"), ([True, False], "The second image"), ([False] * 2, "Both")],
 )
 def test_images_unlike_all_that_the_model_knows_are_named_in_the_same_layout(known, start):
-    sentence = page.caution(known)
+    sentence = view.caution(known)
     assert sentence.startswith(start)
-    html = page.panel(0.8, NOTHING, verdict_at(0.2, 0.9), caution=sentence)
+    html = view.verdict_panel(0.8, NOTHING, verdict_at(0.2, 0.9), caution=sentence)
     assert sentence in Elements(html).text
     assert len(Elements(html).of_class("caution")) == 1
     assert bool(sentence) == ("unlike anything this model knows" in Elements(html).text)
-
-
-# ---- The header ----
-
-
-def test_the_header_names_the_model_and_what_was_measured(bundled_folder):
-    verifier = Verifier.from_pretrained(bundled_folder)
-    text = Elements(page.header(verifier.name, verifier.config)).text
-    metrics = verifier.config.metrics
-    pairs = math.comb(verifier.config.data.test_images, 2)
-    assert "Model digits" in text
-    assert f"{metrics.balanced_accuracy:.2f}% of pairs" in text
-    assert f"all {pairs:,} pairs of {verifier.config.data.test_images:,} test images" in text
-
-
-def test_the_header_claims_no_accuracy_that_nobody_measured():
-    text = Elements(page.header("mine", ModelFolderConfig(encoder=EncoderConfig("compact", 16)))).text
-    assert "accuracy not measured" in text
-    assert "%" not in text
-
-
-@pytest.mark.parametrize(
-    ("record", "words"),
-    [
-        ({}, "training data not recorded"),
-        ({"dataset": "mnist", "training_images": 54001, "classes": 10}, "trained on 54,001 images of 10 classes (mnist)"),
-        ({"dataset": f"/home/me/{HOSTILE}", "training_images": 5, "classes": 2}, "trained on 5 images of 2 classes"),
-        ({"dataset": "a.csv", "training_images": 9, "pairs": 4, "split": "pairs"}, "trained on 4 labelled pairs of 9"),
-    ],
-    ids=["nothing", "digits", "hostile", "pairs"],
-)
-def test_the_header_says_what_the_model_was_trained_on(record, words):
-    config = ModelFolderConfig(encoder=EncoderConfig("compact", 16), data=DataRecord(**record))
-    elements = Elements(page.header("mine", config))
-    assert words in elements.text
-    assert "/home" not in elements.text
-    assert all(tag != "script" for tag, _ in elements.elements)
-
-
-def test_the_name_of_a_model_is_text():
-    elements = Elements(page.header(HOSTILE, ModelFolderConfig(encoder=EncoderConfig("compact", 16))))
-    assert HOSTILE in elements.text
-    assert all(tag != "script" for tag, _ in elements.elements)
 
 
 # ---- Examples ----
@@ -215,7 +129,7 @@ def test_example_cards_say_what_their_digits_are(digits):
     images, labels = digits
     nine, other_nine = np.flatnonzero(labels == 9)[:2]
     four = np.flatnonzero(labels == 4)[0]
-    elements = Elements(page.examples([(nine, other_nine, "Easy"), (four, nine, "Hard")], images, labels))
+    elements = Elements(view.examples([(nine, other_nine, "Easy"), (four, nine, "Hard")], images, labels))
     assert "9 and 9Easy, same" in elements.text
     assert "4 and 9Hard, different" in elements.text
     cards = [attributes for tag, attributes in elements.elements if tag == "button"]
@@ -223,9 +137,3 @@ def test_example_cards_say_what_their_digits_are(digits):
     assert cards[1]["aria-label"] == "Example: 4 and 9, hard, different"
     shown = [pixels_of(picture["src"]) for picture in elements.of_class("picture")]
     assert np.array_equal(shown, images[[nine, other_nine, four, nine]])
-
-
-def test_descriptions_of_pictures_are_escaped(digits):
-    ((tag, attributes),) = Elements(page.picture(digits[0][0], HOSTILE)).elements
-    assert (tag, attributes["alt"]) == ("img", HOSTILE)
-    assert set(attributes) == {"class", "alt", "src"}

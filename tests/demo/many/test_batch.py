@@ -8,7 +8,7 @@ from base64 import b64decode
 import numpy as np
 import pytest
 
-from siamese.demo.many import view as page_batch
+from siamese.demo.many import view
 from siamese.demo.many.batch import MAX_IMAGES, look_at_all
 
 HOSTILE = "<img src=x onerror=alert(1)>,\"'"
@@ -39,7 +39,7 @@ def test_what_cannot_be_used_is_named_and_the_rest_goes_on(verifier, digits, tmp
 def test_the_table_frames_what_is_called_same_and_the_csv_holds_every_number(digits):
     distances = np.array([[0, 0.5, 1.2], [0.5, 0, 0.8], [1.2, 0.8, 0]], np.float32)
     names = ["a.png", HOSTILE, "c.png"]
-    shown = page_batch.matrix(names, digits[0][:3], distances, 0.8, [HOSTILE])
+    shown = view.matrix(names, digits[0][:3], distances, 0.8, [HOSTILE])
     assert "<img src=x" not in shown
     assert shown.count('class="near"') == 3 + 2 * 2  # the diagonal, and at most the threshold
     assert shown.count('class="far"') == 2
@@ -53,6 +53,6 @@ def test_the_table_frames_what_is_called_same_and_the_csv_holds_every_number(dig
 
 @pytest.mark.parametrize("names", [[], ["one.png"]])
 def test_fewer_than_two_images_have_no_table(names, digits):
-    shown = page_batch.matrix(names, digits[0][: len(names)], np.zeros((len(names),) * 2), 0.8, ["b.png: no image"])
+    shown = view.matrix(names, digits[0][: len(names)], np.zeros((len(names),) * 2), 0.8, ["b.png: no image"])
     assert "<table" not in shown
     assert "b.png: no image" in shown

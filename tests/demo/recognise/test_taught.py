@@ -5,8 +5,7 @@ import pytest
 from PIL import Image
 
 from siamese import BlankImageError, Gallery, Verifier
-from siamese.demo.recognise import taught as lessons
-from siamese.demo.recognise import view as page_recognise
+from siamese.demo.recognise import taught, view
 
 
 @pytest.fixture(scope="module")
@@ -17,14 +16,14 @@ def models(verifier, bundled_folder) -> dict[str, Verifier]:
 
 
 @pytest.fixture(scope="module")
-def examples(models, digits) -> tuple[lessons.Example, ...]:
+def examples(models, digits) -> tuple[taught.Example, ...]:
     """Two examples each of a four and a seven."""
     images, labels = digits
-    taught = ()
+    known = ()
     for digit, name in ((4, "four"), (7, "seven")):
         for index in np.flatnonzero(labels == digit)[:2]:
-            taught = lessons.teach(taught, name, images[index], models, "model")
-    return taught
+            known = taught.teach(known, name, images[index], models, "model")
+    return known
 
 
 def test_each_model_recognises_as_its_gallery_would(examples, models, digits):
@@ -34,7 +33,7 @@ def test_each_model_recognises_as_its_gallery_would(examples, models, digits):
         gallery = Gallery(verifier)
         for digit, name in ((4, "four"), (7, "seven")):
             gallery.enrol(name, [images[index] for index in np.flatnonzero(labels == digit)[:2]])
-        found, expected = lessons.recognise(examples, verifier.embed([query])[0], verifier), gallery.identify(query)
+        found, expected = taught.recognise(examples, verifier.embed([query])[0], verifier), gallery.identify(query)
         assert [match.name for match in found.matches] == [match.name for match in expected.matches]
         assert found.name == expected.name
         distances = [match.distance for match in found.matches]
@@ -42,47 +41,41 @@ def test_each_model_recognises_as_its_gallery_would(examples, models, digits):
 
 
 def test_a_class_is_forgotten_alone(examples):
-    left = lessons.forget(examples, "four")
-    assert lessons.class_names(left) == ["seven"]
+    left = taught.forget(examples, "four")
+    assert taught.class_names(left) == ["seven"]
     assert len(left) == 2
-    assert lessons.class_names(examples) == ["four", "seven"]  # what was there before is as it was
+    assert taught.class_names(examples) == ["four", "seven"]  # what was there before is as it was
 
 
 def test_the_examples_are_few_and_their_names_short(models, digits):
-    taught = ()
-    for number in range(lessons.MAX_CLASSES):
-        taught = lessons.teach(taught, f"class {number}", digits[0][number], models, "model")
+    known = ()
+    for number in range(taught.MAX_CLASSES):
+        known = taught.teach(known, f"class {number}", digits[0][number], models, "model")
     with pytest.raises(ValueError, match="10 classes"):
-        lessons.teach(taught, "more", digits[0][0], models, "model")
-    for _ in range(lessons.MAX_EXAMPLES - 1):
-        taught = lessons.teach(taught, " class  1 ", digits[0][1], models, "model")  # spaces make no other class
+        taught.teach(known, "more", digits[0][0], models, "model")
+    for _ in range(taught.MAX_EXAMPLES - 1):
+        known = taught.teach(known, " class  1 ", digits[0][1], models, "model")  # spaces make no other class
     with pytest.raises(ValueError, match="class 1 has 5 examples"):
-        lessons.teach(taught, "class 1", digits[0][1], models, "model")
+        taught.teach(known, "class 1", digits[0][1], models, "model")
     for name in ("", " \t", "x" * 41):
         with pytest.raises(ValueError, match="1 to 40 characters"):
-            lessons.teach((), name, digits[0][0], models, "model")
+            taught.teach((), name, digits[0][0], models, "model")
     with pytest.raises(BlankImageError):
-        lessons.teach((), "blank", Image.new("L", (50, 50), 255), models, "model")
+        taught.teach((), "blank", Image.new("L", (50, 50), 255), models, "model")
 
 
 def test_the_page_shows_names_as_text_and_one_row_for_each_class(examples, models, digits):
     hostile = "<script>alert(1)</script>'\""
     zero = digits[0][np.flatnonzero(digits[1] == 0)[0]]
-    taught = lessons.teach(examples, hostile, zero, models, "model")
+    known = taught.teach(examples, hostile, zero, models, "model")
     for name, verifier in models.items():
-        found = lessons.recognise(taught, verifier.embed_canonical(zero[None])[0], verifier)
+        found = taught.recognise(known, verifier.embed_canonical(zero[None])[0], verifier)
         assert found.name == hostile
         shown = (
-            page_recognise.taught(taught, name),
-            page_recognise.answer(taught, 0.5, found, zero),
-            page_recognise.answer(taught, 0.5, message=hostile, problem=True),
-            page_recognise.note(hostile),
+            view.taught(known, name),
+            view.answer(known, 0.5, found, zero),
+            view.answer(known, 0.5, text=hostile, problem=True),
         )
         assert all("<script" not in html and "alert(1)" in html for html in shown)
-        assert all(html.count("<tr>") == 1 + 3 for html in shown[1:3])
+        assert all(html.count("<tr>") == 1 + 3 for html in shown[1:])
         assert shown[0].count("<img") == 5
-
-
-@pytest.mark.parametrize(("probability", "words"), [(1, "over 99.9%"), (0.5, "50.0%"), (0, "under 0.1%")])
-def test_no_probability_is_put_as_certainty(probability, words):
-    assert page_recognise.percent(probability) == words

@@ -1,51 +1,47 @@
-"""The tab that trains: what it says is true of the events, the map neither flips nor turns, what is not ours is escaped."""
+"""The tab that trains: what it says is true of the numbers, what is not ours is escaped, the bar and drawings have words."""
 
+import base64
 import dataclasses
+import io
 import re
 
 import numpy as np
 import pytest
-import torch
-from demo.compare.test_view import HOSTILE, Elements, pixels_of
 from hypothesis import given
 from hypothesis import strategies as st
+from page_elements import HOSTILE, Elements
+from PIL import Image
 
-from siamese.config import DataRecord, EpochRecord
-from siamese.demo.train import view as page_train
-from siamese.training.events import EpochEnded, Finished, Fitted, Sample, Started, Stepped
-from siamese.training.loop import train
-from siamese.training.progress import Watch, flatten
-from siamese.training.settings import TrainingSettings
+from siamese.config import DistanceCurve, EpochRecord, Metrics, ModelFolderConfig
+from siamese.demo.train import view
+from siamese.training.snapshot import MOST_POINTS, EmbeddingMap, Snapshot
+from siamese.visitors.limits import TrainingLimits
+from siamese.visitors.task import DataReport, HardPair, Result, ShownClass, Update
 
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> Watch:
-    """A training of two epochs on real digits, watched from its start to its end."""
-    watch = Watch()
-    output = tmp_path_factory.mktemp("watched") / "model"
-    for event in train(TrainingSettings("mnist-sample", device="cpu", batch_size=64, epochs=2, output=output)):
-        watch.take(event)
-    return watch
+TRAINING = Snapshot("training", step=10, steps=40, epoch=1, epochs=4, seconds=20.0, seconds_left=60.0)
 
 
-def started(steps: int = 40, epochs: int = 4, step: int = 0) -> Started:
-    return Started(TrainingSettings(), "", DataRecord(), (), (), 1000, "a device", "float32", step, steps, epochs)
+def png(shade: int) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((4, 4), shade, np.uint8)).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
-def ended(epoch: int, accuracy: float, sample: Sample, is_best: bool = True) -> EpochEnded:
-    return EpochEnded(EpochRecord(epoch, 1.0, accuracy, 5.0, 0.9, 10.0 * epoch), is_best, sample)
-
-
-def a_sample(names: tuple[str, ...] | None = None, has_classes: bool = True) -> Sample:
-    embeddings = torch.randn(60, 8, generator=torch.Generator().manual_seed(0))
-    return Sample(embeddings, np.arange(60) % 3 if has_classes else None, names)
-
-
-def watch_of(*events) -> Watch:
-    watch = Watch()
-    for event in events:
-        watch.take(event)
-    return watch
+@pytest.fixture
+def result() -> Result:
+    """What was measured of a model, with one hard pair of each kind on each side of the threshold."""
+    config = ModelFolderConfig()
+    metrics = Metrics(
+        same_pairs=4950, different_pairs=45_000, balanced_accuracy=93.456, balanced_accuracy_low=92.5,
+        balanced_accuracy_high=94.25, equal_error_rate=6.789, false_accept_rate=5.5, false_reject_rate=7.5,
+    )  # fmt: skip
+    training = dataclasses.replace(config.training, epochs=9, best_epoch=2, seconds=100.0)
+    history = (EpochRecord(1, 1.0, 80.0, 5.0, 0.9, 10.0), EpochRecord(2, 0.9, 82.0, 5.0, 0.9, 20.0))
+    curve = DistanceCurve(2.0, (0.5, 0.3, 0.1, 0.1), (0.1, 0.1, 0.3, 0.5), 0.4, None)
+    config = dataclasses.replace(config, metrics=metrics, training=training, history=history, distances=curve)
+    different = (HardPair(0.5, (png(1), png(2)), ("3", HOSTILE)), HardPair(1.5, (png(3), png(4)), ("7", "8")))
+    same = (HardPair(1.75, (png(5), png(6)), ("4", "4")), HardPair(0.25, (png(7), png(8)), ("5", "5")))
+    return Result(config, 1000, different, same)
 
 
 def labels_of(html: str) -> list[str]:
@@ -55,136 +51,125 @@ def labels_of(html: str) -> list[str]:
     return [attributes["aria-label"] for attributes in drawings]
 
 
-# ---- The watch ----
+def plane(count: int = 60, names: tuple[str, ...] = ("cat", "dog", "cow"), epoch: int = 2) -> EmbeddingMap:
+    before, now = np.random.default_rng(0).uniform(-1, 1, (2, count, 2)).tolist()
+    classes = tuple(number % len(names) for number in range(count)) if names else ()
+    return EmbeddingMap(epoch, tuple(map(tuple, before)), tuple(map(tuple, now)), classes, names)
 
 
-@given(st.integers(0, 1000), st.integers(1, 6), st.integers(3, 40))
-def test_a_map_is_the_same_however_the_embeddings_are_turned_or_mirrored(seed, dim, count):
-    generator = torch.Generator().manual_seed(seed)
-    # Spread that differs by direction, so that there is one plane of widest spread.
-    embeddings = torch.randn(count, dim, generator=generator) * torch.arange(dim, 0, -1) ** 2
-    turn = torch.linalg.qr(torch.randn(dim, dim, generator=generator)).Q
-    flat = flatten(embeddings)
-    assert flat.shape == (count, 2)
-    again = flatten(embeddings @ turn + 5, flat)
-    assert again == pytest.approx(flat, abs=1e-3 * float(np.abs(flat).max()))
+# ---- Around it ----
 
 
-def test_a_map_holds_as_much_of_the_spread_as_a_plane_can():
-    embeddings = torch.randn(100, 12, generator=torch.Generator().manual_seed(0)).double()
-    variances = torch.linalg.eigvalsh(torch.cov(embeddings.T))  # ascending
-    assert np.cov(flatten(embeddings).T).trace() == pytest.approx(float(variances[-2:].sum()), rel=1e-4)
-
-
-def test_the_watch_counts_what_happened(trained):
-    assert (trained.step, trained.steps, len(trained.history), trained.map_number) == (56, 56, 2, 2)
-    assert len(trained.losses()) == 56
-    assert np.mean(trained.losses()[:28]) == pytest.approx(trained.history[0].loss, rel=1e-5)
-    assert trained.best_epoch == trained.fitted.best_epoch == trained.finished.config.training.best_epoch
-    assert trained.seconds_left() == 0
-
-
-def test_time_left_follows_from_the_pace_since_the_first_step():
-    steps = [Stepped(n, 40, 1, torch.tensor(1.0), 5 + 2.0 * n) for n in range(1, 11)]  # the first one took 7 s
-    watch = watch_of(started(), steps[0])
-    assert watch.seconds_left() is None
-    for step in steps[1:]:
-        watch.take(step)
-    assert watch.seconds_left() == pytest.approx(60)
-    assert "about 60 s left" in page_train.progress(watch)
-    continued = watch_of(started(step=20), *(Stepped(n, 40, 3, torch.tensor(1.0), 100 + 3.0 * n) for n in (21, 22, 23)))
-    assert continued.seconds_left() == pytest.approx(51)
+def test_the_limits_are_said_and_classes_by_hand_are_listed_as_text():
+    assert TrainingLimits().sentence() in Elements(view.introduction(TrainingLimits())).text
+    elements = Elements(view.by_hand({HOSTILE: 1234, "b": 2}, HOSTILE, problem=True))
+    assert elements.text.count(HOSTILE) == 2
+    assert "1,234" in elements.text
+    assert "problem" in elements.elements[0][1]["class"]
+    assert "No class yet." in view.by_hand({})
+    assert f'href="{"https://hub/a/b"}"' in view.pushed("a/b", "https://hub/a/b")
 
 
 # ---- Progress and curves ----
 
 
 def test_nothing_is_claimed_before_anything_happened():
-    watch = Watch()
-    assert "Nothing is being trained" in page_train.progress(watch)
-    assert [label.split(":")[0] for label in labels_of(page_train.curves(watch))] == [
-        "Loss so far",
-        "Validation accuracy so far",
-    ]
-    assert "empty" in labels_of(page_train.embedding_map(watch))[0]
-    assert "%" not in page_train.curves(watch)
-    assert "No data" in page_train.data_check({})
+    assert "Nothing is being trained" in view.progress()
+    assert [label.split(":")[0] for label in labels_of(view.curves())] == ["Loss so far", "Validation accuracy so far"]
+    assert "empty" in labels_of(view.embedding_map())[0]
+    assert "%" not in view.curves()
+    assert "No data" in view.data_check(None)
 
 
 def test_the_bar_says_to_all_how_far_it_is():
-    watch = watch_of(started(), *(Stepped(n, 40, 1, torch.tensor(1.0), float(n)) for n in range(1, 11)))
-    (bar,) = Elements(page_train.progress(watch)).of_class("track")
+    (bar,) = Elements(view.progress(TRAINING)).of_class("track")
     assert (bar["role"], bar["aria-valuenow"], bar["aria-label"]) == ("progressbar", "25", "Training")
-    assert "Step 10 of 40, epoch 1 of 4" in bar["aria-valuetext"]
-    watch.take(Fitted(1, 40.0))
-    assert "measuring" in page_train.progress(watch)
+    assert bar["aria-valuetext"] == "25%, Step 10 of 40, epoch 1 of 4; about 60 s left"
+    assert Elements(view.progress(TRAINING)).of_class("progress")[0]["data-step"] == "10"
+
+
+@pytest.mark.parametrize(
+    ("phase", "words"),
+    [
+        ("reading", "Reading the images and building the network."),
+        ("training", "Step 10 of 40, epoch 1 of 4; about 2 min left"),
+        ("measuring", "Measuring the best epoch on images kept aside."),
+        ("finished", "Trained in 20 s, and measured on the test images."),
+    ],
+)
+def test_each_phase_has_its_words(phase, words):
+    now = dataclasses.replace(TRAINING, phase=phase, seconds_left=120.0)
+    assert Elements(view.progress(now)).text == words
+
+
+def test_no_time_is_promised_without_a_pace():
+    assert "left" not in view.progress(dataclasses.replace(TRAINING, seconds_left=None))
 
 
 def test_a_message_is_text_and_a_problem_is_announced():
-    elements = Elements(page_train.progress(Watch(), HOSTILE, problem=True))
+    elements = Elements(view.progress(message=HOSTILE, problem=True))
     assert HOSTILE in elements.text
     assert [tag for tag, _ in elements.elements] == ["div", "div", "div", "p"]
     assert elements.elements[-1][1] == {"role": "alert"}
 
 
-def test_the_curves_end_where_the_training_is_and_mark_the_best_epoch(trained):
-    html = page_train.curves(trained)
+def test_the_curves_end_where_the_training_is_and_mark_the_best_epoch():
+    losses = tuple((step, 3.0 - step / 20) for step in range(1, 31))
+    now = Snapshot("training", 30, 40, 3, 4, losses=losses, accuracies=((1, 70.0), (2, 85.5), (3, 84.25)), best_epoch=2)
+    html = view.curves(now)
     loss, accuracy = labels_of(html)
-    best = trained.history[trained.best_epoch - 1].balanced_accuracy
-    assert f"epoch {trained.best_epoch} is the best so far, {best:.2f}%" in accuracy
-    assert f"{trained.history[-1].balanced_accuracy:.2f}%" in accuracy
-    for line in re.findall(r'class="line" d="M([^"]+)"', html):
-        xs = [float(point.split()[0]) for point in line.split("L")]
-        assert xs == sorted(xs)
-        assert xs[-1] == page_train.RIGHT
-        ys = [float(point.split()[1]) for point in line.split("L")]
-        assert min(ys) >= page_train.TOP - 0.1
-        assert max(ys) <= page_train.BASE + 0.1
-    assert loss.startswith("Loss so far: ")
+    assert loss == "Loss so far: 1.500"
+    assert accuracy == "Validation accuracy so far: 84.25%; epoch 2 is the best so far, 85.50%: its weights are kept"
+    lines = re.findall(r'class="line" d="M([^"]+)"', html)
+    for line in lines:
+        places = [tuple(map(float, point.split())) for point in line.split("L")]
+        assert places == sorted(places, key=lambda place: place[0])
+        assert places[-1][0] == pytest.approx(view.LEFT + 0.75 * (view.RIGHT - view.LEFT), abs=0.1)
+        assert all(view.TOP - 0.1 <= y <= view.BASE + 0.1 for _, y in places)
+    (best,) = Elements(html).of_class("best")
+    assert f"{best['cx']} {best['cy']}" == lines[1].split("L")[1]
 
 
-@given(st.lists(st.floats(0, 1e6) | st.just(float("nan")) | st.just(float("inf")), min_size=1, max_size=600))
-def test_any_losses_make_a_drawing_of_bounded_length(losses):
-    watch = watch_of(started(steps=1000), *(Stepped(n, 1000, 1, torch.tensor(v), n) for n, v in enumerate(losses, 1)))
-    html = page_train.curves(watch)
+@given(st.lists(st.floats(0, 1e6), max_size=MOST_POINTS), st.lists(st.floats(0, 100), max_size=30))
+def test_any_numbers_make_drawings_of_bounded_length(losses, accuracies):
+    now = Snapshot(
+        "training", 300, 1000, 3, 30, losses=tuple(enumerate(losses, 1)), accuracies=tuple(enumerate(accuracies, 1))
+    )
+    html = view.curves(now)
     labels_of(html)
     assert "nan" not in html
     assert "inf" not in html
-    assert html.count("L") < 2 * page_train.MOST_POINTS
+    assert html.count("L") < 2 * MOST_POINTS
 
 
 # ---- The map ----
 
 
-def test_each_dot_comes_from_where_it_was(trained):
-    html = page_train.embedding_map(trained)
+def test_each_dot_comes_from_where_it_was():
+    shown = plane()
+    html = view.embedding_map(shown)
     dots = re.findall(r'class="class-(\d)" d="M(-?\d+) (-?\d+)h0" style="--dx:(-?\d+)px;--dy:(-?\d+)px"', html)
-    assert len(dots) == len(trained.labels) == 200
-    places = {(label, float(x), float(y)) for label, x, y, _, _ in dots}
-    before, now = ((page_train._place(flat)) for flat in trained.maps)
-    classes = np.unique(trained.labels).tolist()
-    expected = {
-        (str(classes.index(c)), round(float(x)), round(float(y))) for c, (x, y) in zip(trained.labels, now, strict=True)
-    }
-    assert places == expected
-    for (label, x, y, dx, dy), number in zip(dots, np.argsort(trained.labels, kind="stable"), strict=True):
-        assert label == str(classes.index(trained.labels[number]))
-        assert (float(x) + float(dx), float(y) + float(dy)) == pytest.approx(before[number], abs=1.1)
-    assert re.findall(r"<text[^>]*>(\d)<", html) == list("0123456789")
-    assert labels_of(html) == ["Map of 200 validation images after epoch 2"]
+    assert len(dots) == 60
+    middle, half = view.SIDE / 2, view.SIDE / 2 - view.RIM
+    for (label, x, y, dx, dy), number in zip(dots, np.argsort(shown.classes, kind="stable"), strict=True):
+        assert int(label) == shown.classes[number]
+        assert (float(x), float(y)) == pytest.approx(middle + half * np.array(shown.now[number]), abs=0.51)
+        came_from = (float(x) + float(dx), float(y) + float(dy))
+        assert came_from == pytest.approx(middle + half * np.array(shown.before[number]), abs=1.1)
+    assert re.findall(r"<text[^>]*>(\w+)<", html) == ["cat", "dog", "cow"]
+    assert labels_of(html) == ["Map of 60 validation images after epoch 2"]
 
 
 def test_names_of_classes_are_text_and_long_ones_stand_beside_the_map():
-    names = ("cat", "a dog that has a very long name", HOSTILE)
-    html = page_train.embedding_map(watch_of(started(), ended(1, 80.0, a_sample(names))))
+    html = view.embedding_map(plane(names=("cat", "a dog that has a very long name", HOSTILE)))
     elements = Elements(html)
     assert re.findall(r"<text[^>]*>([^<]*)<", html) == ["cat", "2", "3"]
-    assert f"3: {HOSTILE}"[:20] in elements.text
+    assert f"3: {HOSTILE}" in elements.text
     assert "script" not in {tag for tag, _ in elements.elements}
 
 
 def test_pairs_have_a_map_without_classes():
-    html = page_train.embedding_map(watch_of(started(), ended(1, 80.0, a_sample(has_classes=False))))
+    html = view.embedding_map(plane(names=()))
     assert html.count('class="many"') == 60
     assert "<text" not in html
 
@@ -192,57 +177,90 @@ def test_pairs_have_a_map_without_classes():
 # ---- The data check and the result ----
 
 
-def test_the_data_check_names_classes_files_and_reasons_below_the_folder(digits, tmp_path):
-    images, labels = digits
-    classes = {HOSTILE: images[labels == 1], "two": images[labels == 2][:7]}
-    left_out = [(tmp_path / "two" / "bad.png", f"the same image as {tmp_path}/two/good.png"), (HOSTILE, "no image")]
-    html = page_train.data_check(classes, left_out, [f"look at {tmp_path}/two"], tmp_path, "ink, 28 x 28 px, grey")
+def test_the_data_check_says_what_there_is_and_all_of_it_is_text():
+    shown = (ShownClass(HOSTILE, 100, (png(1), png(2))), ShownClass("two", 7, ('"><b>',)))
+    report = DataReport(
+        2, 107, 7, 100, "seen as ink, 28 x 28 px, grey", shown, 2, (("two/bad.png", "no image"), (HOSTILE, HOSTILE)),
+        (HOSTILE,),
+    )  # fmt: skip
+    html = view.data_check(report)
     elements = Elements(html)
-    assert "2 classes with 7 to 100 images each, 107 images in all; ink, 28 x 28 px, grey" in elements.text
-    assert str(tmp_path) not in html
-    assert "two/bad.png: the same image as two/good.png" in elements.text
-    assert elements.text.count(HOSTILE) == 2
-    assert "script" not in {tag for tag, _ in elements.elements}
+    assert "2 classes with 7 to 100 images each, 107 images in all; seen as ink, 28 x 28 px, grey." in elements.text
+    assert "two/bad.png: no image" in elements.text
+    assert elements.text.count(HOSTILE) == 4
+    assert {"script", "b>"}.isdisjoint({tag for tag, _ in elements.elements})
     assert "2 files were left out" in elements.text
+    assert [attributes["src"] for tag, attributes in elements.elements if tag == "img"] == [
+        f"data:image/png;base64,{data}" for data in (png(1), png(2), '"><b>')
+    ]
+    assert "classes with 7 images each" in view.data_check(dataclasses.replace(report, largest=7)).replace("</b>", "")
 
 
-def test_a_data_check_of_much_stays_short(digits):
-    classes = {f"class {number}": digits[0][:3] for number in range(500)}
-    left_out = [(f"{number}.png", "broken") for number in range(5000)]
-    html = page_train.data_check(classes, left_out)
+def test_a_data_check_says_how_much_it_does_not_list():
+    shown = tuple(ShownClass(f"class {number}", 3, (png(0),)) for number in range(24))
+    files = tuple((f"{number}.png", "broken") for number in range(100))
+    html = view.data_check(DataReport(500, 1500, 3, 3, "", shown, 5000, files))
     assert "and 476 more classes" in html
     assert "and 4,900 more" in html
-    assert len(html) < 200_000
 
 
-def test_the_report_says_what_was_measured_and_shows_the_hardest_pairs(trained):
-    html = page_train.report(trained.finished)
-    elements, metrics = Elements(html), trained.finished.config.metrics
-    for number in (
-        f"{metrics.balanced_accuracy:.2f}%",
-        f"{metrics.balanced_accuracy_low:.2f} to {metrics.balanced_accuracy_high:.2f}%",
-        f"{metrics.equal_error_rate:.2f}%",
-        f"{trained.finished.config.calibration.threshold:.3f}",
-        "49,500 same and 450,000 different pairs",
+def test_the_report_says_what_was_measured_and_shows_the_hardest_pairs(result):
+    elements = Elements(view.report(result))
+    for words in (
+        "93.46%",
+        "92.50 to 94.25%",
+        "6.79%",
+        "1.000",
+        "4,950 same and 45,000 different pairs",
+        "Different pairs called same5.50%",
+        "Same pairs called different7.50%",
+        "2 min, 9 epochs, epoch 2 kept",
         "all pairs of 1,000 images that the training never saw",
+        f"3 and {HOSTILE} distance 0.500, wrongly called same",
+        "7 and 8 distance 1.500, rightly called different",
+        "4 distance 1.750, wrongly called different",
+        "5 distance 0.250, rightly called same",
     ):
-        assert number in elements.text
-    labels_of(html)
+        assert words in elements.text
+    labels_of(view.report(result))
     ids = [attributes["id"] for _, attributes in elements.elements if "id" in attributes]
     assert "stripes" not in ids  # that of another drawing on the same page
     pictures = [attributes for tag, attributes in elements.elements if tag == "img"]
-    assert len(pictures) == 4 * page_train.SHOWN_PAIRS
-    test = trained.finished.test
-    (a, b, distance), *_ = test.hardest(trained.finished.embeddings, False, 1)
-    for index, shown in zip((a, b), pictures, strict=False):
-        assert np.array_equal(pixels_of(shown["src"]), test.images[index])
-        assert shown["alt"] == str(test.labels[index])
-    assert f"distance {distance:.3f}, wrongly called same" in elements.text
+    assert [attributes["src"].partition(",")[2] for attributes in pictures] == [png(number) for number in range(1, 9)]
+    assert [attributes["alt"] for attributes in pictures] == ["3", HOSTILE, "7", "8", "4", "4", "5", "5"]
 
 
-def test_a_training_that_ended_early_says_so(trained):
-    config = trained.finished.config
-    training = dataclasses.replace(config.training, finished_at_step=30, epochs=9)
-    early = dataclasses.replace(trained.finished, config=dataclasses.replace(config, training=training))
-    assert isinstance(early, Finished)
-    assert "2 of 9 epochs" in page_train.report(early)
+def test_a_report_on_labelled_pairs_and_on_classes_held_out_says_so(result):
+    data = dataclasses.replace(result.config.data, split="pairs")
+    pairs = (HardPair(0.5, (png(1), png(2)), ()),)
+    labelled = dataclasses.replace(result, config=dataclasses.replace(result.config, data=data), different=pairs)
+    elements = Elements(view.report(labelled))
+    assert "all labelled pairs of 1,000 images that" in elements.text
+    assert "different distance 0.500, wrongly called same" in elements.text
+    data = dataclasses.replace(data, split="classes")
+    unseen = dataclasses.replace(result, config=dataclasses.replace(result.config, data=data))
+    assert "1,000 images of classes that the training never saw" in view.report(unseen)
+
+
+def test_a_training_that_ended_early_says_so(result):
+    training = dataclasses.replace(result.config.training, finished_at_step=30)
+    early = dataclasses.replace(result, config=dataclasses.replace(result.config, training=training))
+    assert "2 of 9 epochs" in view.report(early)
+
+
+# ---- What is drawn anew ----
+
+
+def test_only_what_has_changed_is_drawn_anew(result):
+    start, reading = Update(), Update(Snapshot("reading"))
+    assert view.changes(start, start, 0) == {"progress": view.progress(message="Starting.")}
+    assert view.changes(start, start, 2) == {"progress": view.progress(message="You are number 2 in the queue.")}
+    assert view.changes(reading, start, 0) == {"progress": view.progress(reading.progress)}
+    stepped = reading.then(Update(TRAINING))
+    assert view.changes(stepped, reading, 0) == {"progress": view.progress(TRAINING), "curves": view.curves(TRAINING)}
+    mapped = stepped.then(Update(map=plane()))
+    assert set(view.changes(mapped, stepped, 0)) == {"progress", "map"}
+    assert set(view.changes(mapped.then(Update(result=result)), mapped, 0)) == {"progress", "result"}
+    assert view.changes(mapped.then(Update(problem=HOSTILE)), mapped, 0) == {
+        "progress": view.progress(message=HOSTILE, problem=True)
+    }

@@ -1,0 +1,151 @@
+"""Where Gradio does other than the demo needs: its subclasses and patches, each with why.
+
+All are needed with Gradio 6.31. For each, tests/demo/test_gradio_patches.py shows that Gradio alone still has the fault, and
+fails once that is mended. Numbers are issues and pull requests of gradio-app/gradio; where none is named, none is known.
+What is worked round in the browser stands in static/inputs.js and static/page.js.
+"""
+
+import logging
+from abc import ABCMeta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+from gradio import state_holder
+from gradio.components.base import server
+from gradio.components.image_editor import AcceptBlobs
+from gradio.data_classes import ListFiles
+from starlette.exceptions import HTTPException
+
+MAX_DRAWING = 2_000_000  # bytes: a PNG of the canvas has some 20,000
+MAX_SKETCHES = 64  # drawings on their way from browsers to a handler, see LatestSketches
+
+
+class WithoutStub(type(gr.Image)):
+    """Gradio's metaclass, less the .pyi file that it writes beside every module in which a component is defined.
+
+    The same file is the subject of issue 10121.
+    """
+
+    def __new__(cls, name: str, bases: tuple, namespace: dict) -> type:
+        return ABCMeta.__new__(cls, name, bases, namespace)
+
+
+class UploadedImage(gr.Image, metaclass=WithoutStub):
+    """A gr.Image that hands over the file as it came, so that `siamese.images` alone decides what can be read.
+
+    Gradio's own opens it first: a transparent picture loses its transparency (issues 134 and 10842), and what is no image is
+    an error of Pillow's.
+    """
+
+    is_template = True  # for the browser it is a plain gr.Image
+    data_model = gr.FileData  # unlike gr.Image's own model it refuses paths that did not come through an upload
+
+    def preprocess(self, payload: gr.FileData | None) -> str | None:
+        """Path of the uploaded file, or None."""
+        return payload.path if payload else None
+
+
+class UploadedFiles(gr.File, metaclass=WithoutStub):
+    """A gr.File that hands over the paths as they are; Gradio's own leaves an empty file behind for each of them.
+
+    Noted in issue 3597, mended for other components in 4256.
+    """
+
+    is_template = True
+
+    def preprocess(self, payload: gr.FileData | ListFiles | None) -> str | list[str] | None:
+        """Path of the uploaded file or, of several, a list of them; None where there is none.
+
+        Raises ValueError where a file is gone: what two visitors bring at once is one file, and goes with the first of them.
+        """
+        paths = [file.path for file in payload] if isinstance(payload, ListFiles) else [payload.path] if payload else []
+        if gone := [path for path in paths if not Path(path).is_file()]:
+            raise ValueError(f"{Path(gone[0]).name} is no longer here")
+        return paths if isinstance(payload, ListFiles) else paths[0] if paths else None
+
+
+class LatestSketches(dict):
+    """Remembers the latest MAX_SKETCHES keys. Gradio never forgets a drawing that no handler came to read."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, value)
+        while len(self) > MAX_SKETCHES:
+            self.pop(next(iter(self)), None)
+
+
+class Sketch(gr.ImageEditor, metaclass=WithoutStub):
+    """A gr.ImageEditor of one layer, whose drawings come piece by piece from browsers, or from whoever says to be one.
+
+    Whoever makes one gives it LatestSketches as its `blob_storage`: with an `__init__` of its own, Gradio would not see its
+    arguments.
+    """
+
+    is_template = True
+
+    @server
+    def accept_blobs(self, data: AcceptBlobs) -> None:
+        """Gradio's own, which would make a list as long as the browser says and keep whatever it is sent."""
+        try:
+            is_right = data.data["type"] in ("layer", "background", "composite") and isinstance(data.data["id"], str)
+            is_right &= data.data.get("index") in (None, "", "null", "0", 0) and len(data.files[0][1]) <= MAX_DRAWING
+        except (AttributeError, LookupError, TypeError):
+            is_right = False
+        if not is_right:
+            raise HTTPException(400, f"this is no drawing, allowed: one layer of at most {MAX_DRAWING:,} bytes")
+        super().accept_blobs(data)
+
+
+class Session(state_holder.SessionState):
+    """What Gradio keeps of the last 10,000 callers, less its copy of all that is on the page.
+
+    That takes 6 ms and a quarter of a megabyte for each call of a program, and is for links to a page in some state (10834).
+    """
+
+    def __init__(self, blocks: gr.Blocks) -> None:
+        super().__init__(SimpleNamespace(default_config=blocks.default_config, blocks={}))
+
+
+def keep_little_of_sessions() -> None:
+    """Have Gradio make a Session of each caller; there is no other way."""
+    state_holder.SessionState = Session
+
+
+class Demo(gr.Blocks):
+    """gr.Blocks that refuses in a sentence, and forgets who is gone."""
+
+    async def preprocess_data(self, *args: Any, **kwargs: Any) -> list:
+        """Gradio's own, which checks every path and URL of a request. Raises gr.Error for whatever it refuses.
+
+        Gradio would log a traceback and tell the caller nothing, see issue 6335.
+        """
+        try:
+            return await super().preprocess_data(*args, **kwargs)
+        except Exception as error:  # each kind of refusal has its own type, all of them are about what was sent
+            logging.getLogger(__name__).info("request refused: %s", error)
+            raise refusal(
+                "a file was not uploaded, cannot be fetched or is no longer here: choose it again, "
+                "or in a program pass gradio_client.handle_file(path or URL)"
+            ) from error
+
+    def forget_visitor(self, request: gr.Request) -> None:
+        """Keep nothing of a page that is closed.
+
+        Gradio itself would keep its state for an hour (7829), and the rest until there are 10,000 others (13756).
+        """
+        kept = self.state_holder
+        kept.delete_state(request.session_hash)
+        for place in (kept.session_data, kept.time_last_used):
+            place.pop(request.session_hash, None)
+
+    def forget_call(self, request: gr.Request) -> None:
+        """Keep nothing of a program's call, which has no state as pages have; Gradio would keep the last 10,000 too."""
+        session = self.state_holder.session_data.get(request.session_hash)
+        if session and not session.state_data:
+            self.forget_visitor(request)
+
+
+def refusal(message: str) -> gr.Error:
+    """An error of the caller's, of which no traceback goes to the server's log as Gradio's own do."""
+    return gr.Error(message, print_exception=False)

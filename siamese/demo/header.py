@@ -1,0 +1,37 @@
+"""HTML on top of the page, and what is said of a model in words. Pure functions; what is not ours is escaped."""
+
+import html
+from pathlib import Path
+
+from siamese.config import ModelFolderConfig, one_line
+
+
+def header(model: str, config: ModelFolderConfig, notice: str = "") -> str:
+    """Title, what the page does, which model with what measured accuracy, and a notice about that, if any."""
+    metrics = config.metrics
+    pairs = metrics.same_pairs + metrics.different_pairs
+    measured = "accuracy not measured"
+    if pairs:
+        measured = (
+            f"<b>{metrics.balanced_accuracy:.2f}%</b> of pairs judged correctly "
+            f"(balanced, {'' if config.data.pairs else 'all '}{pairs:,} pairs of {config.data.test_images:,} test images)"
+        )
+    measured += f" · {html.escape(trained_on(config))}"
+    return (
+        "<h1>Same or different?</h1>"
+        "<p>Draw or upload two images. A siamese network turns each into a point; the nearer the points, the more likely "
+        "the images show the same thing.</p>"
+        f'<p class="model">Model <b>{html.escape(model)}</b> · {measured}</p>'
+        + (f'<p class="notice" role="alert">{html.escape(notice)}</p>' if notice else "")
+    )
+
+
+def trained_on(config: ModelFolderConfig) -> str:
+    """What the weights were fitted to, in words: how many images of what."""
+    data = config.data
+    if not data.training_images:
+        return "training data not recorded"
+    name = one_line(Path(data.dataset).name, 60)
+    if data.split == "pairs":
+        return f"trained on {data.pairs:,} labelled pairs of {data.training_images:,} images ({name})"
+    return f"trained on {data.training_images:,} images of {data.classes:,} classes ({name})"

@@ -1,0 +1,85 @@
+// The sketchpads: what is drawn, and a brush in hand. Gradio's editor shows itself as window.editor, the one made last; all
+// of them are kept here.
+(() => {
+  if (siamese.drawingOf) return;
+  const editors = new Set(), latest = new WeakMap();
+
+  // Without a graphics card, what takes most of the time of a stroke is drawing the board: four samples of each pixel, of
+  // which nothing is seen, as strokes have only one, and in each frame anew the blurred shadow of a sheet that fills it.
+  const getContext = HTMLCanvasElement.prototype.getContext;
+  HTMLCanvasElement.prototype.getContext = function (kind, options, ...others) {
+    if (String(kind).startsWith("webgl")) options = {...options, antialias: false};
+    return getContext.call(this, kind, options, ...others);
+  };
+
+  const board = (editor) => editor.app?.renderer?.canvas;  // once it is set up
+  const place = (editor) => board(editor)?.closest(".sketch");
+  const drawn = (editor) => {
+    latest.delete(editor);
+    setTimeout(() => { editor.render_idle_remaining = 50; });  // ms; it would draw what stands still for another second
+    place(editor)?.dispatchEvent(new CustomEvent("drawn", {bubbles: true}));
+  };
+  Object.defineProperty(window, "editor", {get: () => [...editors].at(-1), set: (editor) => {
+    if (!editor || editors.has(editor)) return;
+    for (const other of editors) if (board(other)?.isConnected === false) editors.delete(other);
+    editors.add(editor);
+    editor.on("change", () => drawn(editor));
+    editor.ready.then(() => { editor.outline_container.visible = false; });
+  }});
+
+  const read = ({app, image_container, width, height}) => {
+    const frame = image_container.getLocalBounds().rectangle.clone();
+    Object.assign(frame, {x: 0, y: 0, width, height});
+    const taken = app.renderer.extract.pixels({target: image_container, resolution: 1, frame});
+    const canvas = Object.assign(document.createElement("canvas"), {width: taken.width, height: taken.height});
+    const pixels = new ImageData(new Uint8ClampedArray(taken.pixels), taken.width, taken.height);
+    canvas.getContext("2d").putImageData(pixels, 0, 0);
+    return canvas.toDataURL();  // not toBlob, which waits until the browser has nothing else to do
+  };
+
+  // The drawing on a sketchpad as a data URL; empty where there is no such sketchpad.
+  siamese.drawingOf = (name) => {
+    const editor = [...editors].find((each) => board(each)?.isConnected && place(each)?.id === `sketch-${name}`);
+    if (!editor) return "";
+    if (!latest.has(editor)) latest.set(editor, read(editor));
+    return latest.get(editor);
+  };
+
+  // Puts drawings among the inputs of a listener: the place of each, and the name of its sketchpad.
+  siamese.withDrawings = (values, drawings) => {
+    for (const [place, name] of Object.entries(drawings)) values[place] = siamese.drawingOf(name);
+    return values;
+  };
+
+  // Has Gradio hear of each change of a sketchpad, as a click on `element`.
+  siamese.onDrawn = (element, trigger, name) => {
+    document.addEventListener("drawn", ({target}) => {
+      if (element.isConnected && target.id === `sketch-${name}`) trigger("click");
+    });
+  };
+
+  // Once the page is there.
+  siamese.start = () => {
+    // Gradio's sketchpad opens, and reopens after each clear, with no tool in hand: pick up the brush. The short wait lets
+    // the sketchpad show that it has; a second click would open the brush's settings instead.
+    let waiting = null;
+    const pickUp = () => {
+      waiting = null;
+      for (const sketch of document.querySelectorAll(".sketch")) {
+        const [brush, eraser] = ["Brush", "Erase"].map((tool) => sketch.querySelector(`button[aria-label="${tool}"]`));
+        const inHand = [brush, eraser].some((tool) => tool?.classList.contains("highlight"));
+        if (brush && !inHand) brush.click();
+      }
+    };
+    const soon = () => { waiting ??= setTimeout(pickUp, 60); };
+    new MutationObserver(soon).observe(document.body, {subtree: true, childList: true, attributeFilter: ["class"]});
+    soon();
+    // Show the pixels of a tiny image rather than a blur, and nothing of a file that is no image: the answer says so.
+    const look = ({type, target}) => {
+      if (!target.matches?.(".upload img")) return;
+      target.classList.toggle("tiny", target.naturalWidth < 100);
+      target.classList.toggle("broken", type === "error");
+    };
+    for (const type of ["load", "error"]) document.addEventListener(type, look, true);  // neither bubbles
+  };
+})();

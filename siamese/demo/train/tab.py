@@ -1,0 +1,295 @@
+"""Data, their check, the choices, a training to watch, and what became of it: in the visitor's own workspace."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+import gradio as gr
+from gradio.processing_utils import save_file_to_cache
+
+from siamese.demo import uploads
+from siamese.demo.base import PRIVATE, Page
+from siamese.demo.elements import note
+from siamese.demo.gradio_patches import UploadedFiles, refusal
+from siamese.demo.inputs import chosen, drawings_js, sketchpad
+from siamese.demo.train import view
+from siamese.encoders import ENCODERS
+from siamese.hub.push import push_folder
+from siamese.losses import LOSSES
+from siamese.visitors.class_folders import LONGEST_CLASS
+from siamese.visitors.limits import TrainingLimits
+from siamese.visitors.queue import Run, TrainingQueue
+from siamese.visitors.task import EPOCHS, Update
+from siamese.visitors.workspace import Workspace
+
+TITLE, ID = "Train", "train"
+SOURCES = [("The bundled digits", "sample"), ("A ZIP of class folders", "zip"), ("Classes by hand", "hand")]
+FITTING = "automatic"  # instead of the name of an encoder: what fits the images
+FOLLOW_SECONDS = 0.2  # between two looks at a training
+UNLIMITED = PRIVATE | {"concurrency_limit": None}  # what lasts as long as a training holds up nobody else
+
+
+class HandWidgets(NamedTuple):
+    """Classes made by hand."""
+
+    part: gr.Column
+    label: gr.Textbox
+    files: UploadedFiles
+    add: gr.Button
+    draw: gr.Button
+    made: gr.HTML
+    check: gr.Button
+    forget: gr.Button
+    drawing: gr.Textbox
+
+
+class DataWidgets(NamedTuple):
+    """What is brought, and its check."""
+
+    source: gr.Radio
+    zip_part: gr.Column
+    archive: UploadedFiles
+    hand: HandWidgets
+    said: gr.HTML
+    report: gr.HTML
+
+
+class TrainingWidgets(NamedTuple):
+    """The choices, the training and its result."""
+
+    encoder: gr.Dropdown
+    loss: gr.Dropdown
+    epochs: gr.Slider
+    start: gr.Button
+    stop: gr.Button
+    progress: gr.HTML
+    curves: gr.HTML
+    map: gr.HTML
+    result: gr.HTML
+    taken: gr.Column
+    download: gr.DownloadButton
+
+
+def create_tab(page: Page) -> None:
+    """The widgets from top to bottom, and their events."""
+    limits = page.workspaces.limits
+    gr.HTML(view.introduction(limits))
+    data = _data_widgets(limits)
+    training = _training_widgets(page, limits)
+    _wire_data(page, data, training.start)
+    _wire_training(page, training)
+
+
+def _data_widgets(limits: TrainingLimits) -> DataWidgets:
+    source = gr.Radio(SOURCES, value="sample", label="Images", elem_id="source")
+    with gr.Column(visible=False) as zip_part:
+        most = f"up to {limits.megabytes:,} MB"
+        archive = UploadedFiles(file_types=[".zip"], label=f"ZIP, {most}", height=140, elem_id="archive")
+    hand = _hand_widgets()
+    return DataWidgets(
+        source, zip_part, archive, hand, gr.HTML(note(""), elem_id="data-note"), gr.HTML("", elem_id="data-check")
+    )
+
+
+def _hand_widgets() -> HandWidgets:
+    with gr.Column(visible=False) as part, gr.Row(elem_id="hand"):
+        with gr.Column():
+            label = gr.Textbox(label="Name of the class", max_length=LONGEST_CLASS, max_lines=1, elem_id="class-name")
+            files = UploadedFiles(file_count="multiple", label="Images of this class", height=140, elem_id="class-files")
+            with gr.Row():
+                add = gr.Button("Add files", min_width=110)
+                draw = gr.Button("Add drawing", min_width=110)
+            made = gr.HTML(view.by_hand({}), elem_id="made")
+            with gr.Row():
+                check = gr.Button("Check all", variant="primary", min_width=110)
+                forget = gr.Button("Forget these", min_width=110)
+        with gr.Column(elem_classes="stage"), gr.Column(elem_classes="paper"):
+            sketchpad("class")
+            drawing = gr.Textbox(visible=False)
+    return HandWidgets(part, label, files, add, draw, made, check, forget, drawing)
+
+
+def _training_widgets(page: Page, limits: TrainingLimits) -> TrainingWidgets:
+    with gr.Row():
+        encoders = [(name, name) for name in (FITTING, *ENCODERS)]
+        encoder = gr.Dropdown(encoders, value=FITTING, label="Encoder", elem_id="encoder", min_width=140)
+        loss = gr.Dropdown(list(LOSSES), value="supcon", label="Loss", elem_id="loss", min_width=140)
+        epochs = gr.Slider(
+            1, limits.epochs, value=min(EPOCHS, limits.epochs), step=1, label="Epochs", buttons=[], elem_id="epochs"
+        )
+    with gr.Row(elem_classes="actions"):
+        start = gr.Button("Start", variant="primary", interactive=False, elem_id="start")
+        stop = gr.Button("Stop", interactive=False, elem_id="stop")
+    progress = gr.HTML(view.progress(), elem_id="progress")
+    with gr.Row(elem_id="live"):
+        curves = gr.HTML(view.curves(), elem_id="curves")
+        plane = gr.HTML(view.embedding_map(), elem_id="live-map")
+    result = gr.HTML("", elem_id="result")
+    with gr.Column(visible=False) as taken:
+        gr.HTML(view.done())
+        download = gr.DownloadButton("Download the model", elem_id="download")
+        _push_widgets(page)
+    return TrainingWidgets(encoder, loss, epochs, start, stop, progress, curves, plane, result, taken, download)
+
+
+def _push_widgets(page: Page) -> None:
+    if not os.environ.get("OAUTH_CLIENT_ID"):  # set by the Hub in a Space with a login
+        gr.HTML(view.away_from_a_space())
+        return
+    gr.LoginButton()
+    with gr.Row():
+        repo_id = gr.Textbox(label="Repository, USER/NAME", max_lines=1, elem_id="repo-id")
+        private = gr.Checkbox(label="Private")
+        button = gr.Button("Push to the Hub")
+    outcome = gr.HTML("")
+    button.click(push, [page.own, repo_id, private], outcome, **PRIVATE)
+
+
+def _wire_data(page: Page, data: DataWidgets, start: gr.Button) -> None:
+    own, hand, found = page.own, data.hand, [data.report, data.said, start]
+    data.source.input(choose, [data.source, own], [data.zip_part, hand.part, *found], **PRIVATE)
+    opened = page.blocks.load(page.workspaces.open, None, own, **PRIVATE)
+    opened.then(lambda space: look_through(space, "sample"), own, found, **PRIVATE)
+    data.archive.upload(take_archive, [data.archive, own], [data.archive, *found], **PRIVATE)
+    hand.add.click(add_files, [hand.label, hand.files, own], [hand.files, hand.made], **PRIVATE)
+    drawn = hand.draw.click(add_drawing, [hand.label, hand.drawing, own], hand.made, js=drawings_js({1: "class"}), **PRIVATE)
+    drawn.then(None, None, None, js=f"() => siamese.empty('{ID}')", **PRIVATE)
+    hand.check.click(lambda space: look_through(space, "hand"), own, found, **PRIVATE)
+    hand.forget.click(forget, own, [hand.made, data.report, start], **PRIVATE)
+
+
+def _wire_training(page: Page, training: TrainingWidgets) -> None:
+    async def follow(space: Workspace, encoder: str, loss: str, epochs: int) -> AsyncIterator[dict]:
+        """Train, and show all that happens until it is over."""
+        try:
+            run = mine(space).start(None if encoder == FITTING else encoder, loss, int(epochs))
+        except ValueError as error:
+            yield {training.progress: view.progress(message=str(error), problem=True)}
+            return
+        yield {training.result: "", training.taken: gr.Column(visible=False), **buttons(is_training=True)}
+        async for changes in changes_of(run, page.workspaces.queue):
+            yield {getattr(training, name): part for name, part in changes.items()}
+        ended = buttons(is_training=False)
+        if run.state.is_done:
+            ended |= await asyncio.to_thread(hand_over, space)
+        yield ended
+
+    def buttons(is_training: bool) -> dict:
+        return {training.start: gr.Button(interactive=not is_training), training.stop: gr.Button(interactive=is_training)}
+
+    def hand_over(space: Workspace) -> dict:
+        """Make the model one that the visitor can use on the page and download."""
+        trained = space.take_model()
+        copy = save_file_to_cache(space.archive(), training.download.GRADIO_CACHE)  # from where Gradio may send it
+        space.also_delete(copy)
+        return {
+            page.model: gr.Radio(choices=[*page.models, trained.name], value=trained.name, visible=True),
+            training.download: gr.DownloadButton(value=copy),
+            training.taken: gr.Column(visible=True),
+        }
+
+    asked = [page.own, training.encoder, training.loss, training.epochs]
+    training.start.click(follow, asked, [page.model, *training[3:]], **(UNLIMITED | {"trigger_mode": "once"}))
+    training.stop.click(lambda space: mine(space).finish(), page.own, None, **UNLIMITED)
+
+
+def mine(space: Workspace | None) -> Workspace:
+    """The workspace of a page. Raises gr.Error where it has none any more."""
+    if space is None:
+        raise refusal("this page was out of reach for a while, or the server has started anew: reload the page")
+    return space
+
+
+def look_through(space: Workspace, source: str, message: str = "") -> list:
+    """The report on what was brought, and whether it can be trained on."""
+    try:
+        report, checked = mine(space).check(source)
+    except ValueError as error:
+        return _nothing(str(error), problem=True)
+    return [view.data_check(report), note(f"{message}{checked.sentence()}"), gr.Button(interactive=True)]
+
+
+def _nothing(message: str = "", problem: bool = False) -> list:
+    """No report, and nothing to train on."""
+    return ["", note(message, problem), gr.Button(interactive=False)]
+
+
+def choose(source: str, space: Workspace) -> list:
+    """What belongs to a source of images, and the report on what it holds already."""
+    is_there = source == "sample" or mine(space).has(source)
+    found = look_through(space, source) if is_there else _nothing()
+    return [gr.Column(visible=source == "zip"), gr.Column(visible=source == "hand"), *found]
+
+
+def take_archive(path: str | None, space: Workspace) -> list:
+    """Unpack a ZIP file, and look through it; the file itself is not kept."""
+    try:
+        if path is None:
+            raise ValueError("there is no file: choose one first")
+        others = mine(space).take_archive(path)
+    except ValueError as error:
+        return [None, *_nothing(str(error), problem=True)]
+    finally:
+        uploads.delete(path)
+    left = f"{len(others):,} files in the archive are no images by their names. " if others else ""
+    return [None, *look_through(space, "zip", left)]
+
+
+def add_files(label: str, paths: list[str] | None, space: Workspace) -> list:
+    """Put files into a class; the uploads are not kept."""
+    space = mine(space)
+    try:
+        name = space.add_files(paths or [], label)
+    except ValueError as error:
+        return [gr.skip(), view.by_hand(space.counts(), str(error), problem=True)]
+    for path in paths:
+        uploads.delete(path)
+    return [None, view.by_hand(space.counts(), f"Added {len(paths):,} to {name}.")]
+
+
+def add_drawing(label: str, sketched: str, space: Workspace) -> str:
+    """Put a drawing into a class."""
+    space = mine(space)
+    try:
+        drawing = chosen("draw", sketched, None)
+        if drawing is None:
+            raise ValueError("draw something first")
+        name = space.add_drawing(drawing, label)
+    except ValueError as error:
+        return view.by_hand(space.counts(), str(error), problem=True)
+    return view.by_hand(space.counts(), f"Added a drawing to {name}.")
+
+
+def forget(space: Workspace) -> list:
+    """No classes by hand."""
+    space = mine(space)
+    try:
+        space.forget_hand()
+    except ValueError as error:
+        return [view.by_hand(space.counts(), str(error), problem=True), gr.skip(), gr.skip()]
+    return [view.by_hand({}), "", gr.Button(interactive=False)]
+
+
+async def changes_of(run: Run, queue: TrainingQueue) -> AsyncIterator[dict[str, str]]:
+    """What is to be shown of a training, whenever something changes, until it is over; see view.changes."""
+    shown, place = Update(), -1
+    while True:
+        is_over, now = run.is_over, run.state  # in this order, so that the last state is shown
+        if (before := queue.place(run)) != place or now is not shown:
+            yield view.changes(now, shown, before)
+            shown, place = now, before
+        if is_over:
+            return
+        await asyncio.sleep(FOLLOW_SECONDS)
+
+
+def push(space: Workspace, repo_id: str, private: bool, token: gr.OAuthToken | None) -> str:
+    """Push the model with the visitor's own login."""
+    if token is None:
+        return note("log in first", problem=True)
+    try:
+        done = push_folder(mine(space).model_folder(), repo_id.strip(), private, token=token.token)
+    except (ValueError, OSError) as error:
+        return note(f"Not pushed: {error}", problem=True)
+    return view.pushed(done.repo_id, done.url)

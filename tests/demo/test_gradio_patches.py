@@ -1,0 +1,168 @@
+"""Each patch of Gradio does what it is for, and Gradio without it still has the fault: else the patch can go."""
+
+import asyncio
+import importlib
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+from gradio import state_holder
+from gradio.data_classes import ImageData, ListFiles
+from gradio_client import Client
+from PIL import Image, UnidentifiedImageError
+from starlette.exceptions import HTTPException
+
+from siamese.demo.gradio_patches import (
+    MAX_DRAWING,
+    MAX_SKETCHES,
+    Demo,
+    LatestSketches,
+    Session,
+    Sketch,
+    UploadedFiles,
+    UploadedImage,
+    keep_little_of_sessions,
+)  # fmt: skip
+
+NOT_UPLOADED = {"path": "/etc/passwd"}
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """Where components that are made in the test put files."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
+    return tmp_path / "cache"
+
+
+def blob(content: bytes = b"x", **fields) -> SimpleNamespace:
+    """A piece of a drawing as the server hands it over."""
+    return SimpleNamespace(data={"type": "layer", "index": "0", "id": "a"} | fields, files=[("file", content)])
+
+
+@pytest.mark.parametrize(("bases", "is_written"), [("gr.Image, metaclass=WithoutStub", False), ("gr.Image", True)])
+def test_a_component_brings_no_stub_into_the_folder_of_its_module(bases, is_written, tmp_path, monkeypatch):
+    path = tmp_path / "own.py"
+    start = "import gradio as gr\n\nfrom siamese.demo.gradio_patches import WithoutStub\n\n\n"
+    path.write_text(f"{start}class Own({bases}):\n    is_template = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own", raising=False)
+    importlib.import_module("own")
+    assert path.with_suffix(".pyi").exists() == is_written
+
+
+def test_an_uploaded_image_is_handed_over_as_it_came(cache, tmp_path):
+    text, clear = tmp_path / "text.png", tmp_path / "clear.png"
+    text.write_text("this is text")
+    Image.new("RGBA", (8, 8)).save(clear)
+    for path in (text, clear):
+        assert UploadedImage().preprocess(gr.FileData(path=str(path))) == str(path)
+    with pytest.raises(UnidentifiedImageError):  # Gradio: an error of Pillow's
+        gr.Image(type="filepath").preprocess(ImageData(path=str(text), orig_name="text.png"))
+    black = gr.Image(type="numpy").preprocess(ImageData(path=str(clear), orig_name="clear.png"))
+    assert not np.any(black)  # Gradio: what was transparent is black
+
+
+def test_an_image_that_was_not_uploaded_is_refused():
+    with pytest.raises(ValueError, match="meta"):
+        UploadedImage.data_model.model_validate(NOT_UPLOADED, context={"validate_meta": True})
+    gr.Image.data_model.model_validate(NOT_UPLOADED, context={"validate_meta": True})  # Gradio: takes it
+
+
+@pytest.mark.parametrize(("component", "left"), [(UploadedFiles, 0), (gr.File, 2)])
+def test_uploaded_files_leave_nothing_behind(component, left, cache, tmp_path):
+    paths = [tmp_path / name for name in ("a.png", "b.png")]
+    for path in paths:
+        path.write_text("x")
+    files = component(file_count="multiple")
+    payload = ListFiles(root=[gr.FileData(path=str(path)) for path in paths])
+    assert [str(path) for path in files.preprocess(payload)] == [str(path) for path in paths]
+    assert len(list(cache.iterdir())) == left
+
+
+def test_files_that_are_gone_are_named(tmp_path):
+    with pytest.raises(ValueError, match=r"gone\.png is no longer here"):
+        UploadedFiles().preprocess(gr.FileData(path=str(tmp_path / "gone.png")))
+    assert UploadedFiles().preprocess(None) is None
+
+
+def test_of_drawings_that_nobody_read_few_are_kept():
+    ours, plain = Sketch(), gr.ImageEditor()
+    ours.blob_storage = LatestSketches()
+    for number in range(3 * MAX_SKETCHES):
+        for sketch in (ours, plain):
+            sketch.accept_blobs(blob(id=str(number)))
+    assert list(ours.blob_storage) == [str(number) for number in range(2 * MAX_SKETCHES, 3 * MAX_SKETCHES)]
+    assert len(plain.blob_storage) == 3 * MAX_SKETCHES  # Gradio: all
+
+
+def test_a_drawing_has_one_layer_of_some_bytes_and_nothing_else():
+    for wrong in ({"index": "100000"}, {"index": "-1"}, {"type": "film"}, {"id": 5}):
+        with pytest.raises(HTTPException):
+            Sketch().accept_blobs(blob(**wrong))
+    with pytest.raises(HTTPException):
+        Sketch().accept_blobs(blob(bytes(MAX_DRAWING + 1)))
+    plain = gr.ImageEditor()
+    plain.accept_blobs(blob(index="100000"))
+    assert len(plain.blob_storage["a"].layers) == 100_001  # Gradio: as many layers as anybody says
+
+
+def test_a_session_holds_no_copy_of_the_page(monkeypatch):
+    with gr.Blocks() as blocks:
+        gr.HTML("page" * 1000)
+    assert Session(blocks).config_values == {}
+    assert "page" * 1000 in str(state_holder.SessionState(blocks).config_values)  # Gradio: all of it
+    monkeypatch.setattr(state_holder, "SessionState", state_holder.SessionState)
+    keep_little_of_sessions()
+    assert state_holder.SessionState is Session
+
+
+@pytest.mark.parametrize("blocks", [Demo, gr.Blocks])
+def test_what_is_refused_is_said_in_a_sentence_to_whoever_sent_it(blocks):
+    with blocks() as demo:
+        upload = UploadedImage()
+        upload.change(lambda path: None, upload, None)
+    (listener,) = demo.fns.values()
+    refused = demo.preprocess_data(listener, [NOT_UPLOADED], None)
+    with pytest.raises(Exception, match=r".") as caught:
+        asyncio.run(refused)
+    assert isinstance(caught.value, gr.Error) == (blocks is Demo)  # Gradio: another error, of which it says nothing
+    if blocks is Demo:
+        assert "was not uploaded" in str(caught.value)
+
+
+@pytest.mark.parametrize(("is_forgotten", "kept"), [(True, 0), (False, 1)])
+def test_nothing_is_kept_of_a_call(is_forgotten, kept):
+    def call(request: gr.Request) -> int:
+        if is_forgotten:
+            demo.forget_call(request)
+        return 5
+
+    with Demo() as demo:
+        gr.api(call, api_name="call")
+    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
+    try:
+        assert Client(url, verbose=False).predict(api_name="/call") == 5
+        assert len(demo.state_holder.session_data) == len(demo.state_holder.time_last_used) == kept
+    finally:
+        demo.close()
+
+
+def test_the_state_of_a_page_is_forgotten_with_it():
+    closed = []
+    with Demo() as demo:
+        state = gr.State("mine", delete_callback=closed.append)
+    demo.state_holder = state_holder.StateHolder()
+    demo.state_holder.set_blocks(demo)
+    demo.state_holder["page"][state._id] = "mine"
+    demo.state_holder.delete_all_expired_state()
+    assert closed == []  # Gradio: after an hour
+    request = gr.Request()
+    request.session_hash = "page"
+    demo.forget_visitor(request)
+    assert closed == ["mine"]
+    assert not demo.state_holder.session_data
+    assert not demo.state_holder.time_last_used

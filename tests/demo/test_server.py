@@ -1,0 +1,100 @@
+"""What the server loads, what it refuses before Gradio sees it, and what it says where it cannot start."""
+
+import asyncio
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from siamese.demo import command, server
+from siamese.hub.errors import HubError, HubUnavailableError
+from siamese.verifier import Verifier
+
+
+@pytest.fixture
+def client() -> TestClient:
+    async def length(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(str(len(await request.body())))
+
+    paths = ("/predict", "/gradio_api/upload")
+    app = Starlette(routes=[Route(path, length, methods=["POST"]) for path in paths])
+    app.add_middleware(server.BodyLimit, most=100, most_uploaded=1000)
+    return TestClient(app)
+
+
+@pytest.mark.parametrize(("path", "most"), [("/predict", 100), ("/gradio_api/upload", 1000)])
+def test_a_body_is_taken_up_to_its_limit_whether_it_says_its_length_or_not(path, most, client):
+    for body in (bytes(most), iter([bytes(most // 2)] * 2)):
+        assert client.post(path, content=body).text == str(most)
+    for body in (bytes(most + 1), iter([bytes(most)] * 3)):
+        answer = client.post(path, content=body)
+        assert answer.status_code == 413
+        assert f"larger than {most:,} bytes" in answer.text
+
+
+def test_what_is_no_request_of_http_passes():
+    passed = []
+
+    async def app(scope: dict, receive: object, send: object) -> None:
+        passed.append(scope)
+
+    asyncio.run(server.BodyLimit(app, 1, 1)({"type": "lifespan"}, None, None))
+    assert passed == [{"type": "lifespan"}]
+
+
+def test_the_bundled_models_are_offered_beside_the_one_asked_for(untrained_folder):
+    verifier, notice, others = server.load_models(str(untrained_folder))
+    assert (verifier.name, notice) == (untrained_folder.name, "")
+    assert "digits (bundled)" in [other.name for other in others]
+
+
+@pytest.mark.parametrize(
+    ("error", "is_space", "is_raised"),
+    [(HubUnavailableError, False, False), (HubError, False, True), (HubError, True, False)],
+)
+def test_a_model_that_the_hub_does_not_give_is_replaced_where_that_helps(error, is_space, is_raised, monkeypatch):
+    load = Verifier.from_pretrained
+
+    def failing(source: object = None, *others: object) -> Verifier:
+        if source == "user/name":
+            raise error("it is away")
+        return load(source, *others)
+
+    monkeypatch.setattr(Verifier, "from_pretrained", failing)
+    monkeypatch.setenv("SPACE_ID", "user/space") if is_space else monkeypatch.delenv("SPACE_ID", raising=False)
+    if is_raised:
+        with pytest.raises(HubError):
+            server.load_models("user/name")
+    else:
+        verifier, notice, _ = server.load_models("user/name")
+        assert verifier.name == "digits (bundled)"
+        assert notice == "The model user/name cannot be had: it is away. This is the bundled one instead."
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("SIAMESE_TRAIN_SECONDS", "soon"), ("SIAMESE_UPLOADS_MEGABYTES", "0"), ("SIAMESE_MODEL", "nowhere")],
+)
+def test_a_setting_that_is_wrong_ends_the_start_with_one_sentence(variable, value, monkeypatch, capsys):
+    monkeypatch.setattr(server, "prepare_process", lambda: None)
+    monkeypatch.setenv(variable, value)
+    for program in ("app.py", "siamese demo"):
+        assert command.main([], program) == 2
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        assert printed.err.startswith(f"{program}: ")
+        assert printed.err.count("\n") == 1
+        assert variable in printed.err
+
+
+def test_help_names_every_variable(capsys):
+    with pytest.raises(SystemExit) as caught:
+        command.main(["--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    assert text.startswith("usage: siamese demo")
+    for name in ("SIAMESE_MODEL", "SIAMESE_TRAIN", "SIAMESE_UPLOADS_MEGABYTES", "--host", "--port", "--share", "--mcp"):
+        assert name in text
