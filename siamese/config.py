@@ -294,6 +294,11 @@ def shorten(value: Any) -> str:
     return one_line(repr(value), 100)
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: "1 image", "2 images"; `many` where that is not `one` with an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def one_line(text: str, longest: int = 300) -> str:
     """Text that others wrote, fit for an error message: on one line, without control characters, and short."""
     line = " ".join("".join(character if character.isprintable() else " " for character in text[: 4 * longest]).split())

@@ -48,4 +48,5 @@ def describe_device(device: torch.device) -> str:
     """The device in words, for records: the GPU's name, or the processor with the number of threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{platform.machine()} {device.type.upper()}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"{platform.machine()} {device.type.upper()}, {threads} thread{'s' if threads > 1 else ''}"

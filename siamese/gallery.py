@@ -169,7 +169,7 @@ class Gallery:
         """Read what `save` wrote. Raises ValueError for anything else, and for a gallery of another model."""
         path = Path(path)
         if not path.is_file() or path.stat().st_size > MAX_GALLERY_BYTES:
-            raise ValueError(f"{str(path)!r} is no gallery: allowed is a file of at most {MAX_GALLERY_BYTES:,} bytes")
+            raise ValueError(f"{str(path)!r} is not a gallery, allowed: a file of at most {MAX_GALLERY_BYTES:,} bytes")
         try:
             with safe_open(path, framework="pt") as file:
                 about = file.metadata() or {}
@@ -181,9 +181,9 @@ class Gallery:
                     file.get_tensor("labels"),
                 )
         except (SafetensorError, OSError, KeyError, ValueError) as error:
-            raise ValueError(f"{str(path)!r} is no gallery: {one_line(str(error))}") from error
+            raise ValueError(f"{str(path)!r} is not a gallery: {one_line(str(error))}") from error
         if about.get("model") != fingerprint(verifier.network):
-            raise ValueError(f"{str(path)!r} was enrolled with another model than {verifier.name}: enrol the images again")
+            raise ValueError(f"{str(path)!r} was made with another model than {verifier.name}: enrol the images again")
         fits = (
             isinstance(names, list)
             and len(set(map(str, names))) == len(names)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,12 +84,17 @@ def app_environment(**changes: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def running_app(folder: Path, **changes: str) -> Iterator[App]:
-    """app.py, answering, until the end of the block. `folder` takes its log and the files that are uploaded to it."""
+def running_app(
+    folder: Path, command: Sequence[str | Path] = (sys.executable, ROOT / "app.py"), **changes: str
+) -> Iterator[App]:
+    """app.py, answering, until the end of the block. `folder` takes its log and the files that are uploaded to it.
+
+    `command` starts another copy of it.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, ROOT / "app.py", "--host", "127.0.0.1", "--port", str(port)]
+    command = [*command, "--host", "127.0.0.1", "--port", str(port)]
     environment = app_environment(GRADIO_TEMP_DIR=str(folder / "uploads"), **changes)
     with (folder / "app.log").open("w") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)

@@ -130,7 +130,7 @@ def test_saved_and_loaded_it_answers_the_same(gallery, verifier, digits, tmp_pat
 
 def test_a_gallery_of_another_model_is_refused(gallery, untrained_folder, tmp_path):
     gallery.save(tmp_path / "gallery.safetensors")
-    with pytest.raises(ValueError, match="was enrolled with another model"):
+    with pytest.raises(ValueError, match="was made with another model"):
         Gallery.load(tmp_path / "gallery.safetensors", Verifier.from_pretrained(untrained_folder))
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from siamese.config import EncoderConfig, PreprocessConfig
+from siamese.config import EncoderConfig, PreprocessConfig, counted
 from siamese.data.duplicates import MOST_COPIES, SIDE, near_duplicates, thumbnail
 from siamese.data.storage import allocate
 from siamese.images.canonical import canonical_image
@@ -71,7 +71,7 @@ def find_classes(folder: str | Path) -> dict[str, list[Path]]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ValueError(f"{str(folder)!r} is no folder")
+        raise ValueError(f"{str(folder)!r} is not a folder")
     classes = {}
     for place, below, files in os.walk(folder):
         below[:] = sorted(name for name in below if not name.startswith("."))
@@ -80,7 +80,7 @@ def find_classes(folder: str | Path) -> dict[str, list[Path]]:
             name = Path(place).relative_to(folder).as_posix()
             classes["" if name == "." else name] = [Path(place) / image for image in images]
     if not classes:
-        raise ValueError(f"there is no image in {str(folder)!r}; looked for {', '.join(SUFFIXES)}, at any depth")
+        raise ValueError(f"there are no images in {str(folder)!r}, at any depth; looked for {', '.join(SUFFIXES)}")
     return dict(sorted(classes.items()))
 
 
@@ -109,7 +109,7 @@ def choose_settings(files: Sequence[Path], looked_at: int = 60) -> tuple[str, in
         paper.append(np.convolve(counts, np.ones(33), "same").max() / counts.sum())
         colour.append(np.ptp(pixels, axis=2).mean())
     if not sides:
-        raise ValueError(f"of {len(files):,} images, such as {str(files[0])!r}, none of those tried can be read")
+        raise ValueError(f"none of a sample of the {len(files):,} images can be read; {str(files[0])!r} is one of them")
     if np.median(paper) > 0.6:
         return "ink", 28 if np.median(sides) <= 40 else 40, 1
     return "photo", 40 if np.median(sides) <= 40 else 64, 3 if np.median(colour) > 6 else 1
@@ -133,7 +133,7 @@ def read_folder(
     for (file, name), read in zip(files, results, strict=True):
         if read.digest in seen:
             first, owner = seen[read.digest]
-            read = ReadImage(None, f"the same image as {first}" + f", of another class than {owner}" * (owner != name))
+            read = ReadImage(None, f"the same image as {first}" + f", in another class ({owner})" * (owner != name))
         if read.canonical is None:
             left_out.append((file, read.reason))
             continue
@@ -164,13 +164,13 @@ def read_folder(
     sizes = [counts[name] for name in names]
     remarks = []
     if max(sizes) > 10 * min(sizes):
-        remarks.append(f"classes are uneven, with {min(sizes):,} to {max(sizes):,} images: large ones weigh more")
+        remarks.append(f"classes are uneven, with {min(sizes):,} to {max(sizes):,} images: larger classes count for more")
     if small:
-        remarks.append(f"{small:,} images are smaller than the {encoder.image_size} px of the network, and are enlarged")
+        remarks.append(f"{counted(small, 'image')} smaller than the {encoder.image_size} px that the network sees, enlarged")
     labels = np.array([numbers[name] for _, name in kept], dtype=np.int64)
     first, alike = near_duplicates(thumbnails)
     if alike:
-        remarks.append(f"{alike:,} images are each much like {MOST_COPIES} others, and taken for different ones")
+        remarks.append(f"{counted(alike, 'image')} that look like at least {MOST_COPIES} others, counted as different ones")
     found = FolderImages(images, labels, names, tuple(file for file, _ in kept), tuple(left_out), tuple(remarks), first)
     return dataclasses.replace(found, remarks=found.remarks + _describe(found.near_duplicates()))
 
@@ -179,12 +179,13 @@ def _describe(near: list[tuple[Path, Path, bool]]) -> tuple[str, ...]:
     """Remarks on near duplicates within and across classes, each with an example."""
     remarks = []
     for of_one_class, consequence in (
-        (True, "kept, and in one part of the split"),
-        (False, "of another class, and kept: if they show the same, one of the two classes is wrong"),
+        (True, "of the class, kept in the same part of the split"),
+        (False, "of another class, kept; if the two show the same, one of the classes is wrong"),
     ):
         if some := [(file, other) for file, other, is_same in near if is_same == of_one_class]:
             file, other = some[0]
-            remarks.append(f"{len(some):,} images are nearly the same as an earlier one, {consequence}: {file} as {other}")
+            number = counted(len(some), "image")
+            remarks.append(f"{number} nearly the same as an earlier one {consequence}: {file} is like {other}")
     return tuple(remarks)
 
 

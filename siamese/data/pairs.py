@@ -14,7 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from siamese.config import EncoderConfig, PreprocessConfig, shorten
+from siamese.config import EncoderConfig, PreprocessConfig, counted, shorten
 from siamese.data.duplicates import SIDE, near_duplicates
 from siamese.data.folders import read_files
 from siamese.data.storage import allocate, take_images
@@ -54,7 +54,7 @@ class LabelledPairs:
         return self.take(np.sort(np.concatenate(kept)))
 
     def components(self) -> np.ndarray:
-        """Which images hang together through pairs, of either kind: a number for each image (N,)."""
+        """Which images are connected by pairs, of either kind: the number of its group for each image (N,)."""
         return _components(self.ends, len(self.images))
 
     def distances(self, embeddings: Tensor) -> PairDistances:
@@ -63,7 +63,7 @@ class LabelledPairs:
         return PairDistances(np.sort(distance[self.is_same]), np.sort(distance[~self.is_same]))
 
     def intervals(self, embeddings: Tensor, threshold: float) -> Intervals:
-        """95% intervals of the rates at `threshold`: bootstrap over what hangs together, or, if few, over images."""
+        """95% intervals of the rates at `threshold`: bootstrap over connected groups of images, or, if few, over images."""
         components = self.components()
         units = components[self.ends] if components.max() + 1 >= FEW_COMPONENTS else self.ends
         return bootstrap_intervals_over_pairs(self._distance(embeddings), self.is_same, units, threshold)
@@ -107,7 +107,7 @@ def list_pairs(file: str | Path) -> list[tuple[int, Path, Path, bool]]:
             if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
                 raise ValueError(
                     f"{str(file)!r} lacks the columns {', '.join(missing)}; its first line is {shorten(reader.fieldnames)}, "
-                    f"allowed: {','.join(COLUMNS)}"
+                    f"expected: {','.join(COLUMNS)}"
                 )
             for row in reader:
                 a, b, is_same = ((row[name] or "").strip() for name in COLUMNS)
@@ -124,7 +124,7 @@ def list_pairs(file: str | Path) -> list[tuple[int, Path, Path, bool]]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{str(file)!r} is not a CSV file in UTF-8: {error}") from error
     if not rows:
-        raise ValueError(f"{str(file)!r} holds no pairs")
+        raise ValueError(f"{str(file)!r} has no pairs")
     return rows
 
 
@@ -160,7 +160,7 @@ def read_pairs(file: str | Path, preprocess: PreprocessConfig, encoder: EncoderC
             continue
         pair = tuple(sorted((numbers[a], numbers[b])))
         if pair[0] == pair[1] and not is_same:
-            contradictions.append(f"line {line} calls {a.name} and {b.name} different, and they are the same image")
+            contradictions.append(f"line {line} says that {a.name} and {b.name} are different, but they are the same image")
         elif pair[0] == pair[1]:
             itself += 1
         elif found.setdefault(pair, (is_same, line))[0] != is_same:
@@ -169,7 +169,7 @@ def read_pairs(file: str | Path, preprocess: PreprocessConfig, encoder: EncoderC
             twice += 1
     if contradictions:
         more = f" ({len(contradictions):,} such lines)" if len(contradictions) > 1 else ""
-        raise ValueError(f"{str(file)!r} {contradictions[0]}{more}: say which is right")
+        raise ValueError(f"{str(file)!r} {contradictions[0]}{more}: correct the file")
     is_same = np.array([same for same, _ in found.values()], dtype=bool)
     if is_same.all() or not is_same.any():
         why = f"; {left_out[0][0]}: {left_out[0][1]}" if left_out else ""
@@ -181,31 +181,28 @@ def read_pairs(file: str | Path, preprocess: PreprocessConfig, encoder: EncoderC
     chains = _components(pairs.ends[is_same], len(seen))[pairs.ends[~is_same]]
     in_a_chain = int((chains[:, 0] == chains[:, 1]).sum())
     remarks = [
-        f"{count:,} pairs {text}"
+        f"{counted(count, 'pair')} {text}"
         for count, text in (
-            (lost, "are left out with their images"),
-            (itself, "of an image with itself, or with a copy, are left out"),
-            (twice, "are named more than once, and count once"),
-            (
-                in_a_chain,
-                "are called different, though chains of other pairs call their images the same",
-            ),
+            (lost, "left out because an image is"),
+            (itself, "of an image with itself or with its copy, left out"),
+            (twice, "listed more than once, counted once"),
+            (in_a_chain, "labelled different, although other pairs connect the two images as the same"),
         )
         if count
     ]
     first, _ = near_duplicates(thumbnails[: len(seen)])
     if copies := int((first != np.arange(len(first))).sum()):
-        remarks.append(f"{copies:,} images are nearly the same as another, and kept in one part of the split with it")
+        remarks.append(f"{counted(copies, 'image')} nearly the same as another one, kept in the same part of the split")
     return ReadPairs(pairs, first, tuple(left_out), tuple(remarks))
 
 
 def split_pairs(
     data: LabelledPairs, validation_share: float, test_share: float, seed: int, first: np.ndarray | None = None
 ) -> tuple[LabelledPairs, LabelledPairs, LabelledPairs]:
-    """Training, validation and test that share no image: images that hang together through pairs stay together.
+    """Training, validation and test that share no image: images that are connected by pairs stay together.
 
     So do near duplicates, where `first` (N,) names the first of those of each image. Shares are of the pairs, 0..1, of both
-    kinds alike as far as what hangs together allows. Raises ValueError where a part gets too few.
+    kinds alike as far as these groups allow. Raises ValueError where a part gets too few.
     """
     copies = np.empty((0, 2), np.int64) if first is None else np.stack([np.arange(len(first)), first], axis=1)
     component = _components(np.concatenate([data.ends, copies]), len(data.images))[data.ends[:, 0]]  # (P,)
@@ -229,9 +226,9 @@ def split_pairs(
         same, different = int(data.is_same[members].sum()), int((~data.is_same[members]).sum())
         if min(same, different) < LEAST_OF_A_KIND:
             raise ValueError(
-                f"{name} would hold {same:,} same and {different:,} different pairs, allowed: at least {LEAST_OF_A_KIND} of "
-                f"each; no image may be in two parts, and the images hang together in {len(order):,} groups of at most "
-                f"{int(counts.sum(axis=0).max()):,} pairs: add pairs of other images"
+                f"{name} would have {same:,} same and {different:,} different pairs, allowed: at least {LEAST_OF_A_KIND} of "
+                f"each. No image may be in two parts, and pairs connect the images into {counted(len(order), 'group')} "
+                f"of at most {int(counts.sum(axis=0).max()):,} pairs: add pairs of other images"
             )
     return tuple(data.take(members) for members in parts)
 

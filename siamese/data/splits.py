@@ -58,14 +58,16 @@ def split_classes(
     validation, test = (max(least, round(share * count)) if share else 0 for share in (validation_share, test_share))
     if count - validation - test < least:
         raise ValueError(
-            f"{count} {what} are too few to keep {validation} for validation and {test} for the test: at least {least} must "
-            f"be left to train on. Add {what}, or take --split within, which tests on the classes trained on"
+            f"too few {what} ({count}): validation takes {validation} and the test {test}, and at least {least} must be "
+            f"left to train on. Add {what}, or use --split within, which tests on the classes it trains on"
         )
     order = np.random.default_rng(seed).permutation(count)
     parts = (order[validation + test :], order[:validation], order[validation : validation + test])
     parts = [np.flatnonzero(np.isin(groups, part)) for part in parts]  # classes
     if by_group and min(len(part) for part in parts if len(part)) < 2:
-        raise ValueError("a group holds a single class, and no pairs of different classes: put classes into common folders")
+        raise ValueError(
+            "a group has only one class, and so no pairs of different classes: put several classes into each folder"
+        )
     return tuple(_of_classes(data, part) for part in parts)
 
 
@@ -117,7 +119,7 @@ def split_images(
         sizes = np.bincount(part.labels)
         if (sizes >= 2).sum() < 1 or (sizes > 0).sum() < 2:
             raise ValueError(
-                f"{name} would hold {len(part)} images, too few for same and for different pairs: add images, or enlarge "
+                f"{name} would have {len(part)} images, too few to form same and different pairs: add images, or raise "
                 f"--{name}-share"
             )
     return training, validation, test

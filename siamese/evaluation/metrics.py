@@ -153,7 +153,7 @@ def pair_distances(embeddings: Tensor, labels: Tensor) -> PairDistances:
     """Distances of all N(N-1)/2 pairs of embeddings (N, D) with integer labels (N,), N at most MAX_IMAGES."""
     count = len(labels)
     if count > MAX_IMAGES:
-        raise ValueError(f"{count} images, allowed: at most {MAX_IMAGES} for exact evaluation")
+        raise ValueError(f"{count} images, allowed: at most {MAX_IMAGES} to measure all pairs of")
     order = labels.cpu().argsort()
     embeddings = embeddings.cpu()[order]
     class_sizes = [int(size) for size in torch.bincount(labels.cpu()) if size]

@@ -1,1 +1,1 @@
-"""The Hugging Face Hub: push, fetch, hosted jobs, Spaces."""
+"""The Hugging Face Hub: push, fetch, jobs, Spaces."""

@@ -43,7 +43,7 @@ def check_names(repo_id: str, revision: str | None) -> None:
             f"repository {shorten(repo_id)} is not of the form USER/NAME, each of at most 96 letters, digits, -, _ and ."
         )
     if revision is not None and (not re.fullmatch(r"\w[\w./-]{0,199}", revision) or ".." in revision):
-        raise ValueError(f"revision {shorten(revision)} is no name of a branch, tag or commit")
+        raise ValueError(f"revision {shorten(revision)} cannot be the name of a branch, tag or commit")
 
 
 def connect(login_needed: bool = True, token: str | None = None) -> HfApi:

@@ -2,12 +2,14 @@
 
 import contextlib
 import logging
+import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
-from huggingface_hub import constants, errors, hf_hub_url, try_to_load_from_cache
+from huggingface_hub import constants, try_to_load_from_cache
+from huggingface_hub.hf_api import RepoFile
 
 from siamese.hub.client import check_names, connect
 from siamese.hub.errors import HubError, HubUnavailableError, explained
@@ -15,7 +17,12 @@ from siamese.model_folder import weights as checkpoint
 from siamese.model_folder.weights import CONFIG_FILE, REFERENCE_FILE, WEIGHTS_FILE
 
 # All that is ever downloaded, and the most bytes it may have.
-FETCHED = {CONFIG_FILE: checkpoint.MAX_CONFIG_BYTES, WEIGHTS_FILE: checkpoint.MAX_WEIGHTS_BYTES}
+FETCHED = {
+    REFERENCE_FILE: checkpoint.MAX_REFERENCE_BYTES,
+    CONFIG_FILE: checkpoint.MAX_CONFIG_BYTES,
+    WEIGHTS_FILE: checkpoint.MAX_WEIGHTS_BYTES,
+}
+NEEDED = (CONFIG_FILE, WEIGHTS_FILE)  # of these; older models have no reference
 
 ASK_SECONDS = 15  # for the Hub to say which commit a branch or tag is
 
@@ -55,28 +62,25 @@ def fetch_model(repo_id: str, revision: str | None = None) -> tuple[Path, str]:
 
 
 def _cached(repo_id: str, revision: str) -> Path | None:
-    paths = [try_to_load_from_cache(repo_id, name, revision=revision) for name in FETCHED]
+    paths = [try_to_load_from_cache(repo_id, name, revision=revision) for name in NEEDED]
     folders = {Path(path).parent if isinstance(path, str) else None for path in paths}
     return folders.pop() if len(folders) == 1 else None
 
 
 def _download(repo_id: str, commit: str) -> Path:
+    # Not snapshot_download: it lists the whole repository, bounds no size, and by taking files in any order it can leave a
+    # cache that holds all of NEEDED but not the reference, which would then never come.
     api = connect(login_needed=False)
-    for name, limit in FETCHED.items():
-        try:
-            size = api.get_hf_file_metadata(url=hf_hub_url(repo_id, name, revision=commit)).size
-        except errors.RemoteEntryNotFoundError as error:
-            raise HubError(f"{repo_id} is no model of siamese: it has no {name}") from error
-        if size is None or size > limit:
-            stated = "an unknown size" if size is None else f"{size:,} bytes"
-            raise HubError(f"{name} of {repo_id} has {stated}, allowed: at most {limit:,} bytes")
-    # First, since a cache that holds all of FETCHED is not asked for more.
-    with contextlib.suppress(errors.RemoteEntryNotFoundError):  # older models have none
-        size = api.get_hf_file_metadata(url=hf_hub_url(repo_id, REFERENCE_FILE, revision=commit)).size
-        if size is not None and size <= checkpoint.MAX_REFERENCE_BYTES:
-            api.hf_hub_download(repo_id, REFERENCE_FILE, revision=commit)
-    paths = [api.hf_hub_download(repo_id, name, revision=commit) for name in FETCHED]
-    return Path(paths[0]).parent
+    found = api.get_paths_info(repo_id, list(FETCHED), revision=commit)
+    sizes = {file.path: file.size for file in found if isinstance(file, RepoFile)}
+    for name in NEEDED:
+        if name not in sizes:
+            raise HubError(f"{repo_id} is not a model of this project: it has no {name}")
+        if sizes[name] > FETCHED[name]:
+            raise HubError(f"{name} of {repo_id} has {sizes[name]:,} bytes, allowed: at most {FETCHED[name]:,}")
+    # The reference comes first. Older models have none, and one that is too large is done without.
+    wanted = [name for name, limit in FETCHED.items() if sizes.get(name, math.inf) <= limit]
+    return Path([api.hf_hub_download(repo_id, name, revision=commit) for name in wanted][-1]).parent
 
 
 def _within(seconds: float, function: Callable[[], str]) -> str:

@@ -1,4 +1,4 @@
-"""Train on hosted hardware: the same training as a Hugging Face Job, which pushes the model when it is done.
+"""Train hosted, that is as a Hugging Face Job, which pushes the model when it is done.
 
 A job starts as an empty container, so the code has to come from somewhere. It goes, as one commit, to a private model
 repository of the user's, and the job fetches just that commit. Hence a checkout with local changes and no public remote
@@ -125,7 +125,7 @@ def run_hosted(flavor: str, given: dict, dry_run: bool = False, timeout: str = D
     plan = make_plan(flavor, given, timeout, commit)
     left_out = [f"--{name.replace('_', '-')}" for name in LOCAL_OPTIONS if name in given]
     if left_out:
-        print(f"left out, for it is of this machine: {', '.join(left_out)}")
+        print(f"not passed on to the job: {', '.join(left_out)}")
     if dry_run:
         print(plan)
         return 0
@@ -134,7 +134,7 @@ def run_hosted(flavor: str, given: dict, dry_run: bool = False, timeout: str = D
     try:
         job = start(api, plan, user)
     except (HubError, KeyboardInterrupt) as error:
-        why = str(error) or "interrupted; should a job have started all the same, `hf jobs ps` shows it"
+        why = str(error) or "interrupted; if a job has started all the same, `hf jobs ps` shows it"
         print(f"error: no job was started: {why}", file=sys.stderr)
         return 3 if isinstance(error, HubError) else 130
     how = f"follow it with: hf jobs logs -f {job.id}  cancel it with: hf jobs cancel {job.id}"
@@ -200,7 +200,7 @@ def start(api: HfApi, plan: Plan, user: str) -> JobInfo:
     with explained(code), disable_progress_bars():
         hardware = {item.name: item for item in api.list_jobs_hardware()}.get(plan.flavor)
         if hardware and hardware.unit_label == "minute":
-            print(f"{plan.flavor} costs ${60 * hardware.unit_cost_usd:.2f} an hour, for {plan.timeout} at the most")
+            print(f"{plan.flavor} costs ${60 * hardware.unit_cost_usd:.2f} an hour, for at most {plan.timeout}")
         api.create_repo(code, private=True, exist_ok=True)
         if not api.model_info(code, expand=["private"]).private:
             raise HubError(f"{code}, where the code of jobs goes, is public: make it private in its settings, or delete it")
@@ -269,7 +269,7 @@ def conclude(api: HfApi, job: JobInfo, plan: Plan) -> int:
         why += "; --hosted-timeout gives it more time" * ("timeout" in why.lower())
         print(
             f"error: job {job.id} ended as {job.status.stage}{why}, and the model was not pushed; the last lines of its "
-            f"log, above and at {job.url}, say why. When that is mended, give the same command again",
+            f"log, above and at {job.url}, say why. Fix that and run the same command again",
             file=sys.stderr,
         )
         return 3
@@ -277,7 +277,7 @@ def conclude(api: HfApi, job: JobInfo, plan: Plan) -> int:
         with explained(plan.repo_id, plan.revision):
             commit = api.model_info(plan.repo_id, revision=plan.revision).sha
     except HubError as error:
-        print(f"error: job {job.id} has completed, but where is its model? {error}", file=sys.stderr)
+        print(f"error: job {job.id} has completed, but its model cannot be found: {error}", file=sys.stderr)
         return 3
     branch = f"/tree/{plan.revision}" if plan.revision else ""
     print(Pushed(plan.repo_id, f"{api.endpoint}/{plan.repo_id}{branch}", commit))

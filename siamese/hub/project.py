@@ -1,15 +1,16 @@
 """The files of this project that a hosted training or a Space needs, and the commit that puts just them in a repository."""
 
+import tomllib
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
 from siamese.hub.errors import HubError
+from siamese.model_folder.weights import BUNDLED_WEIGHTS
 
 PACKAGE = Path(__file__).resolve().parents[1]
-PROJECT = PACKAGE.parent  # where train.py, app.py, README.md and requirements.txt lie
-WEIGHTS = PACKAGE / "weights"
-SHIPPED = (".py", ".npz")  # kinds of files in the package that it needs
+INSTALLED = PACKAGE / "project"  # a wheel brings the files from beside the package in here
+PROJECT = INSTALLED if INSTALLED.is_dir() else PACKAGE.parent  # where train.py, app.py, README.md and requirements.txt lie
 MADE_BY_THE_HUB = {".gitattributes", "README.md"}
 
 
@@ -18,13 +19,20 @@ def project_files(*names: str) -> dict[str, Path | bytes]:
 
     Raises ValueError where one of `names` is missing.
     """
-    # No whole folder: caches and notes stay here, and which weights go along is for the caller to say.
-    package = sorted(path for kind in SHIPPED for path in PACKAGE.rglob(f"*{kind}") if WEIGHTS not in path.parents)
-    files = [*(PROJECT / name for name in names), *package]
-    for path in files:
-        if not path.is_file():
-            raise ValueError(f"{path.name} is not in {str(path.parent)!r}: run this from a whole copy of the project")
-    return {path.relative_to(PROJECT).as_posix(): path for path in files}
+    for name in (*names, "pyproject.toml"):
+        if not (PROJECT / name).is_file():
+            raise ValueError(f"{name} is not in {str(PROJECT)!r}: run this from a whole copy of the project")
+    # What goes into a wheel, and no whole folder: pictures, caches and notes stay here.
+    build = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
+    patterns = build["targets"]["wheel"]["include"]
+    package = {path for pattern in patterns for path in PACKAGE.parent.glob(pattern) if path.is_file()}
+    package = sorted(path for path in package if not {BUNDLED_WEIGHTS, INSTALLED} & set(path.parents))
+    return {name: PROJECT / name for name in names} | {path_in_repository(path): path for path in package}
+
+
+def path_in_repository(path: Path) -> str:
+    """Where a file of the package lies in a repository."""
+    return path.relative_to(PACKAGE.parent).as_posix()
 
 
 def describe_files(files: dict[str, Path | bytes]) -> str:

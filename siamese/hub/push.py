@@ -73,5 +73,5 @@ def _files_to_push(folder: Path) -> list[Path]:
     files = [folder / WEIGHTS_FILE, folder / CONFIG_FILE, folder / CARD_FILE, *optional]
     for path in files:
         if path.is_symlink() or not path.is_file():  # a link could lead to anything
-            raise ValueError(f"{str(folder)!r} is no complete model folder: {path.name} is missing, or not a plain file")
+            raise ValueError(f"{str(folder)!r} is not a complete model folder: {path.name} is missing or not a plain file")
     return files

@@ -44,8 +44,8 @@ def locate_model(source: str | Path | None, revision: str | None = None) -> tupl
         return _unpack(Path(source)), Path(source).name
     if not isinstance(source, str) or source.count("/") != 1:
         raise ValueError(
-            f"model {str(source)!r} is neither a folder or ZIP file here nor a Hub repository USER/NAME, "
-            f"nor one of the bundled models: {', '.join(bundled)}"
+            f"model {str(source)!r} is not a folder or ZIP file here, not a Hub repository USER/NAME "
+            f"and not a bundled model: {', '.join(bundled)}"
         )
     from siamese.hub.fetch import fetch_model
 

@@ -14,7 +14,7 @@ from huggingface_hub.utils import disable_progress_bars
 from siamese.hub.client import check_login, check_names, connect
 from siamese.hub.errors import HubError, HubUnavailableError, explain, explained
 from siamese.hub.fetch import fetch_model
-from siamese.hub.project import PROJECT, commit_exactly, describe_files, project_files
+from siamese.hub.project import PROJECT, commit_exactly, describe_files, path_in_repository, project_files
 from siamese.hub.sources import bundled_models
 from siamese.model_folder.weights import CONFIG_FILE, DEFAULT_BUNDLED, REFERENCE_FILE, WEIGHTS_FILE, load_model
 
@@ -28,7 +28,7 @@ SETTLE_SECONDS = 15  # after which a state is believed that does not say of whic
 LOG_LINES = 15
 FAILED = {
     SpaceStage.BUILD_ERROR: "its build failed",
-    SpaceStage.RUNTIME_ERROR: "the app has ended with an error",
+    SpaceStage.RUNTIME_ERROR: "the app ended with an error",
     SpaceStage.CONFIG_ERROR: "the Hub does not accept its configuration",
     SpaceStage.NO_APP_FILE: "the Hub finds no app in it",
     SpaceStage.PAUSED: "somebody has paused it: restart it in its settings",
@@ -93,13 +93,13 @@ def prepare(
         card.data["models"] = [model]
         if not model_is_private:  # the build has no token
             card.data["preload_from_hub"] = [f"{model} {','.join(names)} {commit}"]
-    files = project_files("README.md", "app.py", "requirements.txt", "LICENSE", THUMBNAIL)
+    files = project_files("README.md", "app.py", "requirements.txt", "LICENSE")
     files["README.md"] = str(card).encode()
     files["requirements.txt"] = _requirements().encode()
     for folder in bundled_models().values():
         for path in (folder / name for name in (CONFIG_FILE, WEIGHTS_FILE, REFERENCE_FILE)):
             if path.is_file():
-                files[path.relative_to(PROJECT).as_posix()] = path
+                files[path_in_repository(path)] = path
     return Deployment(space, files, variables, hardware, private, model_is_private)
 
 

@@ -92,7 +92,7 @@ def _photo_image(image: Image.Image, image_size: int, channels: int) -> np.ndarr
     width, height = (max(1, round(side * scale)) for side in image.size)
     pixels = np.asarray(image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0))
     if int(pixels.max()) - int(pixels.min()) < LEAST_CONTRAST:
-        raise BlankImageError("the image is blank: it has one tone all over")
+        raise BlankImageError("the image is blank: it has the same tone everywhere")
     top, left = (image_size - height) // 2, (image_size - width) // 2
     margins = [(top, image_size - height - top), (left, image_size - width - left)]
     return np.pad(pixels, margins + [(0, 0)] * (pixels.ndim - 2), mode="edge")

@@ -184,7 +184,7 @@ def _without_specks(ink: np.ndarray, drop_border: bool) -> np.ndarray:
     """The ink without parts under 3% of the largest, nor, on a photograph, such as run out of the picture."""
     labels, count = ndimage.label(ink > 0.3, np.ones((3, 3)))
     if not count:
-        raise BlankImageError("the image is blank: there is nothing on it but the ruling of the paper")
+        raise BlankImageError("the image is blank: there is nothing on it but the lines of the paper")
     if count == 1:
         return ink
     sizes = ndimage.sum_labels(ink, labels, np.arange(1, count + 1))

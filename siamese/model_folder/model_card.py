@@ -1,4 +1,4 @@
-"""The model folder as a whole: weights, config, training log, plots and the model card, written in one go.
+"""The README.md of a model folder: model_card.md, filled in from the config.
 
 The card is rendered from the same `ModelFolderConfig` that config.json holds, so the two cannot disagree.
 """
@@ -8,10 +8,12 @@ from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from siamese.config import Metrics, ModelFolderConfig, one_line
+from siamese.config import Metrics, ModelFolderConfig, counted, one_line
 from siamese.data.datasets import DATASETS
 from siamese.evaluation.metrics import LEAST_FALSE_ACCEPTS
+from siamese.model_folder.citations import citations
 
+TEMPLATE = Path(__file__).with_name("model_card.md")
 PLOTS = {
     "training_curve.png": "Training loss and validation error by epoch",
     "distances.png": "Distances of same and different test pairs with the threshold",
@@ -25,183 +27,86 @@ AUGMENTATION_IN_WORDS = {
     "ink": "random affine distortion and stroke thickness; of digits, strokes added",
     "photo": "random rotation, scale and shift, light and contrast, covering a part",
 }
+PREPROCESSING_IN_WORDS = {
+    "ink": "ink: the drawing is found, scaled into a box of {preprocess.box_fraction:.0%} of the image and centred by mass",
+    "photo": "photo: the whole picture, in its own proportions, with its edges continued to a square",
+}
+OVER_IMAGES = "images, because pairs that share an image are not independent."
+OVER_CLASSES = "classes, because all images of a class share what makes that class easy or hard."
 BOOTSTRAP_IN_WORDS = {
-    "given": "images, since pairs that share an image are not independent.",
-    "within": "images, since pairs that share an image are not independent.",
-    "classes": "classes, since the images of a class have in common what makes it easy or hard.",
-    "groups": "classes, since the images of a class have in common what makes it easy or hard.",
-    "pairs": "groups of images that hang together through pairs, or over images where such groups are few.",
+    "given": OVER_IMAGES,
+    "within": OVER_IMAGES,
+    "classes": OVER_CLASSES,
+    "groups": OVER_CLASSES,
+    "pairs": "groups of images that are connected by pairs, or over single images if there are few such groups.",
 }
 SPLIT_IN_WORDS = {
-    "given": "Validation is a random share of each class of the training set, drawn by seed {seed}; the test set is the\n"
+    "given": "Validation is a random share of each class of the training\nset (seed {training.seed}); the test set is the "
     "dataset's own.",
-    "within": "Validation and test are random shares of the same classes, drawn by seed {seed}: for classes that it\n"
-    "has not seen, this model is worse than the results say.",
-    "classes": "Validation holds {data.validation_classes:,} and the test {data.test_classes:,} other classes, drawn by\n"
-    "seed {seed}: the results are for classes that the training never saw.",
-    "groups": "Validation holds the {data.validation_classes:,} classes of {data.validation_groups:,} groups (alphabets,\n"
-    "folders), drawn by seed {seed}, and the test the {data.test_classes:,} classes of {data.test_groups:,} others: the\n"
-    "results are for classes that the training never saw.",
-    "pairs": "Validation and test are random shares of the pairs, drawn by seed {seed}; images that hang together through\n"
-    "pairs went to one part, so that no image is in two.",
+    "within": "Validation and test are random shares of these same\nclasses (seed {training.seed}). Expect worse results "
+    "for classes that the model has not seen.",
+    "classes": "Validation has {data.validation_classes:,} and the test\n{data.test_classes:,} other classes, drawn at "
+    "random (seed {training.seed}): the results are for classes that training never saw.",
+    "groups": "Classes come in groups, such as alphabets or folders.\nValidation has the {data.validation_classes:,} "
+    "classes of {data.validation_groups:,} groups and the test the {data.test_classes:,} classes of {data.test_groups:,} "
+    "others,\ndrawn at random (seed {training.seed}): the results are for classes that training never saw.",
+    "pairs": "Validation and test are random shares of the pairs (seed\n{training.seed}). Images that are connected by "
+    "pairs are in the same part, so no image is in two parts.",
 }
 MODEL_PLACEHOLDER = "USER/NAME"  # the card is written before anybody knows where the folder will go
 
 
 def render_card(config: ModelFolderConfig, left_out: Sequence[tuple[Path, str]] = ()) -> str:
-    """The README.md of a model folder: metadata for the Hub, then the card in Markdown; `left_out` as above."""
-    metrics, data, training, encoder, loss = config.metrics, config.data, config.training, config.encoder, config.loss
+    """The README.md of a model folder: metadata for the Hub, then the card in Markdown.
+
+    `left_out` are the files of a folder of images that were not used, each with the reason.
+    """
+    parts = {field: getattr(config, field) for field in ("encoder", "calibration", "loss", "data", "training", "metrics")}
+    metrics, data, training, encoder = config.metrics, config.data, config.training, config.encoder
     name = f"siamese-{encoder.name}-{Path(data.dataset).name}"
     dataset = DATASETS.get(data.dataset)
-    pictures = "\n\n".join(f"**{caption}**\n\n![{caption}]({file})" for file, caption in PLOTS.items())
-    log = "\n".join(
-        f"| {record.epoch} | {record.loss:.4f} | {record.balanced_accuracy:.2f} | {record.equal_error_rate:.2f} | "
-        f"{record.roc_auc:.5f} | {record.seconds:.0f} |"
-        for record in config.history
-    )
-    few_classes = f"they are of {data.test_classes:,} classes, and " if data.test_classes else ""
-
-    def tar_at_far(rate: float | None) -> str:
-        return f"not supported by {metrics.different_pairs:,} different pairs" if rate is None else f"{rate:.2f}%"
-
-    seen_images = f"| seen classes | {data.seen_images:,} | the comparison above |\n" if config.seen else ""
+    are_labelled = data.split == "pairs"
+    pairs = metrics.same_pairs + metrics.different_pairs
     step = training.finished_at_step
-    ended_early = f"; ended early by its user, after step {step:,} in epoch {len(config.history)}" if step else ""
-    augmentation = AUGMENTATION_IN_WORDS[config.preprocess.mode] if training.augment else "none"
-    name_of_set = f"`{one_line(data.dataset)}`"
-    count = f"{metrics.same_pairs + metrics.different_pairs:,}"
-    trained_on, every_pair = f"{data.classes} classes", f"all {count} pairs"
-    sizes = f", with {data.smallest_class:,} to {data.largest_class:,} images each"
-    if data.split == "pairs":
-        trained_on, every_pair, sizes = f"{data.pairs:,} labelled pairs", f"{count} labelled pairs", ""
-    preprocessing = "photo: the whole picture, its proportions kept, its edges continued to a square"
-    if config.preprocess.mode == "ink":
-        box = f"{config.preprocess.box_fraction:.0%} of the image"
-        preprocessing = f"ink: the drawing found, scaled into a box of {box} and centred by mass"
-    return f"""---
-{_metadata(config, name, dataset.hub_id if dataset else None).to_yaml()}
----
+    return TEMPLATE.read_text(encoding="utf-8").format(
+        **parts,
+        metadata=_metadata(config, name, dataset.hub_id if dataset else None).to_yaml(),
+        name=name,
+        placeholder=MODEL_PLACEHOLDER,
+        dataset=f"`{one_line(data.dataset)}`",
+        about=dataset.about if dataset else f"{'labelled pairs' if are_labelled else 'a folder'} of images",
+        trained_on=f"{data.pairs:,} labelled pairs" if are_labelled else f"{data.classes} classes",
+        class_sizes="" if are_labelled else f", with {data.smallest_class:,} to {data.largest_class:,} images each",
+        every_pair=f"{pairs:,} labelled pairs" if are_labelled else f"all {pairs:,} pairs",
+        which_pairs="the labelled" if are_labelled else "all",
+        tar_at_far_1=_tar_at_far(metrics.tar_at_far_1, metrics),
+        tar_at_far_01=_tar_at_far(metrics.tar_at_far_01, metrics),
+        bootstrap=BOOTSTRAP_IN_WORDS[data.split],
+        least_false_accepts=LEAST_FALSE_ACCEPTS,
+        few_classes=f", and the test has {counted(data.test_classes, 'class', 'classes')}" if data.test_classes else "",
+        comparison=_comparison(config),
+        pictures="\n\n".join(f"**{caption}**\n\n![{caption}]({file})" for file, caption in PLOTS.items()),
+        seen_images=f"| seen classes | {data.seen_images:,} | the comparison above |\n" if config.seen else "",
+        split=SPLIT_IN_WORDS[data.split].format(**parts),
+        left_out=_list_of_left_out(data.left_out, left_out),
+        channels=counted(encoder.channels, "channel"),
+        margin=f" (margin {config.loss.margin:g})" if config.loss.margin else "",
+        epochs=counted(training.epochs, "epoch"),
+        ended_early=f"; ended early by its user, after step {step:,} in epoch {len(config.history)}" if step else "",
+        augmentation=AUGMENTATION_IN_WORDS[config.preprocess.mode] if training.augment else "none",
+        preprocessing=PREPROCESSING_IN_WORDS[config.preprocess.mode].format(preprocess=config.preprocess),
+        commit=training.commit or "unknown",
+        log="\n".join(
+            f"| {record.epoch} | {record.loss:.4f} | {record.balanced_accuracy:.2f} | {record.equal_error_rate:.2f} | "
+            f"{record.roc_auc:.5f} | {record.seconds:.0f} |"
+            for record in config.history
+        ),
+        methods=citations(config),
+    )
 
-# {name}
 
-A siamese network: it maps an image to {encoder.embedding_dim} numbers, and two images are the same where their Euclidean
-distance is at most {config.calibration.threshold:.4f}. Trained on {name_of_set} ({trained_on}).
-On {every_pair} of its test images it judges
-**{metrics.balanced_accuracy:.2f}%** right, same and different pairs weighing half each.
-
-## Use
-
-Get the code (`train.py`, `app.py`, the package `siamese`). For `{MODEL_PLACEHOLDER}` put the id of this repository on the
-Hub, or the path of this folder:
-
-```python
-from siamese import Verifier
-
-verifier = Verifier.from_pretrained("{MODEL_PLACEHOLDER}")  # on the Hub, revision="..." pins a commit
-verdict = verifier.verify("a.png", "b.png")  # paths, PIL images or uint8 arrays
-print(verdict.is_same, verdict.probability_same, verdict.distance)
-```
-
-On the command line, and as a demo in the browser:
-
-```
-python -m siamese compare a.png b.png --model {MODEL_PLACEHOLDER}
-SIAMESE_MODEL={MODEL_PLACEHOLDER} python app.py
-```
-
-The running demo, here or as a Space, answers programs:
-
-```python
-from gradio_client import Client, handle_file
-
-client = Client("http://127.0.0.1:7860")
-client.predict(image_a=handle_file("a.png"), image_b=handle_file("b.png"), api_name="/compare")
-```
-
-## Results
-
-| on {"the labelled" if data.pairs else "all"} pairs of the test images | value | 95% interval |
-| --- | --- | --- |
-| balanced pair accuracy | **{metrics.balanced_accuracy:.2f}%** | {metrics.balanced_accuracy_low:.2f} to \
-{metrics.balanced_accuracy_high:.2f}% |
-| different pairs accepted | {metrics.false_accept_rate:.3f}% | {metrics.false_accept_rate_low:.3f} to \
-{metrics.false_accept_rate_high:.3f}% |
-| same pairs rejected | {metrics.false_reject_rate:.3f}% | {metrics.false_reject_rate_low:.3f} to \
-{metrics.false_reject_rate_high:.3f}% |
-| equal error rate | {metrics.equal_error_rate:.3f}% | |
-| ROC-AUC | {metrics.roc_auc:.6f} | |
-| same pairs accepted at 1% false accepts | {tar_at_far(metrics.tar_at_far_1)} | |
-| same pairs accepted at 0.1% false accepts | {tar_at_far(metrics.tar_at_far_01)} | |
-| calibration error (15 equal-mass bins of balanced pairs) | {metrics.calibration_error:.2f}% | |
-
-Measured once and exactly, on {metrics.same_pairs:,} same and {metrics.different_pairs:,} different pairs of images that
-neither the training nor the choice of epoch, threshold and probabilities has seen. Intervals: percentile bootstrap over the
-{BOOTSTRAP_IN_WORDS[data.split]} A rate of false accepts is given where at least
-{LEAST_FALSE_ACCEPTS} different pairs make it up; {few_classes}what is rare among them is less certain than their number
-suggests, since pairs are not independent.
-{_comparison(config)}
-{pictures}
-
-## Data
-
-{name_of_set}: {dataset.about if dataset else "images of the trainer's own"}.
-
-| part | images | used for |
-| --- | --- | --- |
-| training | {data.training_images:,} | the weights |
-| validation | {data.validation_images:,} | the epoch kept, threshold, probabilities |
-| test | {data.test_images:,} | the results above |
-{seen_images}
-{trained_on} to train on{sizes}.
-{SPLIT_IN_WORDS[data.split].format(data=data, seed=training.seed)}
-{_list_of_left_out(data.left_out, left_out)}
-## How it was made
-
-```
-{training.command}
-```
-
-| setting | value |
-| --- | --- |
-| encoder | {encoder.name}, {training.parameters:,} parameters, {encoder.image_size} x {encoder.image_size} px, \
-{encoder.channels} channel{"s" if encoder.channels > 1 else ""}, {encoder.embedding_dim} numbers per embedding |
-| loss | {loss.name}{f" (margin {loss.margin:g})" if loss.margin else ""} |
-| optimiser | AdamW, peak learning rate {training.learning_rate:g}, weight decay {training.weight_decay:g} |
-| batches | {training.batch_size} images, {training.epochs} epochs, epoch {training.best_epoch} kept{ended_early} |
-| augmentation | {augmentation} |
-| preprocessing | {preprocessing} |
-| seed | {training.seed} |
-| hardware | {training.device}, {training.precision} |
-| time | {training.seconds:.0f} s for the epochs, validation included |
-| PyTorch | {training.torch_version} |
-| commit | {training.commit or "unknown"} |
-| date | {training.date} |
-
-Validation after each epoch, over all its pairs:
-
-| epoch | loss | balanced accuracy % | EER % | AUC | seconds |
-| --- | --- | --- | --- | --- | --- |
-{log}
-
-## Intended use and limits
-
-Made for telling whether two pictures show the same class of {name_of_set}, for learning about metric learning, and as a
-start for models of other images. The confidence is calibrated for pairs like the test pairs: images like those of
-{name_of_set}, half of the pairs same. On other kinds of pictures the model still answers, but its probabilities are not
-to be relied on. Where different pairs are far more frequent than same ones, as in a search, choose a lower threshold. Not
-for decisions about people.
-
-## Citation
-
-```bibtex
-@inproceedings{{bromley1993signature,
-  title = {{Signature Verification using a "Siamese" Time Delay Neural Network}},
-  author = {{Bromley, Jane and Guyon, Isabelle and LeCun, Yann and S{{\\"a}}ckinger, Eduard and Shah, Roopak}},
-  booktitle = {{Advances in Neural Information Processing Systems}},
-  year = {{1993}}
-}}
-```
-"""
+def _tar_at_far(rate: float | None, metrics: Metrics) -> str:
+    return f"not supported by {metrics.different_pairs:,} different pairs" if rate is None else f"{rate:.2f}%"
 
 
 def _comparison(config: ModelFolderConfig) -> str:
@@ -223,7 +128,7 @@ def _comparison(config: ModelFolderConfig) -> str:
     )
     table = "\n".join(f"| {title} | {cell(unseen, *what)} | {cell(seen, *what)} |" for title, *what in rows)
     return f"""
-Classes that the training never saw, beside images that it never saw of classes that it did, at the same threshold:
+Classes that training never saw, beside new images of classes that it did see, at the same threshold:
 
 | with 95% intervals | unseen classes | seen classes |
 | --- | --- | --- |
@@ -239,7 +144,7 @@ def _list_of_left_out(count: int, left_out: Sequence[tuple[Path, str]]) -> str:
         return ""
     shown = [f"    {one_line(file.name, 120)}: {one_line(reason)}" for file, reason in left_out[:LEFT_OUT_SHOWN]]
     more = [f"    and {count - len(shown):,} more"] if count > len(shown) else []
-    return "\n".join([f"\n{count:,} files of the folder were left out:\n", *shown, *more, ""])
+    return "\n".join([f"\n{counted(count, 'file was', 'files were')} left out:\n", *shown, *more, ""])
 
 
 def _metadata(config: ModelFolderConfig, name: str, hub_dataset: str | None) -> ModelCardData:

@@ -87,7 +87,7 @@ def load_reference(folder: Path, network: SiameseNetwork) -> Reference | None:
                 raise ValueError("it is a safetensors file of another kind")
             embeddings, labels = file.get_tensor("embeddings"), file.get_tensor("labels")
     except (SafetensorError, OSError, ValueError) as error:
-        raise ValueError(f"{path} is no reference: {one_line(str(error))}") from error
+        raise ValueError(f"{path} is not a reference file: {one_line(str(error))}") from error
     fits = (
         embeddings.dtype == torch.float32
         and labels.dtype == torch.int64
@@ -97,5 +97,5 @@ def load_reference(folder: Path, network: SiameseNetwork) -> Reference | None:
         and embeddings.isfinite().all()
     )
     if not fits:
-        raise ValueError(f"{path} is a damaged reference: its embeddings and labels do not fit the model or each other")
+        raise ValueError(f"{path} is a damaged reference file: its embeddings and labels do not fit the model or each other")
     return Reference(embeddings, labels) if about.get("model") == fingerprint(network) else None

@@ -123,7 +123,7 @@ def _check_shapes(path: Path, expected: dict[str, Tensor]) -> None:
         except ValueError as error:
             raise ValueError(f"{path.name} is not a safetensors file: its header is not JSON: {error}") from error
     if not isinstance(header, dict):
-        raise ValueError(f"{path.name} is not a safetensors file: its header is no object")
+        raise ValueError(f"{path.name} is not a safetensors file: its header is not an object")
     header.pop("__metadata__", None)
     missing, unknown = sorted(set(expected) - set(header)), sorted(set(header) - set(expected))
     if missing or unknown:

@@ -7,7 +7,6 @@ makes a block of steps, so that both see the same machine. Small batches make th
 """
 
 import argparse
-import contextlib
 import io
 import json
 import os
@@ -79,29 +78,30 @@ def make_steps(code: Path, batch_size: int) -> None:
     """Train by the code of `code`, a block for each line on stdin."""
     sys.path.insert(0, str(code))
     answers = sys.stdout
-    from siamese.commands import train
+    try:
+        from siamese.training.loop import train
+        from siamese.training.settings import TrainingSettings
+    except ImportError:  # code from before the package had rooms
+        from siamese.settings import TrainingSettings
 
-    loop = sys.modules.get("siamese.training.loop", train)
-
-    class Watched(loop.WeightAverage):
-        clocks = (0.0, 0.0)
-
-        def update(self, network, step: int) -> None:
-            super().update(network, step)
+        from siamese.training import train
+    with tempfile.TemporaryDirectory() as folder:
+        settings = TrainingSettings(
+            "mnist-sample", device="cpu", epochs=1000, batch_size=batch_size, output=Path(folder) / "model"
+        )
+        sys.stdin.readline()
+        clocks, step = (0.0, 0.0), 0
+        for event in train(settings):
+            if type(event).__name__ != "Stepped":
+                continue
+            step += 1
             if step % BLOCK == 1:
                 now = (time.perf_counter(), time.process_time())
-                passed = [after - before for after, before in zip(now, self.clocks, strict=True)]
+                passed = [after - before for after, before in zip(now, clocks, strict=True)]
                 print(json.dumps(passed), file=answers, flush=True)
                 if not sys.stdin.readline():
                     os._exit(0)
-                self.clocks = (time.perf_counter(), time.process_time())
-
-    loop.WeightAverage = Watched
-    with tempfile.TemporaryDirectory() as folder:
-        flags = ["--dataset", "mnist-sample", "--device", "cpu", "--epochs", "1000", "--batch-size", str(batch_size)]
-        sys.stdin.readline()
-        with contextlib.redirect_stdout(sys.stderr):
-            train.main([*flags, "--output", f"{folder}/model"])
+                clocks = (time.perf_counter(), time.process_time())
 
 
 if __name__ == "__main__":

@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import torch
 import torch.nn.functional as F
 import torchvision
-from siamese.training.averaging import WeightAverage
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
@@ -36,7 +36,7 @@ from siamese.devices import choose_device, describe_device, has_fast_bfloat16
 from siamese.distances import distance_matrix
 from siamese.losses import LossConfig, build_loss
 from siamese.network import SiameseNetwork, embed_all
-from siamese.training import loop as training
+from siamese.training import setup
 
 LEVELS = (96.0, 99.0, 99.7)  # percent of exact balanced pair accuracy
 BARE_STEPS = 10  # in a row, of the bare loop that the steps of train.py are compared with
@@ -142,12 +142,13 @@ def ours(arguments: argparse.Namespace, device: torch.device) -> dict:
 
     clock = Clock(accuracy, arguments.limit)
 
-    class Watch(WeightAverage):
-        def update(self, network: SiameseNetwork, step: int) -> None:
-            super().update(network, step)
+    class Watch(AveragedModel):
+        def update_parameters(self, network: SiameseNetwork) -> None:
+            super().update_parameters(network)
+            step = int(self.n_averaged)
             if not watched:
                 # Averaged weights are what train.py measures and keeps.
-                watched["network"], watched["bare"] = self.network, bare_step(network.config, device)
+                watched["network"], watched["bare"] = self.module, bare_step(network.config, device)
             clock.step(256, device)
             if step % 50 == 20:  # the last steps since the clock was looked at, against as many bare ones
                 clock.pause(device)
@@ -165,7 +166,7 @@ def ours(arguments: argparse.Namespace, device: torch.device) -> dict:
                 bare.append((time.perf_counter() - started) / BARE_STEPS)
                 clock.resume()
 
-    training.WeightAverage = Watch
+    setup.AveragedModel = Watch
     with tempfile.TemporaryDirectory() as folder:
         flags = ["--data-dir", arguments.data_dir, "--device", str(device), "--epochs", str(arguments.epochs)]
         with contextlib.suppress(LimitReached):

@@ -12,7 +12,7 @@ import torch
 from siamese.config import EncoderConfig, ModelFolderConfig
 from siamese.model_folder import weights as checkpoint
 from siamese.model_folder.weights import CONFIG_FILE, RESUME_FILE, WEIGHTS_FILE, load_model, write_text
-from siamese.training.state import load_resume_state
+from siamese.training.state import TrainingState
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ class Trap:
 def test_nothing_is_unpickled(folder, tmp_path, save, file):
     save(Trap(tmp_path / "sprung"), folder / file)
     with pytest.raises(ValueError, match=file):
-        (load_model if file == WEIGHTS_FILE else load_resume_state)(folder)
+        load_model(folder) if file == WEIGHTS_FILE else TrainingState.load(folder, "auto")
     assert not (tmp_path / "sprung").exists()
 
 

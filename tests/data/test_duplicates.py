@@ -123,9 +123,10 @@ def test_near_duplicates_in_a_folder_are_named_with_what_is_done_about_them(fold
     )
     assert found.near_duplicates() == [(*within, True), (*across, False)]
     assert found.remarks == (
-        f"1 images are nearly the same as an earlier one, kept, and in one part of the split: {within[0]} as {within[1]}",
-        "1 images are nearly the same as an earlier one, of another class, and kept: if they show the same, one of the two "
-        f"classes is wrong: {across[0]} as {across[1]}",
+        f"1 image nearly the same as an earlier one of the class, kept in the same part of the split: {within[0]} is like "
+        f"{within[1]}",
+        "1 image nearly the same as an earlier one of another class, kept; if the two show the same, one of the classes is "
+        f"wrong: {across[0]} is like {across[1]}",
     )
     assert main(["check", str(folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["near_duplicates"] == [
@@ -158,7 +159,7 @@ def test_near_duplicates_are_in_one_part_of_a_split_of_pairs(folder, tmp_path):
     lines += ["digits/2/copy.webp,digits/4/0.png,0", "digits/4/copy.webp,digits/4/1.png,1"]
     (tmp_path / "pairs.csv").write_text("\n".join(lines))
     found = read_pairs(tmp_path / "pairs.csv", PreprocessConfig("ink"), EncoderConfig())
-    assert found.remarks == ("2 images are nearly the same as another, and kept in one part of the split with it",)
+    assert found.remarks == ("2 images nearly the same as another one, kept in the same part of the split",)
     for seed in range(5):
         parts = split_pairs(found.pairs, 0.3, 0.3, seed, found.first)
         whole = {image.tobytes(): number for number, image in enumerate(found.pairs.images)}

@@ -26,7 +26,7 @@ from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data.pairs import LEAST_OF_A_KIND, LabelledPairs, list_pairs, read_pairs, split_pairs
 from siamese.data.sampling import known_pairs, pair_batches
 from siamese.evaluation.bootstrap import bootstrap_intervals_over_pairs
-from siamese.losses import FOR_LABELLED_PAIRS, LOSSES
+from siamese.losses import LOSSES, for_labelled_pairs
 from siamese.model_folder.weights import RESUME_FILE, WEIGHTS_FILE
 
 INK = PreprocessConfig("ink")
@@ -77,7 +77,7 @@ def test_columns_may_be_in_any_order_with_others_between_and_paths_are_relative_
         (b"", "lacks the columns image_a, image_b, is_same"),
         (b"image_a;image_b;is_same\n", "lacks the columns image_a, image_b, is_same"),
         (b"image_a,is_same\n", "lacks the columns image_b"),
-        (b"image_a,image_b,is_same\n", "holds no pairs"),
+        (b"image_a,image_b,is_same\n", "has no pairs"),
         (
             b"image_a,image_b,is_same\na.png,b.png,1\na.png,b.png,2\n",
             "line 3: is_same is '2', allowed: 1, true, yes, 0, false, no",
@@ -115,9 +115,9 @@ def test_bad_images_are_left_out_by_name_and_copies_are_one_image(images, tmp_pa
     found = read_pairs(write_csv(tmp_path / "pairs.csv", rows), INK, EncoderConfig())
     assert {file.name: bool(reason) for file, reason in found.left_out} == {"bad.png": True, "gone.png": True}
     assert found.remarks == (
-        "2 pairs are left out with their images",
-        "1 pairs of an image with itself, or with a copy, are left out",
-        "2 pairs are named more than once, and count once",
+        "2 pairs left out because an image is",
+        "1 pair of an image with itself or with its copy, left out",
+        "2 pairs listed more than once, counted once",
     )
     pairs = found.pairs
     assert pairs.is_same.tolist() == [True, False, False]
@@ -130,7 +130,7 @@ def test_bad_images_are_left_out_by_name_and_copies_are_one_image(images, tmp_pa
     ("second", "is_same", "expected"),
     [
         ("0-0", 0, "line 3 and line 2 contradict each other about 0-1.png and 0-0.png"),
-        ("0-1", 0, "line 3 calls 0-1.png and 0-1.png different, and they are the same image"),
+        ("0-1", 0, "line 3 says that 0-1.png and 0-1.png are different, but they are the same image"),
     ],
 )
 def test_labels_that_contradict_each_other_are_refused(images, second, is_same, expected, tmp_path):
@@ -143,7 +143,7 @@ def test_a_different_pair_within_a_chain_of_same_pairs_is_remarked(images, tmp_p
     rows = [("0-0", "0-1", 1), ("0-1", "0-2", 1), ("0-2", "0-0", 0), ("0-2", "1-0", 0)]
     rows = [(f"digits/{a}.png", f"digits/{b}.png", same) for a, b, same in rows]
     found = read_pairs(write_csv(tmp_path / "pairs.csv", rows), INK, EncoderConfig())
-    assert found.remarks == ("1 pairs are called different, though chains of other pairs call their images the same",)
+    assert found.remarks == ("1 pair labelled different, although other pairs connect the two images as the same",)
 
 
 @pytest.mark.parametrize("is_same", [0, 1])
@@ -199,7 +199,7 @@ def test_pairs_apart_are_shared_out_as_asked_in_both_kinds():
 
 def test_pairs_that_all_hang_together_cannot_be_split():
     data = numbered([(number, number + 1, number % 2 == 0) for number in range(100)])
-    with pytest.raises(ValueError, match="hang together in 1 groups of at most 100 pairs"):
+    with pytest.raises(ValueError, match="connect the images into 1 group of at most 100 pairs"):
         split_pairs(data, 0.2, 0.2, 0)
 
 
@@ -230,7 +230,7 @@ def test_batches_of_pairs_hold_both_ends_and_as_many_of_each_kind(same, differen
 # ---- Losses and metrics ----
 
 
-@pytest.mark.parametrize("name", FOR_LABELLED_PAIRS)
+@pytest.mark.parametrize("name", for_labelled_pairs())
 def test_losses_see_the_labelled_pairs_alone(name):
     generator = torch.Generator().manual_seed(0)
     is_same = torch.tensor([True, False, True, False, False, True])
@@ -253,7 +253,7 @@ def test_losses_see_the_labelled_pairs_alone(name):
     assert loss(embeddings, known_pairs(is_same, ends)).item() == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("name", FOR_LABELLED_PAIRS)
+@pytest.mark.parametrize("name", for_labelled_pairs())
 def test_labels_of_all_pairs_are_worth_as_much_as_classes(name, digits):
     embeddings, labels = torch.from_numpy(digits[0][:50]).flatten(1).float() / 2550, torch.from_numpy(digits[1][:50])
     relation = (labels[:, None] == labels[None, :]).long().fill_diagonal_(-1)
@@ -333,7 +333,7 @@ def test_training_on_pairs_from_end_to_end(pairs_file, images, tmp_path, capsys)
     assert "labelled pairs to train on; seen as ink, 28 x 28 px, grey" in stdout
     assert "left out" in stderr
     assert "0-0.png" in stderr
-    assert "note: 3 pairs are left out with their images" in stderr
+    assert "note: 3 pairs left out because an image is" in stderr
     assert "test pairs of a kind are few" in stderr
     verifier = Verifier.from_pretrained(folder)
     config, data = verifier.config, verifier.config.data
@@ -385,7 +385,7 @@ def test_an_interrupted_training_on_pairs_ends_as_if_never_interrupted(pairs_fil
         (["--dataset", "mnist-sample"], "leave --dataset out"),
         (["--split", "within"], "leave --split out"),
         (["--rotations"], "leave --rotations out"),
-        (["--test-share", "0.01"], "test would hold"),
+        (["--test-share", "0.01"], "test would have"),
         (["--hosted", "t4-small", "--push", "--repo-id", "me/model", "--dry-run"], "a job sees no file or folder"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",

@@ -4,7 +4,6 @@ import copy
 import itertools
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import torchvision
@@ -17,7 +16,6 @@ from siamese.encoders import ENCODERS, encoder_class
 from siamese.images.canonical import to_tensor
 from siamese.losses.cross_entropy import PairwiseCrossEntropy
 from siamese.network import SiameseNetwork, embed_all
-from siamese.training.averaging import WeightAverage
 
 every_encoder = pytest.mark.parametrize("name", ENCODERS)
 
@@ -264,29 +262,3 @@ def test_without_pretrained_weights_one_sentence_says_what_to_do(damage, torch_c
 
 
 # A share of 1 weighs all steps the same; with 1/2, the weight grows linearly with the step, from 0 at the first.
-@pytest.mark.parametrize(("share", "weights"), [(1.0, np.ones(40)), (0.5, np.arange(40))])
-def test_the_average_looks_back_on_its_share_of_the_steps(share, weights):
-    network = build("compact")
-    average = WeightAverage(network, share)
-    name = "encoder.layers.0.weight"
-    history = []
-    generator = torch.Generator().manual_seed(0)
-    for step in range(1, 41):
-        with torch.no_grad():
-            weight = network.state_dict()[name]
-            weight.copy_(torch.randn(weight.shape, generator=generator))
-        history.append(weight.numpy().copy())
-        average.update(network, step)
-        if step > 1:
-            expected = np.average(history, axis=0, weights=weights[:step])
-            np.testing.assert_allclose(average.network.state_dict()[name], expected, rtol=1e-4, atol=1e-5)
-
-
-def test_a_share_of_none_is_the_latest_weights():
-    network = build("compact")
-    average = WeightAverage(network, share=0.0)
-    for step in range(1, 4):
-        torch.manual_seed(step)
-        network.load_state_dict(SiameseNetwork(network.config).state_dict())
-        average.update(network, step)
-        assert all(torch.equal(average.network.state_dict()[name], w) for name, w in network.state_dict().items())

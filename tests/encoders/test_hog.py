@@ -17,7 +17,7 @@ from siamese.encoders.hog import HOGEncoder
 from siamese.images.canonical import to_tensor
 from siamese.network import SiameseNetwork
 from siamese.training.loop import train as run_training
-from siamese.training.settings import TrainingSettings, fit_to_data
+from siamese.training.settings import TrainingSettings, fill_in
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def photographs(folder: Path, classes: int, count: int) -> None:
 def test_few_photographs_are_trained_with_it_and_told_apart(tmp_path):
     photographs(tmp_path / "scenes", 16, 6)
     settings = TrainingSettings(str(tmp_path / "scenes"), epochs=2, test_share=0.3, output=tmp_path / "model")
-    assert fit_to_data(settings).encoder == "hog"
+    assert fill_in(settings).encoder == "hog"
     *_, finished = run_training(settings)
     assert finished.config.metrics.balanced_accuracy > 90  # of scenes never seen
     assert Verifier.from_pretrained(tmp_path / "model").network.config.name == "hog"

@@ -99,11 +99,12 @@ def test_a_program_gets_the_verdict_of_the_verifier_and_the_name_of_the_model(fi
     assert values == pytest.approx(bundled.verify(pictures[first], pictures[second]).to_dict(), rel=1e-4, abs=1e-6)
 
 
-def test_the_programs_of_the_readme_run_as_they_stand(app, digits, tmp_path, monkeypatch):
+def test_the_programs_of_the_readmes_run_as_they_stand(app, digits, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, image in zip(("a.png", "b.jpg", "first.png", "second.png", "other.png", "query.png"), digits[0], strict=False):
         Image.fromarray(image).save(tmp_path / name)
-    programs = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
+    documents = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "siamese/README.md")]
+    programs = re.findall(r"^```python\n(.*?)^```", "\n".join(documents), re.M | re.S)
     assert len(programs) >= 3
     names: dict = {}
     for program in programs:

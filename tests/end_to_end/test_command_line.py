@@ -183,7 +183,7 @@ def test_one_shot_without_examples_is_refused(support_and_query, trained_folder,
     code, stdout, stderr = one_shot((tmp_path, query), trained_folder, capsys)
     assert (code, stdout) == (2, "")
     assert "class 'a'" in stderr.splitlines()[-1]
-    assert_refused(one_shot((tmp_path / "nowhere", query), trained_folder, capsys), "is no folder")
+    assert_refused(one_shot((tmp_path / "nowhere", query), trained_folder, capsys), "is not a folder")
 
 
 # ---- evaluate ----

@@ -65,20 +65,20 @@ KINDS: dict[str, tuple[Callable[[], bytes], str]] = HOSTILE | {
         lambda: archive_of(*((f"{n % 3}/{n}.png", archive_of(*GOOD)) for n in range(9))), "none of the 9 files",
     ),
     "claims of a gigabyte of pixels": (
-        lambda: archive_of(*((f"{n % 3}/{n}.png", claimed_png(32_000, 32_000)) for n in range(30))), "none of those tried",
+        lambda: archive_of(*((f"{n % 3}/{n}.png", claimed_png(32_000, 32_000)) for n in range(30))), "none of a sample",
     ),
     "a gigabyte of pixels": (
         lambda: archive_of(("a/0.png", claimed_png(30_000, 30_000, bytes(900_000_000))), method=zipfile.ZIP_STORED),
-        "none of those tried",
+        "none of a sample",
     ),
     "cut images": (
-        lambda: archive_of(*((f"{n % 3}/{n}.png", png(n)[:60]) for n in range(30))), "none of those tried",
+        lambda: archive_of(*((f"{n % 3}/{n}.png", png(n)[:60]) for n in range(30))), "none of a sample",
     ),
     "texts of an image that unpack to much": (
         lambda: archive_of(*(
             (f"{n % 3}/{n}.png", png(n)[:33] + chunk(b"zTXt", b"a\0\0" + b"\x78\x9c" + bytes(9000)) + png(n)[33:80])
             for n in range(9))),
-        "none of those tried",
+        "none of a sample",
     ),
     "queue": (lambda: archive_of((special("a/0.png", stat.S_IFIFO), b"")), "something that is no file"),
     "two names": (two_names, "damaged: .*differ"),

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from hub_fake.client import ROOT, environment
-from hub_fake.jobs import Commands, Finished, HostingServer, Job, hosting, run_job
+from hub_fake.expect import package_files
+from hub_fake.jobs import Finished, FullHubServer, Job, full_hub, run_job
 from hub_fake.protocol import READER, WRITER
 from huggingface_hub import JobHardware
 
@@ -25,30 +26,20 @@ JOB = "000000000000000000000001"
 FOLLOW_OR_CANCEL = f"follow it with: hf jobs logs -f {JOB}  cancel it with: hf jobs cancel {JOB}"
 
 
-@pytest.fixture(scope="module")
-def hosted(tmp_path_factory) -> Iterator[tuple[HostingServer, Commands]]:
-    with hosting(tmp_path_factory.mktemp("hosting")) as both:
-        yield both
-
-
 @pytest.fixture
-def server(hosted) -> HostingServer:
-    hosted[0].reset()
-    return hosted[0]
-
-
-@pytest.fixture
-def launch(hosted) -> Callable[..., Finished]:
+def launch(hub_and_commands) -> Callable[..., Finished]:
     """Runs train.py --hosted until it ends."""
-    return lambda *options, flavor="t4-small", **more: hosted[1].run("train", "--hosted", flavor, *PUSH, *options, **more)
+    return lambda *options, flavor="t4-small", **more: hub_and_commands[1].run(
+        "train", "--hosted", flavor, *PUSH, *options, **more
+    )
 
 
-def completing(server: HostingServer) -> Callable[[Job], None]:
+def completing(hub: FullHubServer) -> Callable[[Job], None]:
     """A machine on which a training logs three lines and pushes."""
 
     def machine(job: Job) -> None:
         job.log("epoch 1/2\n", "epoch 2/2\n", "pushed\n")
-        server.add("ada/digits", {CONFIG_FILE: b"{}"})
+        hub.add("ada/digits", {CONFIG_FILE: b"{}"})
         job.end("COMPLETED")
 
     return machine
@@ -57,10 +48,10 @@ def completing(server: HostingServer) -> Callable[[Job], None]:
 # ---- A dry run ----
 
 
-def test_a_dry_run_prints_the_whole_job_without_a_login_and_asks_the_hub_nothing(server, launch):
+def test_a_dry_run_prints_the_whole_job_without_a_login_and_asks_the_hub_nothing(hub, launch):
     finished = launch("--epochs", "2", "--no-augment", "--lr", "1e-3", "--dry-run", token="")
     assert finished.returncode == 0, finished.stderr
-    assert server.requests() == []
+    assert hub.requests() == []
     text = finished.stdout
     assert re.search(r"^hardware +t4-small, stopped after 2h$", text, re.M)
     assert re.search(r"^image +pytorch/pytorch:\S+-cuda\S+-runtime$", text, re.M)
@@ -69,13 +60,13 @@ def test_a_dry_run_prints_the_whole_job_without_a_login_and_asks_the_hub_nothing
     _, in_the_job = train.parse_arguments(shlex.split(re.search(r"^ *python train.py (.*)$", text, re.M)[1]))
     assert in_the_job == {"epochs": 2, "augment": False, "lr": 0.001, "device": "cuda", "output": "model"}
     assert "python -m siamese push model --repo-id ada/digits || " in text
-    for name in ("train.py", "requirements.txt", "siamese/jobs.py", "siamese/mnist_sample.npz"):
+    for name in ("train.py", "requirements.txt", "siamese/hub/jobs.py", "siamese/data/mnist_sample.npz"):
         assert re.search(rf"^ *{(ROOT / name).stat().st_size:,}  {name}$", text, re.M), name
 
 
-def test_a_dry_run_does_not_print_a_token_that_is_there(server, launch):
+def test_a_dry_run_does_not_print_a_token_that_is_there(hub, launch):
     assert launch("--dry-run").returncode == 0  # Commands.run looks for the token
-    assert server.requests() == []
+    assert hub.requests() == []
 
 
 @pytest.mark.parametrize(
@@ -98,44 +89,44 @@ def test_a_job_uses_every_gpu_of_its_flavor(flavor, expected, capsys):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> Iterator[tuple[HostingServer, Finished]]:
+def trained(tmp_path_factory) -> Iterator[tuple[FullHubServer, Finished]]:
     """A training that was really run as a job, whose first push the Hub refused."""
     folder = tmp_path_factory.mktemp("hosted")
-    with hosting(folder) as (server, commands):
-        server.machine = run_job(folder)
-        server.fail(403, "POST /api/models/ada/digits/commit")
+    with full_hub(folder) as (hub, commands):
+        hub.machine = run_job(folder)
+        hub.fail(403, "POST /api/models/ada/digits/commit")
         arguments = [
             "--dataset", "mnist-sample", "--encoder", "seed", "--epochs", "1", "--batch-size", "128", "--private",
             "--output", "here",
         ]  # fmt: skip
-        yield server, commands.run("train", "--hosted", "cpu-basic", *PUSH, *arguments)
+        yield hub, commands.run("train", "--hosted", "cpu-basic", *PUSH, *arguments)
 
 
 def test_a_job_trains_with_the_code_that_was_sent_and_pushes_the_model(trained):
-    server, finished = trained
+    hub, finished = trained
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    files = server.files("ada/digits")
+    files = hub.files("ada/digits")
     assert {WEIGHTS_FILE, CONFIG_FILE, CARD_FILE} <= set(files)
-    assert server.repositories["ada/digits"].private
+    assert hub.repositories["ada/digits"].private
     record = json.loads(files[CONFIG_FILE])["training"]
     assert (record["epochs"], record["batch_size"], record["seed"]) == (1, 128, 0)
     assert "--dataset mnist-sample" in record["command"]
-    commit = server.repositories["ada/digits"].branches["main"]
-    assert f"{server.endpoint}/ada/digits\ncommit {commit}" in finished.stdout
+    commit = hub.repositories["ada/digits"].branches["main"]
+    assert f"{hub.endpoint}/ada/digits\ncommit {commit}" in finished.stdout
 
 
 def test_the_log_of_the_job_is_shown_as_it_comes(trained):
-    server, finished = trained
-    assert [line for line in server.jobs[0].lines if line.rstrip("\n") not in finished.stdout] == []
+    hub, finished = trained
+    assert [line for line in hub.jobs[0].lines if line.rstrip("\n") not in finished.stdout] == []
     assert re.search(r"^epoch 1/1  loss ", finished.stdout, re.M)
     assert f"job {JOB} is COMPLETED" in finished.stdout
 
 
 def test_a_push_that_fails_in_the_job_is_tried_again_before_the_container_is_gone(trained):
-    server, finished = trained
+    hub, finished = trained
     assert "error: not pushed: " in finished.stdout
-    assert len(server.requests("POST /api/models/ada/digits/commit")) == 2
-    assert len(server.repositories["ada/digits"].messages) == 2  # its making, and one commit
+    assert len(hub.requests("POST /api/models/ada/digits/commit")) == 2
+    assert len(hub.repositories["ada/digits"].messages) == 2  # its making, and one commit
 
 
 def test_a_job_has_the_token_as_a_secret_and_nowhere_else(trained):
@@ -155,70 +146,69 @@ def test_a_job_has_its_flavor_its_image_and_twice_the_usual_time(trained):
 def test_the_code_goes_to_a_private_repository_and_nothing_else_does(trained):
     repository, files = trained[0].repositories["ada/siamese-jobs"], trained[0].files("ada/siamese-jobs")
     assert repository.private
-    expected = {"train.py", "requirements.txt", ".gitattributes", "siamese/mnist_sample.npz"}
-    expected |= {f"siamese/{path.name}" for path in (ROOT / "siamese").glob("*.py")}
+    expected = {"train.py", "requirements.txt", ".gitattributes"} | package_files()
     assert set(files) == expected
     for name in expected - {".gitattributes"}:
         assert files[name] == (ROOT / name).read_bytes()
 
 
-def test_what_is_of_this_machine_is_left_out_and_named(trained):
-    server, finished = trained
-    assert "left out, for it is of this machine: --output\n" in finished.stdout
-    assert "here" not in server.jobs[0].spec["command"][-1]
+def test_options_for_this_machine_are_not_passed_on_and_named(trained):
+    hub, finished = trained
+    assert "not passed on to the job: --output\n" in finished.stdout
+    assert "here" not in hub.jobs[0].spec["command"][-1]
 
 
-def test_code_that_is_there_is_not_sent_again_and_stale_files_go(trained, server, launch):
-    server.machine = completing(server)
+def test_code_that_is_there_is_not_sent_again_and_stale_files_go(trained, hub, launch):
+    hub.machine = completing(hub)
     code = trained[0].files("ada/siamese-jobs")
-    commit = server.add("ada/siamese-jobs", code, private=True)
+    commit = hub.add("ada/siamese-jobs", code, private=True)
     finished = launch()
     assert finished.returncode == 0, finished.stderr
-    assert server.repositories["ada/siamese-jobs"].branches["main"] == commit
-    assert f'get("ada/siamese-jobs", revision="{commit}"' in server.jobs[0].spec["command"][-1]
+    assert hub.repositories["ada/siamese-jobs"].branches["main"] == commit
+    assert f'get("ada/siamese-jobs", revision="{commit}"' in hub.jobs[0].spec["command"][-1]
 
-    server.add("ada/siamese-jobs", {**code, "siamese/old.py": b"", "train.py": b"an older one"}, private=True)
+    hub.add("ada/siamese-jobs", {**code, "siamese/old.py": b"", "train.py": b"an older one"}, private=True)
     assert launch().returncode == 0
-    assert server.files("ada/siamese-jobs") == code
-    assert len(server.repositories["ada/siamese-jobs"].messages) == 2
+    assert hub.files("ada/siamese-jobs") == code
+    assert len(hub.repositories["ada/siamese-jobs"].messages) == 2
 
 
 # ---- Its log ----
 
 
-def test_a_log_that_is_cut_off_goes_on_without_a_line_lost_or_doubled(server, launch):
+def test_a_log_that_is_cut_off_goes_on_without_a_line_lost_or_doubled(hub, launch):
     lines = [f"line {number}\n" for number in range(6)]
 
     def machine(job: Job) -> None:
         job.log(*lines[:3])
-        while server.log_cuts:
+        while hub.log_cuts:
             time.sleep(0.05)
         job.log(*lines[3:])
-        completing(server)(job)
+        completing(hub)(job)
 
-    server.machine, server.log_cuts = machine, [2, 3]
-    server.fail(503, f"GET /api/jobs/ada/{JOB}/logs", number=3)  # which ends the attempts of the client itself
+    hub.machine, hub.log_cuts = machine, [2, 3]
+    hub.fail(503, f"GET /api/jobs/ada/{JOB}/logs", number=3)  # which ends the attempts of the client itself
     finished = launch()
     assert finished.returncode == 0, finished.stderr
     assert re.findall(r"^line \d$", finished.stdout, re.M) == [line.strip() for line in lines]
 
 
-def test_a_job_that_waits_for_hardware_is_said_to(server, launch):
+def test_a_job_that_waits_for_hardware_is_said_to(hub, launch):
     def machine(job: Job) -> None:
-        while len(server.requests(f"GET /api/jobs/ada/{JOB}")) < 2:
+        while len(hub.requests(f"GET /api/jobs/ada/{JOB}")) < 2:
             time.sleep(0.05)
-        completing(server)(job)
+        completing(hub)(job)
 
-    server.machine = machine
+    hub.machine = machine
     finished = launch("--hosted-timeout", "90m")
-    assert server.jobs[0].spec["timeoutSeconds"] == 5400
+    assert hub.jobs[0].spec["timeoutSeconds"] == 5400
     assert finished.returncode == 0, finished.stderr
     assert f"job {JOB} is SCHEDULING, waiting for its hardware\n" in finished.stdout
-    assert "t4-small costs $0.40 an hour, for 90m at the most" in finished.stdout
+    assert "t4-small costs $0.40 an hour, for at most 90m" in finished.stdout
     assert re.findall("epoch ./2", finished.stdout) == ["epoch 1/2", "epoch 2/2"]
 
 
-def test_ctrl_c_leaves_the_job_running_and_says_how_to_follow_and_to_cancel_it(server, tmp_path):
+def test_ctrl_c_leaves_the_job_running_and_says_how_to_follow_and_to_cancel_it(hub, tmp_path):
     go_on = threading.Event()
 
     def machine(job: Job) -> None:
@@ -226,25 +216,25 @@ def test_ctrl_c_leaves_the_job_running_and_says_how_to_follow_and_to_cancel_it(s
         go_on.wait(60)
         job.end("COMPLETED")
 
-    server.machine = machine
+    hub.machine = machine
     process = subprocess.Popen(
         [sys.executable, "train.py", "--hosted", "t4-small", *PUSH], cwd=ROOT, text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, env=environment(server.endpoint, tmp_path, WRITER),
+        stderr=subprocess.PIPE, env=environment(hub.endpoint, tmp_path, WRITER),
     )  # fmt: skip
     assert "epoch 1/16\n" in iter(process.stdout.readline, "")
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
-    assert server.jobs[0].stage == "RUNNING"
-    assert server.requests("/cancel") == []
+    assert hub.jobs[0].stage == "RUNNING"
+    assert hub.requests("/cancel") == []
     go_on.set()
     assert process.returncode == 130
     assert f"The job goes on; {FOLLOW_OR_CANCEL}" in errors
     assert "Traceback" not in errors
 
 
-def test_a_hub_that_no_longer_tells_leaves_the_job_running_and_says_so(server, launch):
-    server.machine = lambda job: job.log("epoch 1/16\n")
-    server.fail(403, f"GET /api/jobs/ada/{JOB}/logs", times=9, error="Your token has expired")
+def test_a_hub_that_no_longer_tells_leaves_the_job_running_and_says_so(hub, launch):
+    hub.machine = lambda job: job.log("epoch 1/16\n")
+    hub.fail(403, f"GET /api/jobs/ada/{JOB}/logs", times=9, error="Your token has expired")
     finished = launch()
     assert finished.returncode == 3
     assert "Your token has expired" in finished.stderr
@@ -262,66 +252,66 @@ def test_a_hub_that_no_longer_tells_leaves_the_job_running_and_says_so(server, l
         ("CANCELED", None, "not pushed"),
     ],
 )
-def test_a_job_that_does_not_complete_is_reported_after_its_last_lines(stage, message, also, server, launch):
+def test_a_job_that_does_not_complete_is_reported_after_its_last_lines(stage, message, also, hub, launch):
     def machine(job: Job) -> None:
         job.log("epoch 1/16\n", "error: CUDA out of memory\n")
         job.end(stage, message)
 
-    server.machine = machine
+    hub.machine = machine
     finished = launch()
     assert finished.returncode == 3
     assert "error: CUDA out of memory" in finished.stdout
     assert f"job {JOB} ended as {stage}{f' ({message}' if message else ''}" in finished.stderr
-    assert f"{server.endpoint}/jobs/ada/{JOB}" in finished.stderr
+    assert f"{hub.endpoint}/jobs/ada/{JOB}" in finished.stderr
     assert also in finished.stderr
 
 
-def test_a_job_that_completes_without_a_model_is_no_success(server, launch):
-    server.machine = lambda job: job.end("COMPLETED")
+def test_a_job_that_completes_without_a_model_is_no_success(hub, launch):
+    hub.machine = lambda job: job.end("COMPLETED")
     finished = launch()
     assert finished.returncode == 3
-    assert "where is its model? there is no model ada/digits" in finished.stderr
+    assert "its model cannot be found: there is no model ada/digits" in finished.stderr
 
 
 @pytest.mark.parametrize(
     ("status", "said", "page"),
     [(402, "Pre-paid credits needed", "/settings/billing"), (403, "Missing permission job.write", "/settings/tokens")],
 )
-def test_a_login_that_may_not_run_jobs_is_told_what_it_lacks_and_what_else_there_is(status, said, page, server, launch):
-    server.fail(status, "POST /api/jobs/ada", error=said)
+def test_a_login_that_may_not_run_jobs_is_told_what_it_lacks_and_what_else_there_is(status, said, page, hub, launch):
+    hub.fail(status, "POST /api/jobs/ada", error=said)
     finished = launch()
     assert finished.returncode == 3
     assert re.fullmatch(r"error: no job was started: [^\n]+\n", finished.stderr)
-    for text in (said, f"{server.endpoint}{page}", "leave out --hosted"):
+    for text in (said, f"{hub.endpoint}{page}", "leave out --hosted"):
         assert text in finished.stderr
-    assert server.jobs == []
+    assert hub.jobs == []
 
 
-def test_a_repository_that_holds_something_else_is_left_alone(server, launch):
-    commit = server.add("ada/siamese-jobs", {"thesis.tex": b""}, private=True)
+def test_a_repository_that_holds_something_else_is_left_alone(hub, launch):
+    commit = hub.add("ada/siamese-jobs", {"thesis.tex": b""}, private=True)
     finished = launch()
     assert finished.returncode == 3
     assert "ada/siamese-jobs holds something else, thesis.tex for one" in finished.stderr
-    assert server.repositories["ada/siamese-jobs"].branches["main"] == commit
+    assert hub.repositories["ada/siamese-jobs"].branches["main"] == commit
 
 
-def test_code_never_goes_to_a_public_repository(server, launch):
-    server.add("ada/siamese-jobs", {})
+def test_code_never_goes_to_a_public_repository(hub, launch):
+    hub.add("ada/siamese-jobs", {})
     finished = launch()
     assert finished.returncode == 3
     assert "ada/siamese-jobs, where the code of jobs goes, is public" in finished.stderr
-    assert server.requests("/commit/") == []
-    assert server.jobs == []
+    assert hub.requests("/commit/") == []
+    assert hub.jobs == []
 
 
 @pytest.mark.parametrize(
     ("token", "expected"), [("", "hf auth login"), (READER, "may only read"), ("hf_wrong", "hf auth login")]
 )
-def test_a_login_that_cannot_push_is_refused_before_anything_is_sent(token, expected, server, launch):
+def test_a_login_that_cannot_push_is_refused_before_anything_is_sent(token, expected, hub, launch):
     finished = launch(token=token)
     assert finished.returncode == 2
     assert expected in finished.stderr
-    assert [line for line in server.requests() if not line.startswith("GET /api/whoami")] == []
+    assert [line for line in hub.requests() if not line.startswith("GET /api/whoami")] == []
 
 
 @pytest.mark.parametrize(

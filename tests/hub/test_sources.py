@@ -1,18 +1,69 @@
-"""A model from a ZIP file: the same model, or a sentence, whatever is wrong with the file."""
+"""Where a model comes from: a folder, a bundled model, a ZIP file."""
 
 import contextlib
 import struct
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hub_fake.client import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from siamese import Verifier
-from siamese.hub.sources import locate_model
+from siamese.hub.sources import bundled_models, locate_model, split_revision
 from siamese.model_folder.weights import CONFIG_FILE, MAX_CONFIG_BYTES, WEIGHTS_FILE
+
+
+def test_a_folder_is_located_before_the_hub_is_asked(untrained_folder):
+    assert locate_model(str(untrained_folder)) == (untrained_folder, "model")
+    assert locate_model(untrained_folder) == (untrained_folder, "model")
+
+
+@pytest.mark.parametrize("source", ["nowhere", "a/b/c", Path("user/name")])
+def test_what_is_neither_folder_nor_repository_is_refused(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="is not a folder or ZIP file here, not a Hub repository USER/NAME"):
+        locate_model(source)
+
+
+def test_a_revision_is_split_off_except_where_it_names_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "user").mkdir()
+    (tmp_path / "user" / "name@folder").mkdir()
+    assert split_revision("user/name@v1.0") == ("user/name", "v1.0")
+    assert split_revision("user/name") == ("user/name", None)
+    assert split_revision("user/name@folder") == ("user/name@folder", None)
+    assert split_revision(None) == (None, None)
+
+
+@pytest.mark.parametrize("code", ["import siamese.hub.sources, siamese.version", "siamese.Verifier.from_pretrained()"])
+def test_what_does_not_need_the_hub_does_not_wait_for_its_library(code):
+    code = f"import sys, siamese; {code}; sys.exit('huggingface_hub' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=120).returncode == 0
+
+
+@pytest.mark.parametrize("name", bundled_models())
+def test_a_bundled_model_has_a_name_unless_a_folder_is_called_so(name, untrained_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = bundled_models()[name]
+    assert locate_model(name) == (folder, f"{name} (bundled)")
+    assert locate_model(folder) == (folder, f"{name} (bundled)")
+    with pytest.raises(ValueError, match=f"not a bundled model: .*{name}"):
+        locate_model(name, "v1")
+    untrained_folder.rename(tmp_path / name)
+    assert locate_model(name) == (Path(name), name)
+
+
+def test_the_default_is_the_first_of_the_bundled_models():
+    assert next(iter(bundled_models())) == "digits"
+    assert locate_model(None) == locate_model("digits")
+
+
+# ---- A ZIP file: the same model, or a sentence, whatever is wrong with the file ----
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A process that calls siamese.hub.push against the Hub at one address, as a user's program would.
+"""A process that calls siamese.hub against the Hub at one address, as a user's program would.
 
 The client library reads its environment when it is imported, so tests cannot point the process that they run in at a server
 of theirs. Run as a script, this module reads calls from stdin, makes each in a thread, and writes what came of it to stdout.
@@ -16,6 +16,7 @@ from itertools import count
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 3  # s that a client waits for an answer that does not come, where a test says so, instead of minutes
 
 
 def environment(endpoint: str, home: Path, token: str = "", **more: str) -> dict[str, str]:
@@ -44,6 +45,12 @@ def make_model_folder(folder: Path, seed: int = 0) -> None:
     checkpoint.write_text(folder / checkpoint.METRICS_FILE, "{}\n")
     for number, name in enumerate(card.PLOTS):
         Image.new("L", (20, 20 + number), seed).save(folder / name)
+
+
+def run(arguments: list, variables: dict[str, str]) -> subprocess.CompletedProcess:
+    """python -m siamese, as a program."""
+    command = [sys.executable, "-m", "siamese", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=120)
 
 
 class HubClient:
@@ -97,15 +104,22 @@ def embed(source: str, revision: str | None, image: str) -> str:
 
 
 def serve() -> None:
-    from siamese.hub import push as hub
+    from siamese.hub import client, fetch, push
 
+    modules = (client, fetch, push)
     writing = threading.Lock()
+
+    def set_constants(**constants) -> None:
+        for name, value in constants.items():
+            (module,) = (module for module in modules if name in vars(module))
+            setattr(module, name, value)
 
     def answer(number: int, name: str, arguments: list, options: dict) -> None:
         started = time.perf_counter()
         try:
-            ours = {"embed": embed, "set": lambda **constants: vars(hub).update(constants)}
-            result = {"value": (ours.get(name) or getattr(hub, name))(*arguments, **options)}
+            ours = {"embed": embed, "set": set_constants}
+            called = ours.get(name) or next(getattr(module, name) for module in modules if hasattr(module, name))
+            result = {"value": called(*arguments, **options)}
         except Exception as error:
             result = {"error": [kind.__name__ for kind in type(error).__mro__], "message": str(error)}
         seconds = time.perf_counter() - started

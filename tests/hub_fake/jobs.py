@@ -1,4 +1,4 @@
-"""What the Hub of hub_server.py answers about Jobs and Spaces, and the machines that run the jobs: real processes."""
+"""What the Hub of hub_fake.server answers about Jobs and Spaces, and the machines that run the jobs: real processes."""
 
 import contextlib
 import json
@@ -61,7 +61,7 @@ class Space:
     error: str | None = None
 
 
-class HostingServer(HubServer):
+class FullHubServer(HubServer):
     """A Hub that also runs jobs, each by a call of `machine` in a thread, and has Spaces."""
 
     def __init__(self) -> None:
@@ -120,9 +120,9 @@ class Commands:
 
 
 @contextlib.contextmanager
-def hosting(home: Path) -> Iterator[tuple[HostingServer, Commands]]:
+def full_hub(home: Path) -> Iterator[tuple[FullHubServer, Commands]]:
     """A server, and commands that know no other."""
-    server = HostingServer()
+    server = FullHubServer()
     commands = Commands(server.endpoint, home)
     try:
         yield server, commands

@@ -4,6 +4,7 @@ import hashlib
 import json
 from base64 import b64decode
 from dataclasses import dataclass, field
+from urllib.parse import parse_qs
 
 import yaml
 
@@ -89,6 +90,14 @@ def info(request, repository, body, id, revision="main") -> None:
     sha = repository.resolve(revision)
     siblings = [{"rfilename": path} for path in repository.trees[sha]]
     request.reply(200, {"id": id, "sha": sha, "private": repository.private, "siblings": siblings})
+
+
+def paths_info(request, repository, body, id, revision) -> None:
+    tree, asked = repository.trees[repository.resolve(revision)], parse_qs(body.decode())["paths"]
+    found = [
+        {"type": "file", "path": path, "oid": tree[path].oid, "size": tree[path].size} for path in asked if path in tree
+    ]
+    request.reply(200, found)
 
 
 def make_branch(request, repository, body, id, revision) -> None:
@@ -178,6 +187,7 @@ ROUTES = [
     ("POST /api/repos/create", create),
     ("POST /api/validate-yaml", validate),
     (f"POST /api/models/{ID}/branch/{REVISION}", make_branch),
+    (f"POST /api/models/{ID}/paths-info/{REVISION}", paths_info),
     (f"POST /api/models/{ID}/preupload/{REVISION}", preupload),
     (f"POST /api/models/{ID}/commit/{REVISION}", commit),
     (f"GET /api/models/{ID}/revision/{REVISION}", info),

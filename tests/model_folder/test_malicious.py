@@ -28,7 +28,7 @@ MOST_SECONDS, MOST_BYTES = 1.0, 500e6
 MEASURE = """
 import json, re, sys, time
 from pathlib import Path
-from siamese.checkpoint import load_model
+from siamese.model_folder.weights import load_model
 
 def memory(field):
     return 1024 * int(re.search(field + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +11,14 @@ from huggingface_hub import ModelCard
 from PIL import Image
 from sklearn.metrics import roc_curve
 
-from siamese.config import Calibration, DataRecord, LossConfig, ModelFolderConfig
+from siamese.config import SPLITS, Calibration, DataRecord, LossConfig, ModelFolderConfig
+from siamese.encoders import ENCODERS
 from siamese.evaluation.calibration import probability_same
 from siamese.evaluation.metrics import PairDistances, hardest_pairs, pair_distances
-from siamese.model_folder import plots
+from siamese.losses import LOSSES
+from siamese.model_folder import citations, plots
 from siamese.model_folder.model_card import MODEL_PLACEHOLDER, PLOTS, render_card
-from siamese.model_folder.weights import load_model
+from siamese.model_folder.weights import BUNDLED_WEIGHTS, load_model
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +54,36 @@ def rounded_as_shown(shown: str, value: float) -> bool:
 
 def test_the_card_is_rendered_from_the_config(card, config):
     assert render_card(config) == card
+
+
+@pytest.mark.parametrize("name", ["digits", "glyphs"])
+def test_the_cards_of_the_bundled_models_are_what_todays_code_renders(name):
+    card = (BUNDLED_WEIGHTS / name / "README.md").read_text(encoding="utf-8")
+    left_out = [(Path(file), reason) for file, reason in re.findall(r"^    ([^ ]+\.png): (.+)$", card, re.M)]
+    config = ModelFolderConfig.from_json((BUNDLED_WEIGHTS / name / "config.json").read_text(encoding="utf-8"))
+    assert len(left_out) == config.data.left_out
+    assert render_card(config, left_out) == card
+
+
+def test_every_loss_and_encoder_has_its_source_or_is_known_to_need_none():
+    assert citations.LOSSES.keys() == LOSSES.keys()
+    assert citations.ENCODERS.keys() == ENCODERS.keys()
+
+
+@pytest.mark.parametrize(("loss", "author"), [("contrastive", "Hadsell"), ("supcon", "Khosla"), ("bce", None)])
+def test_the_card_cites_what_made_the_model_and_nothing_else(loss, author, config):
+    methods = render_card(dataclasses.replace(config, loss=LossConfig(loss))).partition("## Methods")[2]
+    assert {name for name in ("Hadsell", "Khosla", "Schroff", "Santoro") if name in methods} == ({author} - {None})
+    assert "Platt" in methods
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_card_fits_every_way_to_split(split, config):
+    """No field of the template stays unfilled, and what others wrote is no template."""
+    data = DataRecord("a {b} `c`", 3, 10, 50, 100, 10, 20, split, 4, 5, pairs=7, validation_groups=2, test_groups=1)
+    text = render_card(dataclasses.replace(config, data=data), [(Path("{x}.png"), "{training}")])
+    assert "{" not in text.replace("a {b}", "").partition("```bibtex")[0]
+    assert f"(seed {config.training.seed})" in text.replace("\n", " ")
 
 
 def test_every_number_of_the_results_is_that_of_the_config(card, config):
@@ -149,7 +182,7 @@ def test_a_rate_of_false_accepts_that_the_pairs_do_not_support_is_refused(config
     cells = {row[0]: row[1] for row in table_rows(card) if len(row) == 3}
     assert cells["same pairs accepted at 0.1% false accepts"] == "not supported by 2,000 different pairs"
     assert cells["same pairs accepted at 1% false accepts"] == f"{few.tar_at_far_1:.2f}%"
-    assert "they are of 10 classes" in card
+    assert "and the test has 10 classes" in card
     assert "tar_at_far_01" not in {result.metric_type for result in ModelCard(card).data.eval_results}
 
 

@@ -11,7 +11,6 @@ from siamese.config import EncoderConfig, ModelFolderConfig
 from siamese.encoders import ENCODERS
 from siamese.model_folder.weights import (
     CONFIG_FILE,
-    RESUME_FILE,
     WEIGHTS_FILE,
     load_model,
     save_weights,
@@ -19,7 +18,6 @@ from siamese.model_folder.weights import (
     write_text,
 )
 from siamese.network import SiameseNetwork
-from siamese.training.state import load_resume_state, save_resume_state
 
 
 def write_folder(folder: Path, name: str = "compact", **settings) -> SiameseNetwork:
@@ -131,16 +129,3 @@ def test_a_write_replaces_the_old_file_and_leaves_nothing_else(tmp_path):
         assert path.read_text(encoding="utf-8") == text
         assert list(path.parent.iterdir()) == [path]
     assert path.stat().st_mode & 0o777 == 0o644
-
-
-def test_what_an_interrupted_training_keeps_comes_back(tmp_path):
-    state = {"step": 3, "seconds": 1.5, "best": None, "history": [{"loss": 0.1}], "network": {"a": torch.arange(4.0)}}
-    save_resume_state(tmp_path, state)
-    loaded = load_resume_state(tmp_path)
-    assert torch.equal(loaded.pop("network")["a"], state.pop("network")["a"])
-    assert loaded == state
-
-
-def test_where_no_training_was_interrupted_the_error_says_so(tmp_path):
-    with pytest.raises(ValueError, match=f"holds no interrupted training: there is no {RESUME_FILE}"):
-        load_resume_state(tmp_path)

@@ -1,30 +1,26 @@
-"""The loop as a generator: what it yields, how it is asked to end, and settings that say the same as the command line."""
+"""The loop as a generator: what it yields, and how it is asked to end."""
 
 import dataclasses
 import itertools
 import pickle
-import shlex
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from siamese.commands import train as command_line
 from siamese.config import ModelFolderConfig, TrainingRecord
 from siamese.data.datasets.mnist import load_mnist_sample
-from siamese.encoders import ENCODERS
 from siamese.images.canonical import to_tensor
-from siamese.losses import LOSSES
 from siamese.model_folder.weights import RESUME_FILE, load_model
 from siamese.network import embed_all
+from siamese.training import finish
 from siamese.training import loop as training
 from siamese.training.events import Ask, EpochEnded, Finished, Fitted, Interrupted, Started, Stepped
 from siamese.training.loop import train
-from siamese.training.settings import TrainingSettings, check, command_of, fit_to_data, with_defaults
+from siamese.training.settings import TrainingSettings
 
 SHORT = TrainingSettings("mnist-sample", device="cpu", batch_size=64, epochs=2)  # 28 steps an epoch
 
@@ -106,7 +102,7 @@ def test_asked_to_interrupt_it_can_be_continued(tmp_path):
 
 
 def test_a_network_that_tells_nothing_apart_is_no_model(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(training, "COLLAPSED", 2.0)  # embeddings of length 1 never differ by more in a number
+    monkeypatch.setattr(finish, "COLLAPSED", 2.0)  # embeddings of length 1 never differ by more in a number
     flags = ["--dataset", "mnist-sample", "--epochs", "1", "--batch-size", "1000", "--output", str(tmp_path / "model")]
     assert command_line.main(flags) == 2
     assert "training collapsed: all 200 validation images have one and the same embedding" in capsys.readouterr().err
@@ -137,52 +133,6 @@ def test_names_of_classes_come_with_the_sample(digits, tmp_path):
 
 
 # ---- Settings ----
-
-
-settings_of_all_kinds = st.builds(
-    TrainingSettings,
-    dataset=st.sampled_from(["mnist", "mnist-sample", "kmnist"]),
-    encoder=st.sampled_from(list(ENCODERS)),
-    loss=st.sampled_from(list(LOSSES)),
-    embedding_dim=st.none() | st.integers(1, 4096),
-    epochs=st.none() | st.integers(1, 10_000),
-    batch_size=st.integers(2, 100_000),
-    lr=st.floats(1e-8, 10),
-    augment=st.booleans(),
-    rotations=st.booleans(),
-    seed=st.integers(0, 2**31 - 1),
-)
-
-
-@given(settings_of_all_kinds)
-def test_the_command_of_settings_asks_the_command_line_for_the_same(settings):
-    check(settings)
-    words = shlex.split(command_of(settings))
-    assert words[:2] == ["python", "train.py"]
-    arguments, _ = command_line.parse_arguments(words[2:])
-    assert command_line.settings_of(arguments) == with_defaults(settings)
-
-
-def test_the_command_line_and_the_dataclass_have_one_set_of_defaults():
-    arguments, _ = command_line.parse_arguments([])
-    assert command_line.settings_of(arguments) == with_defaults(TrainingSettings())
-
-
-def test_settings_are_fitted_to_a_dataset_by_name_and_leave_nothing_open():
-    fitted = fit_to_data(TrainingSettings("mnist-sample"))
-    assert (fitted.split, fitted.preprocess, fitted.image_size, fitted.channels) == ("given", "ink", 28, 1)
-    assert fitted.embedding_dim == ENCODERS["compact"].default_dim
-    assert fitted.encoder == "compact"
-    assert fit_to_data(TrainingSettings("fashion-mnist")).encoder == "residual"  # photographs
-    assert fit_to_data(TrainingSettings("fashion-mnist", encoder="seed")).encoder == "seed"
-    left = {field.name for field in dataclasses.fields(fitted) if getattr(fitted, field.name) is None}
-    assert left == {"pairs", "margin"}
-
-
-def test_where_a_folder_lies_is_not_part_of_the_command(tmp_path):
-    (tmp_path / "my pets").mkdir()
-    command = command_of(TrainingSettings(str(tmp_path / "my pets"), output=tmp_path / "model", epochs=3))
-    assert command == "python train.py --dataset 'my pets' --epochs 3"
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def load_dataset(
     Raises ValueError with the choices, or DatasetNotAvailable with what to do.
     """
     if name not in DATASETS:
-        raise ValueError(f"unknown dataset {name!r}, available: {', '.join(DATASETS)}; or a folder that is there")
+        raise ValueError(f"unknown dataset {name!r}, available: {', '.join(DATASETS)}; or the path of a folder")
     training, test = DATASETS[name].load(data_dir)
     return tuple(
         dataclasses.replace(part, images=canonical_images(part.images, preprocess, encoder.image_size, encoder.channels))

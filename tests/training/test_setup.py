@@ -1,0 +1,66 @@
+"""What a training starts from: the running average of its weights, and the validation images that it shows."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from siamese.config import EncoderConfig
+from siamese.data.datasets.mnist import load_mnist_sample
+from siamese.network import SiameseNetwork
+from siamese.training.settings import TrainingSettings, fill_in
+from siamese.training.setup import choose_sample, running_average
+from siamese.training.state import TrainingState
+
+WEIGHT, VARIANCE, COUNT = (f"encoder.layers.{name}" for name in ("0.weight", "1.running_var", "1.num_batches_tracked"))
+
+
+def walk(share: float, steps: int, start: int = 0) -> list[tuple[dict[str, Tensor], dict[str, Tensor]]]:
+    """The weights of a network that jumps at random, and of its average, after each step; `start` steps were made before."""
+    state = TrainingState(fill_in(TrainingSettings("mnist-sample", average=share)), "", step=start)
+    network = SiameseNetwork(EncoderConfig("compact", 8))
+    average = running_average(network, state)
+    generator, history = torch.Generator().manual_seed(0), []
+    for _ in range(steps):
+        with torch.no_grad():
+            for tensor in network.state_dict().values():
+                tensor.copy_(torch.randn(tensor.shape, generator=generator) if tensor.is_floating_point() else state.step)
+        state.step += 1
+        average.update_parameters(network)
+        copies = ({name: tensor.clone() for name, tensor in each.state_dict().items()} for each in (network, average.module))
+        history.append(tuple(copies))
+    return history
+
+
+@pytest.mark.parametrize(("share", "weights"), [(1.0, np.ones(40)), (0.5, np.arange(40))])
+def test_the_average_looks_back_on_its_share_of_the_steps(share, weights):
+    history = walk(share, 40)
+    for name in (WEIGHT, VARIANCE):
+        for step in range(2, 41):
+            latest = [network[name].numpy() for network, _ in history[:step]]
+            expected = np.average(latest, axis=0, weights=weights[:step])
+            np.testing.assert_allclose(history[step - 1][1][name], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_share_of_none_is_the_latest_weights():
+    for network, average in walk(0.0, 3):
+        assert all(torch.equal(average[name], tensor) for name, tensor in network.items())
+
+
+def test_what_is_counted_is_not_averaged():
+    for network, average in walk(1.0, 3):
+        assert torch.equal(average[COUNT], network[COUNT])
+
+
+def test_an_average_that_goes_on_forgets_nothing():
+    """After 100 steps, the next one weighs a hundredth."""
+    ((network, average),) = walk(1.0, 1, start=100)
+    assert (average[WEIGHT] - network[WEIGHT]).abs().max() > 0.1
+
+
+def test_the_sample_of_validation_is_of_few_classes_and_the_same_each_time():
+    _, digits = load_mnist_sample()
+    chosen = choose_sample(digits, images=60, classes=3, seed=4)
+    assert np.array_equal(chosen, choose_sample(digits, images=60, classes=3, seed=4))
+    assert len(np.unique(chosen)) == len(chosen) == 60
+    assert sorted(np.bincount(digits.labels[chosen])[np.unique(digits.labels[chosen])]) == [20, 20, 20]
