@@ -168,8 +168,8 @@ class Workspace:
             report, dataset = self._check_brought(source)
         if report.classes < LEAST_CLASSES or report.images < LEAST_IMAGES:
             raise ValueError(
-                f"there are {report.images} usable images in {counted(report.classes, 'class', 'classes')}; training needs at "
-                f"least {LEAST_IMAGES} in {LEAST_CLASSES}, and two or more in each"
+                f"there are {report.images} usable images in {counted(report.classes, 'class', 'classes')}; training needs "
+                f"at least {LEAST_IMAGES} in {LEAST_CLASSES}, and two or more in each"
             )
         self._checked = checked = Checked(source, dataset, report.classes, report.images)
         return report, checked
