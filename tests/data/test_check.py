@@ -57,7 +57,7 @@ def test_the_terminal_says_what_the_check_found(folder, capsys):
 
 
 def test_a_folder_of_nothing_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="is no folder"):
+    with pytest.raises(ValueError, match="is not a folder"):
         check_folder(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="there is no image in"):
+    with pytest.raises(ValueError, match="there are no images in"):
         check_folder(tmp_path)
