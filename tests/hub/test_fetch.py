@@ -120,6 +120,7 @@ def requests_of_a_fetch(server, client, template) -> list[str]:
     return requests
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FETCH_FAULTS)
 def test_a_fault_at_any_request_of_a_fetch_never_gives_a_damaged_model_and_a_retry_succeeds(
     fault, server, client, template, requests_of_a_fetch
@@ -180,6 +181,7 @@ def test_a_model_trained_pushed_and_pulled_gives_the_same_embedding_to_the_bit(
     assert after == before
 
 
+@pytest.mark.slow
 def test_a_pulled_model_compares_as_the_trained_one_did(server, client, trained_folder, repo, digits, tmp_path):
     paths = [tmp_path / "a.png", tmp_path / "b.png"]
     for path, image in zip(paths, digits[0], strict=False):

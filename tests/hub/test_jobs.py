@@ -88,8 +88,8 @@ def test_a_job_uses_every_gpu_of_its_flavor(flavor, expected, capsys):
 # ---- The job itself ----
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> Iterator[tuple[FullHubServer, Finished]]:
+@pytest.fixture(scope="module", params=[pytest.param("cpu-basic", marks=pytest.mark.slow)])
+def trained(request, tmp_path_factory) -> Iterator[tuple[FullHubServer, Finished]]:
     """A training that was really run as a job, whose first push the Hub refused."""
     folder = tmp_path_factory.mktemp("hosted")
     with full_hub(folder) as (hub, commands):
@@ -99,7 +99,7 @@ def trained(tmp_path_factory) -> Iterator[tuple[FullHubServer, Finished]]:
             "--dataset", "mnist-sample", "--encoder", "seed", "--epochs", "1", "--batch-size", "128", "--private",
             "--output", "here",
         ]  # fmt: skip
-        yield hub, commands.run("train", "--hosted", "cpu-basic", *PUSH, *arguments)
+        yield hub, commands.run("train", "--hosted", request.param, *PUSH, *arguments)
 
 
 def test_a_job_trains_with_the_code_that_was_sent_and_pushes_the_model(trained):

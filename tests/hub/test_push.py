@@ -139,6 +139,7 @@ def requests_of_a_push(server, client, template) -> list[str]:
     return requests
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_at_any_request_of_a_push_loses_nothing_and_a_retry_succeeds(fault, server, client, new, requests_of_a_push):
     tries, faults = [], []  # of each, the name, the folder, its files, and what is said
@@ -177,6 +178,7 @@ def test_a_fault_at_any_request_of_a_push_loses_nothing_and_a_retry_succeeds(fau
 # ---- The command ----
 
 
+@pytest.mark.slow
 def test_a_push_that_fails_exits_3_with_the_command_that_then_pushes(server, folder, repo, tmp_path):
     variables = environment(server.endpoint, tmp_path / "home")
     before = contents(folder)
