@@ -1,4 +1,4 @@
-"""Encoders, and the siamese network that runs one of them on both sides of a pair."""
+"""The siamese network: one encoder for both sides of a pair."""
 
 import torch
 from torch import Tensor, nn

@@ -104,11 +104,11 @@ GOOD = (("a/0.png", b"0"), ("a/1.png", b"1"))
 
 
 HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
-    "empty": (lambda: b"", "no ZIP archive"),
-    "text": (lambda: b"hello, I am a ZIP file", "no ZIP archive"),
-    "tar": (tar, "no ZIP archive"),
-    "gzip": (lambda: zlib.compress(png(0)), "no ZIP archive"),
-    "cut short": (lambda: archive_of(*GOOD)[:-30], "no ZIP archive|damaged"),
+    "empty": (lambda: b"", "not a ZIP archive"),
+    "text": (lambda: b"hello, I am a ZIP file", "not a ZIP archive"),
+    "tar": (tar, "not a ZIP archive"),
+    "gzip": (lambda: zlib.compress(png(0)), "not a ZIP archive"),
+    "cut short": (lambda: archive_of(*GOOD)[:-30], "not a ZIP archive|damaged"),
     "cut in front": (lambda: archive_of(*GOOD)[40:], "damaged"),
     "end alone": (lambda: struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 9, 9, 500, 0, 0), "damaged"),
     "no file": (lambda: archive_of(), "holds no image"),

@@ -4,6 +4,7 @@ import argparse
 import json
 
 from siamese.commands import parser_of, run
+from siamese.config import counted
 from siamese.data.check import check_folder
 
 
@@ -37,7 +38,9 @@ def check(arguments: argparse.Namespace) -> None:
         print(f"nearly the same{'' if same else ', though of two classes'}: {file} and {of}")
     for remark in found.remarks:
         print(f"note: {remark}")
+    smallest, largest = min(sizes.values()), max(sizes.values())
+    each = f"{largest:,}" if smallest == largest else f"{smallest:,} to {largest:,}"
     print(
-        f"{len(found.labels):,} usable images in {len(sizes):,} classes of {min(sizes.values()):,} to "
-        f"{max(sizes.values()):,}, {len(found.left_out):,} left out; train.py would see them as {checked.seen}"
+        f"{len(found.labels):,} usable images in {counted(len(sizes), 'class', 'classes')}, {each} in each; "
+        f"{len(found.left_out):,} left out; a training would see them as {checked.seen}"
     )

@@ -60,7 +60,7 @@ def one_shot(arguments: argparse.Namespace) -> None:
         return
     for result in results:
         nearest = result["matches"][0]
-        name = f"none of these, nearest {nearest['name']}" if result["name"] is None else result["name"]
+        name = f"no class is near enough, nearest: {nearest['name']}" if result["name"] is None else result["name"]
         print(
             f"{result['query']}: {name} (distance {nearest['distance']:.4f}, {100 * nearest['probability_same']:.1f}% same)"
         )

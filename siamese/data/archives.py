@@ -120,7 +120,7 @@ def _check_list_of_contents(archive: Path, limits: ArchiveLimits) -> None:
     if start < 0 or tail[start : start + 4] != b"PK\5\6" or tail[-2:] != b"\0\0":
         start = tail.rfind(b"PK\5\6")
     if start < 0 or start + END_OF_ARCHIVE.size > len(tail):
-        raise ValueError("the file is no ZIP archive")
+        raise ValueError("the file is not a ZIP archive")
     _, _, _, _, count, length, _, _ = END_OF_ARCHIVE.unpack_from(tail, start)
     is_large = count == 0xFFFF or length == 0xFFFFFFFF or tail[max(0, start - 20) : start].startswith(b"PK\6\7")
     if is_large or count > 2 * limits.files or length > 2 * limits.files * MOST_BYTES_PER_NAME:

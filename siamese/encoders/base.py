@@ -14,6 +14,7 @@ class Encoder(nn.Module):
     ValueError for what it cannot be built with. It must work on torch's meta device, with shapes alone.
     """
 
+    citation = ""  # what a model card names as the source of the design, as Markdown
     default_dim = 64  # D, where nothing else is asked for
     unit_length = True  # whether every embedding has length 1, so that distances lie in 0..2
     is_fitted = False  # whether `fit` is to be called before the first step

@@ -22,6 +22,10 @@ class HOGEncoder(Encoder):
     have the same embedding, as the two sides of most things in photographs are of one kind.
     """
 
+    citation = (
+        "features: Dalal and Triggs (2005), *Histograms of Oriented Gradients for Human Detection*; their metric: Hatch, "
+        "Kajarekar and Stolcke (2006), *Within-Class Covariance Normalization for SVM-based Speaker Recognition*"
+    )
     default_dim = 128
     is_fitted = True
 

@@ -15,6 +15,8 @@ class ResidualEncoder(Encoder):
     normalisation centres embeddings, which otherwise start out all alike: the first steps would be spent on that.
     """
 
+    citation = "residual networks: He et al. (2016), *Deep Residual Learning for Image Recognition*"
+
     def __init__(self, embedding_dim: int, image_size: int, channels: int) -> None:
         super().__init__(embedding_dim, image_size, channels)
         self.layers = nn.Sequential(

@@ -16,6 +16,7 @@ class ResNet18Encoder(Encoder):
     `load_pretrained` starts it from ImageNet. Images below 64 px skip the first pooling, or too few pixels would be left.
     """
 
+    citation = "residual networks: He et al. (2016), *Deep Residual Learning for Image Recognition*"
     default_dim = 128
     has_pretrained = True
 

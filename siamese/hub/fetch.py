@@ -8,21 +8,14 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
-from huggingface_hub import constants, try_to_load_from_cache
+from huggingface_hub import HfApi, constants, try_to_load_from_cache
 from huggingface_hub.hf_api import RepoFile
 
 from siamese.hub.client import check_names, connect
 from siamese.hub.errors import HubError, HubUnavailableError, explained
-from siamese.model_folder import weights as checkpoint
-from siamese.model_folder.weights import CONFIG_FILE, REFERENCE_FILE, WEIGHTS_FILE
+from siamese.model_folder.weights import CONFIG_FILE, LOADED, WEIGHTS_FILE, write_text
 
-# All that is ever downloaded, and the most bytes it may have.
-FETCHED = {
-    REFERENCE_FILE: checkpoint.MAX_REFERENCE_BYTES,
-    CONFIG_FILE: checkpoint.MAX_CONFIG_BYTES,
-    WEIGHTS_FILE: checkpoint.MAX_WEIGHTS_BYTES,
-}
-NEEDED = (CONFIG_FILE, WEIGHTS_FILE)  # of these; older models have no reference
+NEEDED = (CONFIG_FILE, WEIGHTS_FILE)  # of the files LOADED; older models have no reference
 
 ASK_SECONDS = 15  # for the Hub to say which commit a branch or tag is
 
@@ -48,11 +41,11 @@ def fetch_model(repo_id: str, revision: str | None = None) -> tuple[Path, str]:
             seconds = ASK_SECONDS_IF_CACHED if cached else ASK_SECONDS
             api = connect(login_needed=False)
             commit = _within(seconds, lambda: api.model_info(repo_id, revision=name).sha)
-            folder = _cached(repo_id, commit) or _download(repo_id, commit)
+            folder = _cached(repo_id, commit) or _download(api, repo_id, commit)
             if folder != cached and name != commit:
                 # Only now: were it done before the download, one that fails would hide the older copy.
                 with contextlib.suppress(OSError):  # a cache that cannot be written to has served all the same
-                    checkpoint.write_text(folder.parents[1] / "refs" / name, commit)
+                    write_text(folder.parents[1] / "refs" / name, commit)
             return folder, commit
     except HubUnavailableError as error:
         if not cached:
@@ -67,19 +60,18 @@ def _cached(repo_id: str, revision: str) -> Path | None:
     return folders.pop() if len(folders) == 1 else None
 
 
-def _download(repo_id: str, commit: str) -> Path:
+def _download(api: HfApi, repo_id: str, commit: str) -> Path:
     # Not snapshot_download: it lists the whole repository, bounds no size, and by taking files in any order it can leave a
     # cache that holds all of NEEDED but not the reference, which would then never come.
-    api = connect(login_needed=False)
-    found = api.get_paths_info(repo_id, list(FETCHED), revision=commit)
+    found = api.get_paths_info(repo_id, list(LOADED), revision=commit)
     sizes = {file.path: file.size for file in found if isinstance(file, RepoFile)}
     for name in NEEDED:
         if name not in sizes:
             raise HubError(f"{repo_id} is not a model of this project: it has no {name}")
-        if sizes[name] > FETCHED[name]:
-            raise HubError(f"{name} of {repo_id} has {sizes[name]:,} bytes, allowed: at most {FETCHED[name]:,}")
+        if sizes[name] > LOADED[name]:
+            raise HubError(f"{name} of {repo_id} has {sizes[name]:,} bytes, allowed: at most {LOADED[name]:,}")
     # The reference comes first. Older models have none, and one that is too large is done without.
-    wanted = [name for name, limit in FETCHED.items() if sizes.get(name, math.inf) <= limit]
+    wanted = [name for name, limit in LOADED.items() if sizes.get(name, math.inf) <= limit]
     return Path([api.hf_hub_download(repo_id, name, revision=commit) for name in wanted][-1]).parent
 
 

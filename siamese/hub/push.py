@@ -1,4 +1,4 @@
-"""The Hugging Face Hub: push a model folder, fetch a model.
+"""Push a model folder to the Hugging Face Hub.
 
 The login is that of huggingface_hub, HF_TOKEN or `hf auth login`; no message and no line of a log holds the token.
 """

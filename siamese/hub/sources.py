@@ -7,16 +7,9 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from siamese.data.archives import ArchiveLimits, Chosen, unpack
-from siamese.model_folder import weights as checkpoint
-from siamese.model_folder.weights import BUNDLED_WEIGHTS, CONFIG_FILE, DEFAULT_BUNDLED, REFERENCE_FILE, WEIGHTS_FILE
+from siamese.model_folder.weights import BUNDLED_WEIGHTS, CONFIG_FILE, DEFAULT_BUNDLED, LOADED
 
 MAX_ARCHIVE_BYTES = 1 << 32  # of a ZIP file, in which more may lie than is read
-# All that is read of a ZIP file, and the most bytes it may have.
-READ = {
-    CONFIG_FILE: checkpoint.MAX_CONFIG_BYTES,
-    WEIGHTS_FILE: checkpoint.MAX_WEIGHTS_BYTES,
-    REFERENCE_FILE: checkpoint.MAX_REFERENCE_BYTES,
-}
 
 
 def bundled_models() -> dict[str, Path]:
@@ -65,14 +58,14 @@ def _unpack(archive: Path) -> Path:
 
 
 def _choose_model_files(entries: list[zipfile.ZipInfo], _: ArchiveLimits) -> tuple[Chosen, tuple[str, ...]]:
-    """The first of each of the files READ, without its folder; the rest is passed over. For siamese.data.archives.unpack."""
+    """The first of each of the files LOADED, without its folder; the rest is passed over. For `unpack`."""
     chosen = {}
     for info in entries:
         name = info.filename.rpartition("/")[2]
-        if name not in READ or info.filename.count("/") > 1 or name in chosen:
+        if name not in LOADED or info.filename.count("/") > 1 or name in chosen:
             continue
-        if info.file_size > READ[name]:
-            raise ValueError(f"{name} has {info.file_size:,} bytes, allowed: at most {READ[name]:,}")
+        if info.file_size > LOADED[name]:
+            raise ValueError(f"{name} has {info.file_size:,} bytes, allowed: at most {LOADED[name]:,}")
         chosen[name] = info
     return [(info, PurePosixPath(name)) for name, info in chosen.items()], ()
 

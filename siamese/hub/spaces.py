@@ -16,7 +16,7 @@ from siamese.hub.errors import HubError, HubUnavailableError, explain, explained
 from siamese.hub.fetch import fetch_model
 from siamese.hub.project import PROJECT, commit_exactly, describe_files, path_in_repository, project_files
 from siamese.hub.sources import bundled_models
-from siamese.model_folder.weights import CONFIG_FILE, DEFAULT_BUNDLED, REFERENCE_FILE, WEIGHTS_FILE, load_model
+from siamese.model_folder.weights import DEFAULT_BUNDLED, LOADED, load_model
 
 VARIABLE = "SIAMESE_MODEL"  # what app.py reads
 THUMBNAIL = "siamese/demo/static/thumbnail.png"
@@ -97,7 +97,7 @@ def prepare(
     files["README.md"] = str(card).encode()
     files["requirements.txt"] = _requirements().encode()
     for folder in bundled_models().values():
-        for path in (folder / name for name in (CONFIG_FILE, WEIGHTS_FILE, REFERENCE_FILE)):
+        for path in (folder / name for name in LOADED):
             if path.is_file():
                 files[path_in_repository(path)] = path
     return Deployment(space, files, variables, hardware, private, model_is_private)
@@ -170,7 +170,7 @@ def _pin(model: str, revision: str | None) -> tuple[str, bool, list[str]]:
         info = connect(login_needed=False).model_info(model, revision=revision)
     folder, commit = fetch_model(model, info.sha)
     load_model(folder)
-    names = [name for name in (CONFIG_FILE, WEIGHTS_FILE, REFERENCE_FILE) if (folder / name).is_file()]
+    names = [name for name in LOADED if (folder / name).is_file()]
     return commit, bool(info.private), names
 
 

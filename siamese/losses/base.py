@@ -17,6 +17,7 @@ class Loss(nn.Module):
     pass, so that peak memory does not grow with the square of the batch.
     """
 
+    citation = ""  # what a model card names as the source of the method, as Markdown
     default_margin: float | None = None  # in units of distance; None: this loss has no margin
     knows_classes = False  # whether it holds something for each class, and so depends on what the classes are called
     # Whether it is enough for it to know of some pairs whether they are the same: it then also takes, for labels, int64

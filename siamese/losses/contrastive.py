@@ -12,6 +12,7 @@ class ContrastiveLoss(Loss):
     Hadsell, Chopra, LeCun 2006, over all pairs of the batch.
     """
 
+    citation = "loss: Hadsell, Chopra and LeCun (2006), *Dimensionality Reduction by Learning an Invariant Mapping*"
     default_margin = 1.0
     takes_labelled_pairs = True
 

@@ -20,6 +20,10 @@ class ProxyLoss(Loss):
     of them", with the log-odds `-bias`, which an image has to be nearer to a centre to beat.
     """
 
+    citation = (
+        "loss: Movshovitz-Attias et al. (2017), *No Fuss Distance Metric Learning using Proxies*; Teh, DeVries and Taylor "
+        "(2020), *ProxyNCA++*"
+    )
     knows_classes = True
 
     def __init__(

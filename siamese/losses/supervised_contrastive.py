@@ -14,6 +14,7 @@ class SupervisedContrastiveLoss(Loss):
     constant.
     """
 
+    citation = "loss: Khosla et al. (2020), *Supervised Contrastive Learning*"
     temperature = 0.1
 
     def sums(self, embeddings: Tensor, labels: Tensor, anchors: slice) -> Tensor:

@@ -6,6 +6,9 @@ from torch import Tensor
 from siamese.distances import distance_matrix
 from siamese.losses.base import Loss, pair_masks, sums_of_active
 
+FACENET = "Schroff, Kalenichenko and Philbin (2015), *FaceNet: A Unified Embedding for Face Recognition and Clustering*"
+DEFENSE = "Hermans, Beyer and Leibe (2017), *In Defense of the Triplet Loss for Person Re-Identification*"
+
 
 class TripletLoss(Loss):
     """max(0, d(anchor, positive) - d(anchor, negative) + margin), the mean over all triplets of the batch that are above 0.
@@ -14,6 +17,7 @@ class TripletLoss(Loss):
     gradient does not fade as training solves most of them ("batch all").
     """
 
+    citation = f"loss: {FACENET}; {DEFENSE}"
     default_margin = 0.5
     forms_triplets = True
 
@@ -34,6 +38,7 @@ class HardTripletLoss(TripletLoss):
     so that there is nothing to gain by shrinking.
     """
 
+    citation = f"loss: {DEFENSE}"
     GROUP = 32
     forms_triplets = False
 
@@ -53,6 +58,8 @@ class SemiHardTripletLoss(TripletLoss):
 
     Schroff et al. 2015: the very hardest negatives are often mislabelled, and can pull all embeddings onto one point.
     """
+
+    citation = f"loss: {FACENET}"
 
     def sums(self, embeddings: Tensor, labels: Tensor, anchors: slice) -> Tensor:
         distance = distance_matrix(embeddings[anchors], embeddings)  # (A, B)

@@ -32,6 +32,8 @@ MAX_CONFIG_BYTES = 1_000_000
 MAX_REFERENCE_BYTES = 40_000_000
 MAX_HEADER_BYTES = 1_000_000  # of the safetensors file: names and shapes only
 MAX_WEIGHTS_BYTES = 400_000_000  # what a folder from anywhere may take of the memory before it is found to be good or bad
+# All that is ever fetched or unpacked of a model, the optional one first, with the most bytes that each may have.
+LOADED = {REFERENCE_FILE: MAX_REFERENCE_BYTES, CONFIG_FILE: MAX_CONFIG_BYTES, WEIGHTS_FILE: MAX_WEIGHTS_BYTES}
 
 
 def write_file(path: Path, write: Callable[[Path], None]) -> None:

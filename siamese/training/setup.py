@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from siamese.config import UNSEEN_SPLITS, EncoderConfig, LossConfig, PreprocessConfig
+from siamese.config import UNSEEN_SPLITS, EncoderConfig, LossConfig, PreprocessConfig, counted
 from siamese.data.augmentation import AUGMENTATIONS
 from siamese.data.datasets import DATASETS
 from siamese.data.folders import FOLDER_BOX_FRACTION
@@ -152,10 +152,10 @@ def _few_to_test_on(splits: Splits) -> tuple[str, ...]:
     """A remark where the test is so small that its result says little."""
     what = ""
     if splits.record.split in UNSEEN_SPLITS and splits.record.test_classes < FEW_CLASSES:
-        what = f"{splits.record.test_classes} test classes"
+        what = counted(splits.record.test_classes, "class", "classes")
     if isinstance(splits.test, LabelledPairs) and (few := np.bincount(splits.test.is_same).min()) < FEW_PAIRS:
-        what = f"{few} test pairs of a kind"
-    return (f"{what} are few: the interval of the result is what to look at",) if what else ()
+        what = f"{few} pairs of a kind"
+    return (f"the test has only {what}: trust the interval of its result, not the number alone",) if what else ()
 
 
 def _describe_data(splits: Splits, preprocess: PreprocessConfig, encoder: EncoderConfig) -> str:

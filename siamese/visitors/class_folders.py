@@ -52,7 +52,7 @@ def add_files(files: Sequence[str | Path], label: str, folder: Path, limits: Tra
         raise ValueError("there is no file: choose some first")
     for file in files:
         if file.suffix.lower() not in SUFFIXES:
-            raise ValueError(f"{shorten(file.name)} is no image by its name, allowed: {', '.join(SUFFIXES)}")
+            raise ValueError(f"{shorten(file.name)} is not an image by its name, allowed: {', '.join(SUFFIXES)}")
     label, classes = _fitting(label, folder, len(files), limits)
     there = sum(path.stat().st_size for paths in classes.values() for path in paths)
     size = there + sum(file.stat().st_size for file in files)

@@ -63,7 +63,7 @@ class TrainingQueue:
             if len(self._runs) >= self.waiting:
                 raise ValueError(f"{len(self._runs)} trainings are waiting already, as many as may: try again in a while")
             self._runs.append(run)
-        # In the context of the request: a hosted GPU is lent to whoever asks, and spaces looks there for who that is.
+        # In the context of the request: a GPU of ZeroGPU is lent to whoever asks, and spaces looks there for who that is.
         context = contextvars.copy_context()
         threading.Thread(target=context.run, args=(self._take_turn, run), daemon=True).start()
 

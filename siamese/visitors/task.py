@@ -15,7 +15,8 @@ LEAST_CLASSES, LEAST_IMAGES = 2, 12  # that can be trained on at all
 EPOCHS = 8  # by default
 LARGE, SMALL = 64, 32  # images in a batch
 MANY_IMAGES = 1000  # from here on, large batches
-START_SECONDS, IMAGES_PER_SECOND = 40, 2000  # of a hosted GPU: to read, to measure and to write; trained on, at the least
+# Of a GPU that the Hub lends: to read, to measure and to write; trained on, at the least.
+START_SECONDS, IMAGES_PER_SECOND = 40, 2000
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Task:
         return Path(self.folder) / "model"
 
     def gpu_seconds(self) -> int:
-        """How long a hosted GPU is needed for, at the most."""
+        """How long a GPU is needed for that the Hub lends, at the most."""
         trained_on = self.epochs * max(self.images, LEAST_STEPS * self.batch_size)
         return START_SECONDS + min(self.seconds, trained_on // IMAGES_PER_SECOND)
 

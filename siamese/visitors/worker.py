@@ -1,4 +1,4 @@
-"""What a task is, done: in a process of its own, or in a function on a hosted GPU.
+"""What a task is, done: in a process of its own, or in a function on a GPU that the Hub lends (ZeroGPU).
 
 Only numbers, short texts and small pictures leave that process, so that what strangers bring is decoded away from the
 server. `python -m siamese.visitors.worker` reads a task from the first line of its input and writes updates, a line of JSON

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from siamese.config import counted
 from siamese.verifier import Verifier
 from siamese.visitors import class_folders
 from siamese.visitors.limits import TrainingLimits
@@ -167,8 +168,8 @@ class Workspace:
             report, dataset = self._check_brought(source)
         if report.classes < LEAST_CLASSES or report.images < LEAST_IMAGES:
             raise ValueError(
-                f"there are {report.images} usable images in {report.classes} classes, to train takes at least "
-                f"{LEAST_IMAGES} in {LEAST_CLASSES}, and two or more in each"
+                f"there are {report.images} usable images in {counted(report.classes, 'class', 'classes')}; training needs "
+                f"at least {LEAST_IMAGES} in {LEAST_CLASSES}, and two or more in each"
             )
         self._checked = checked = Checked(source, dataset, report.classes, report.images)
         return report, checked

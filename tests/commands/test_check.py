@@ -16,7 +16,7 @@ def test_check_says_what_training_would_do(digit_folder, capsys):
     assert main(["check", str(digit_folder)]) == 0
     out = capsys.readouterr().out
     assert "bad.png: 'bad.png' is not an image" in out
-    assert "28 usable images in 7 classes of 4 to 4, 1 left out" in out
+    assert "28 usable images in 7 classes, 4 in each; 1 left out" in out
 
 
 def test_check_of_nothing_is_refused(tmp_path, capsys):

@@ -38,7 +38,7 @@ def test_one_shot_says_when_it_is_none_of_these(support_and_query, trained_folde
     code, stdout, _ = one_shot(support_and_query, trained_folder, capsys, "--unknown", "--threshold", "1e-6")
     assert code == 0
     lines = stdout.splitlines()
-    assert all("none of these, nearest digit" in line for line in lines[:-1])
+    assert all("no class is near enough, nearest: digit" in line for line in lines[:-1])
     assert lines[-1].startswith("0 of 30 right (0.00%), 5 classes")
 
 

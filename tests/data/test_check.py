@@ -48,7 +48,10 @@ def test_photographs_are_seen_in_colour(tmp_path):
 def test_the_terminal_says_what_the_check_found(folder, capsys):
     assert main(["check", str(folder)]) == 0
     words = capsys.readouterr().out
-    assert "59 usable images in 3 classes of 19 to 20, 2 left out; train.py would see them as ink, 28 x 28 px, grey" in words
+    assert (
+        "59 usable images in 3 classes, 19 to 20 in each; 2 left out; a training would see them as ink, 28 x 28 px, grey"
+        in words
+    )
     assert f"left out {folder / 'class 1' / 'broken.png'}: " in words
     assert main(["check", str(folder), "--json"]) == 0
     answer, checked = json.loads(capsys.readouterr().out), check_folder(folder)
@@ -57,7 +60,7 @@ def test_the_terminal_says_what_the_check_found(folder, capsys):
 
 
 def test_a_folder_of_nothing_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="is no folder"):
+    with pytest.raises(ValueError, match="is not a folder"):
         check_folder(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="there is no image in"):
+    with pytest.raises(ValueError, match="there are no images in"):
         check_folder(tmp_path)

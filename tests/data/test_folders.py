@@ -229,7 +229,7 @@ def test_a_folder_trains_from_end_to_end_on_classes_held_out(digit_folder, root,
     stdout, stderr = capsys.readouterr()
     assert "3 classes to train on; validation on 2 and test on 2 other classes; seen as ink, 28 x 28 px, grey" in stdout
     assert "bad `x`.png" in stderr
-    assert "2 test classes are few" in stderr
+    assert "the test has only 2 classes" in stderr
     verifier = Verifier.from_pretrained(output)
     data = verifier.config.data
     assert (data.dataset, data.split, data.left_out) == ("digits", "classes", 1)

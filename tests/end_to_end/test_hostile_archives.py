@@ -71,7 +71,7 @@ KINDS: dict[str, tuple[Callable[[], bytes], str]] = HOSTILE | {
     "many tiny files": (lambda: archive_of(*((f"a/{n}.png", b"1") for n in range(9000))), "too many files"),
     "many classes": (lambda: classes(6, 2), "that makes 6 classes, allowed: at most 5"),
     "many images": (lambda: classes(3, 17), "that makes 51 images, allowed: at most 50"),
-    "one class": (lambda: classes(1, 20), "20 usable images in 1 classes"),
+    "one class": (lambda: classes(1, 20), "20 usable images in 1 class"),
     "text as images": (lambda: archive_of(*((f"{n % 3}/{n}.png", b"no image") for n in range(30))), "none of the 30 files"),
     "archives as images": (
         lambda: archive_of(*((f"{n % 3}/{n}.png", archive_of(*GOOD)) for n in range(9))), "none of the 9 files",
@@ -168,7 +168,7 @@ def test_what_is_no_archive_at_all_is_refused(visitor, folder):
     before = on_disk(folder)
     assert "there is no file" in visitor.send("archive", "upload", None, None)["data"][2]
     text = as_file(upload(visitor.app, "a.txt", b"x"))
-    assert "the file is no ZIP archive" in visitor.send("archive", "upload", text, None)["data"][2]
+    assert "the file is not a ZIP archive" in visitor.send("archive", "upload", text, None)["data"][2]
     for path in ("/etc/passwd", str(folder / "app.log"), 5, None):
         assert "was not uploaded" in visitor.send("archive", "upload", as_file(path), None)["error"]
     assert on_disk(folder) == before

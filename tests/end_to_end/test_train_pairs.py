@@ -51,7 +51,7 @@ def test_training_on_pairs_from_end_to_end(pairs_file, images, tmp_path, capsys)
     assert "left out" in stderr
     assert "0-0.png" in stderr
     assert "note: 3 pairs left out because an image is" in stderr
-    assert "test pairs of a kind are few" in stderr
+    assert "pairs of a kind: trust the interval" in stderr
     verifier = Verifier.from_pretrained(folder)
     config, data = verifier.config, verifier.config.data
     assert (data.dataset, data.split, data.classes, data.left_out, config.loss.name) == ("pairs.csv", "pairs", 0, 1, "bce")

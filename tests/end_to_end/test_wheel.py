@@ -61,7 +61,7 @@ def run(programs, tmp_path) -> Callable[..., str]:
 
     def call(*arguments: str, program: str = "siamese") -> str:
         command = [programs / program, *arguments]
-        finished = subprocess.run(command, cwd=tmp_path, env=VARIABLES, capture_output=True, text=True, timeout=300)
+        finished = subprocess.run(command, cwd=tmp_path, env=VARIABLES, capture_output=True, text=True, timeout=600)
         assert finished.returncode == 0, finished.stdout + finished.stderr
         return finished.stdout
 

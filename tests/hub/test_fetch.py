@@ -120,8 +120,8 @@ def requests_of_a_fetch(server, client, template) -> list[str]:
     return requests
 
 
-@pytest.mark.parametrize("fault", FETCH_FAULTS)
 @pytest.mark.slow
+@pytest.mark.parametrize("fault", FETCH_FAULTS)
 def test_a_fault_at_any_request_of_a_fetch_never_gives_a_damaged_model_and_a_retry_succeeds(
     fault, server, client, template, requests_of_a_fetch
 ):

@@ -21,8 +21,6 @@ from siamese.commands import train
 from siamese.data.datasets import DATASETS
 from siamese.model_folder.weights import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
 
-pytestmark = pytest.mark.slow
-
 PUSH = ["--push", "--repo-id", "ada/digits"]
 JOB = "000000000000000000000001"
 FOLLOW_OR_CANCEL = f"follow it with: hf jobs logs -f {JOB}  cancel it with: hf jobs cancel {JOB}"
@@ -90,8 +88,8 @@ def test_a_job_uses_every_gpu_of_its_flavor(flavor, expected, capsys):
 # ---- The job itself ----
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> Iterator[tuple[FullHubServer, Finished]]:
+@pytest.fixture(scope="module", params=[pytest.param("cpu-basic", marks=pytest.mark.slow)])
+def trained(request, tmp_path_factory) -> Iterator[tuple[FullHubServer, Finished]]:
     """A training that was really run as a job, whose first push the Hub refused."""
     folder = tmp_path_factory.mktemp("hosted")
     with full_hub(folder) as (hub, commands):
@@ -101,7 +99,7 @@ def trained(tmp_path_factory) -> Iterator[tuple[FullHubServer, Finished]]:
             "--dataset", "mnist-sample", "--encoder", "seed", "--epochs", "1", "--batch-size", "128", "--private",
             "--output", "here",
         ]  # fmt: skip
-        yield hub, commands.run("train", "--hosted", "cpu-basic", *PUSH, *arguments)
+        yield hub, commands.run("train", "--hosted", request.param, *PUSH, *arguments)
 
 
 def test_a_job_trains_with_the_code_that_was_sent_and_pushes_the_model(trained):

@@ -139,8 +139,8 @@ def requests_of_a_push(server, client, template) -> list[str]:
     return requests
 
 
-@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_at_any_request_of_a_push_loses_nothing_and_a_retry_succeeds(fault, server, client, new, requests_of_a_push):
     tries, faults = [], []  # of each, the name, the folder, its files, and what is said
     for kind, expected in FAULTS[fault]:

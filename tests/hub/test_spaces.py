@@ -20,8 +20,6 @@ from packaging.requirements import Requirement
 from siamese.hub.sources import bundled_models
 from siamese.model_folder.weights import CONFIG_FILE, REFERENCE_FILE, WEIGHTS_FILE
 
-pytestmark = pytest.mark.slow
-
 SPACE = "spaces/ada/demo"
 # https://huggingface.co/docs/hub/spaces-config-reference
 ALLOWED_KEYS = {
@@ -135,6 +133,7 @@ def unpack(hub: FullHubServer, folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_files_of_a_space_serve_the_bundled_weights_from_an_empty_folder(hub, deploy, tmp_path):
     assert deploy("--no-wait").returncode == 0
     variables = environment(hub.endpoint, tmp_path / "home") | hub.spaces[SPACE].variables
@@ -142,6 +141,7 @@ def test_the_files_of_a_space_serve_the_bundled_weights_from_an_empty_folder(hub
     assert "digits (bundled)" in config
 
 
+@pytest.mark.slow
 def test_the_files_of_a_space_serve_the_preloaded_model_without_the_hub(hub, deploy, model, tmp_path):
     commit = hub.add("ada/digits", model)
     assert deploy("--model", "ada/digits", "--no-wait").returncode == 0

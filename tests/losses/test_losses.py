@@ -215,7 +215,7 @@ def test_a_large_batch_in_parts_gives_the_loss_and_gradient_of_the_whole(name, u
     embeddings, labels = random_batch(7)
     loss_function = build(name, unit_length)
     results = []
-    for most in (losses.MOST_ELEMENTS, most_elements):
+    for most in (losses.base.MOST_ELEMENTS, most_elements):
         monkeypatch.setattr(losses.base, "MOST_ELEMENTS", most)
         inputs = [embeddings.clone().requires_grad_(), *loss_function.parameters()]
         loss = loss_function(inputs[0], labels)

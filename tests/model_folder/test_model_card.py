@@ -12,8 +12,10 @@ from PIL import Image
 from sklearn.metrics import roc_curve
 
 from siamese.config import SPLITS, Calibration, DataRecord, LossConfig, ModelFolderConfig
+from siamese.encoders import ENCODERS
 from siamese.evaluation.calibration import probability_same
 from siamese.evaluation.metrics import PairDistances, hardest_pairs, pair_distances
+from siamese.losses import LOSSES
 from siamese.model_folder import plots
 from siamese.model_folder.model_card import MODEL_PLACEHOLDER, PLOTS, render_card
 from siamese.model_folder.weights import BUNDLED_WEIGHTS, load_model
@@ -61,6 +63,19 @@ def test_the_cards_of_the_bundled_models_are_what_todays_code_renders(name):
     config = ModelFolderConfig.from_json((BUNDLED_WEIGHTS / name / "config.json").read_text(encoding="utf-8"))
     assert len(left_out) == config.data.left_out
     assert render_card(config, left_out) == card
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_card_cites_the_source_of_its_loss(name, config):
+    methods = render_card(dataclasses.replace(config, loss=LossConfig(name))).partition("## Methods")[2]
+    assert LOSSES[name].citation[1:] in methods
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_the_card_cites_the_source_of_its_encoder(name, config):
+    encoder = dataclasses.replace(config.encoder, name=name)
+    methods = render_card(dataclasses.replace(config, encoder=encoder)).partition("## Methods")[2]
+    assert ENCODERS[name].citation[1:] in methods
 
 
 @pytest.mark.parametrize(("loss", "author"), [("contrastive", "Hadsell"), ("supcon", "Khosla"), ("bce", None)])

@@ -67,7 +67,7 @@ def test_files_that_do_not_fit_are_refused_and_none_is_kept(tmp_path, digits, li
     (tmp_path / "big.png").write_bytes(b"0" * 2_000_001)
     for paths, label, message in (
         ([tmp_path / "big.png"], "big", r"that makes 2\.0 MB, allowed: at most 2 in all"),
-        ([tmp_path / "page.html"], "a", "page.html' is no image by its name"),
+        ([tmp_path / "page.html"], "a", "page.html' is not an image by its name"),
         ([], "a", "there is no file"),
         (files[:1], "  ", f"allowed: 1 to {LONGEST_CLASS} characters"),
         (files[:1], "///", "allowed: one with a letter or a digit"),

@@ -56,7 +56,7 @@ def test_a_check_counts_names_and_shows_what_there_is(digits, tmp_path):
     assert report.left_out == 2
     (broken, copy) = report.files
     assert broken[0] == "class 1/broken.png"
-    assert copy == ("class 2/copy.png", "the same image as class 0/3.png, of another class than class 0")
+    assert copy == ("class 2/copy.png", "the same image as class 0/3.png, in another class (class 0)")
     assert str(tmp_path) not in str(report)
 
 
@@ -86,7 +86,7 @@ def test_data_that_are_none_are_called_the_visitors(tmp_path, monkeypatch):
     (tmp_path / "uploaded-pictures").mkdir()
     (last,) = updates(task("check", tmp_path / "task", "uploaded-pictures"))
     assert last == Update(problem=last.problem)
-    assert "there is no image in your data" in last.problem
+    assert "there are no images in your data" in last.problem
 
 
 # ---- The training ----

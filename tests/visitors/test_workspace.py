@@ -60,7 +60,7 @@ def test_too_little_cannot_be_trained_on(workspaces, tmp_path, digits):
     with pytest.raises(ValueError, match=r"^the source of the images is 'web', allowed: sample, zip, hand$"):
         space.check("web")
     space.take_archive(zipped(write_classes(tmp_path / "few", digits, classes=1), tmp_path / "few.zip"))
-    with pytest.raises(ValueError, match="20 usable images in 1 classes, to train takes at least 12 in 2"):
+    with pytest.raises(ValueError, match="20 usable images in 1 class; training needs at least 12 in 2"):
         space.check("zip")
     assert not space.has("zip")
     with pytest.raises(ValueError, match="no checked images"):

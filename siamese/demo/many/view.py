@@ -32,8 +32,8 @@ def matrix(
     upper = distances[np.triu_indices(len(names), 1)]
     link = base64.b64encode(to_csv(names, distances).encode()).decode()
     return (
-        f'{left_out}<p class="rates"><b>{int((upper <= threshold).sum()):,}</b> of {len(upper):,} pairs are called same '
-        f"(outlined): their distance is at most {threshold:.3f}. "
+        f'{left_out}<p class="rates"><b>{int((upper <= threshold).sum()):,}</b> of {len(upper):,} pairs are called same: '
+        f"their distance is at most {threshold:.3f}, and the table gives them a border. "
         f'<a download="distances.csv" href="data:text/csv;base64,{link}">Save as CSV</a></p>'
         '<div class="matrix" tabindex="0" role="region" aria-label="Distances"><table>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div>"

@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from typing import NamedTuple
 
 import gradio as gr
 from gradio.processing_utils import save_file_to_cache
@@ -30,168 +29,123 @@ FOLLOW_SECONDS = 0.2  # between two looks at a training
 UNLIMITED = PRIVATE | {"concurrency_limit": None}  # what lasts as long as a training holds up nobody else
 
 
-class HandWidgets(NamedTuple):
-    """Classes made by hand."""
-
-    part: gr.Column
-    label: gr.Textbox
-    files: UploadedFiles
-    add: gr.Button
-    draw: gr.Button
-    made: gr.HTML
-    check: gr.Button
-    forget: gr.Button
-    drawing: gr.Textbox
-
-
-class DataWidgets(NamedTuple):
-    """What is brought, and its check."""
-
-    source: gr.Radio
-    zip_part: gr.Column
-    archive: UploadedFiles
-    hand: HandWidgets
-    said: gr.HTML
-    report: gr.HTML
-
-
-class TrainingWidgets(NamedTuple):
-    """The choices, the training and its result."""
-
-    encoder: gr.Dropdown
-    loss: gr.Dropdown
-    epochs: gr.Slider
-    start: gr.Button
-    stop: gr.Button
-    progress: gr.HTML
-    curves: gr.HTML
-    map: gr.HTML
-    result: gr.HTML
-    taken: gr.Column
-    download: gr.DownloadButton
-
-
 def create_tab(page: Page) -> None:
-    """The widgets from top to bottom, and their events."""
-    limits = page.workspaces.limits
-    gr.HTML(view.introduction(limits))
-    data = _data_widgets(limits)
-    training = _training_widgets(page, limits)
-    _wire_data(page, data, training.start)
-    _wire_training(page, training)
-
-
-def _data_widgets(limits: TrainingLimits) -> DataWidgets:
+    """What is brought, its check, the choices, the training, and what became of it, from top to bottom."""
+    gr.HTML(view.introduction(page.workspaces.limits))
+    report = gr.HTML("", elem_id="data-check", render=False)
+    said = gr.HTML(note(""), elem_id="data-note", render=False)
+    start = gr.Button("Start", variant="primary", interactive=False, elem_id="start", render=False)
+    found = [report, said, start]  # what a check of images changes
     source = gr.Radio(SOURCES, value="sample", label="Images", elem_id="source")
-    with gr.Column(visible=False) as zip_part:
-        most = f"up to {limits.megabytes:,} MB"
+    parts = [_archive_part(page, found), _hand_part(page, found)]
+    said.render()
+    report.render()
+    source.input(choose, [source, page.own], [*parts, *found], **PRIVATE)
+    opened = page.blocks.load(page.workspaces.open, None, page.own, **PRIVATE)
+    opened.then(lambda space: look_through(space, "sample"), page.own, found, **PRIVATE)
+    _training_part(page, start)
+
+
+def _archive_part(page: Page, found: list) -> gr.Column:
+    with gr.Column(visible=False) as part:
+        most = f"up to {page.workspaces.limits.megabytes:,} MB"
         archive = UploadedFiles(file_types=[".zip"], label=f"ZIP, {most}", height=140, elem_id="archive")
-    hand = _hand_widgets()
-    return DataWidgets(
-        source, zip_part, archive, hand, gr.HTML(note(""), elem_id="data-note"), gr.HTML("", elem_id="data-check")
-    )
+    archive.upload(take_archive, [archive, page.own], [archive, *found], **PRIVATE)
+    return part
 
 
-def _hand_widgets() -> HandWidgets:
+def _hand_part(page: Page, found: list) -> gr.Column:
     with gr.Column(visible=False) as part, gr.Row(elem_id="hand"):
         with gr.Column():
             label = gr.Textbox(label="Name of the class", max_length=LONGEST_CLASS, max_lines=1, elem_id="class-name")
             files = UploadedFiles(file_count="multiple", label="Images of this class", height=140, elem_id="class-files")
             with gr.Row():
-                add = gr.Button("Add files", min_width=110)
-                draw = gr.Button("Add drawing", min_width=110)
+                add_button = gr.Button("Add files", min_width=110)
+                draw_button = gr.Button("Add drawing", min_width=110)
             made = gr.HTML(view.by_hand({}), elem_id="made")
             with gr.Row():
-                check = gr.Button("Check all", variant="primary", min_width=110)
-                forget = gr.Button("Forget these", min_width=110)
+                check_button = gr.Button("Check all", variant="primary", min_width=110)
+                forget_button = gr.Button("Forget these", min_width=110)
         with gr.Column(elem_classes="stage"), gr.Column(elem_classes="paper"):
             sketchpad("class")
             drawing = gr.Textbox(visible=False)
-    return HandWidgets(part, label, files, add, draw, made, check, forget, drawing)
-
-
-def _training_widgets(page: Page, limits: TrainingLimits) -> TrainingWidgets:
-    with gr.Row():
-        encoders = [(name, name) for name in (FITTING, *ENCODERS)]
-        encoder = gr.Dropdown(encoders, value=FITTING, label="Encoder", elem_id="encoder", min_width=140)
-        loss = gr.Dropdown(list(LOSSES), value="supcon", label="Loss", elem_id="loss", min_width=140)
-        epochs = gr.Slider(
-            1, limits.epochs, value=min(EPOCHS, limits.epochs), step=1, label="Epochs", buttons=[], elem_id="epochs"
-        )
-    with gr.Row(elem_classes="actions"):
-        start = gr.Button("Start", variant="primary", interactive=False, elem_id="start")
-        stop = gr.Button("Stop", interactive=False, elem_id="stop")
-    progress = gr.HTML(view.progress(), elem_id="progress")
-    with gr.Row(elem_id="live"):
-        curves = gr.HTML(view.curves(), elem_id="curves")
-        plane = gr.HTML(view.embedding_map(), elem_id="live-map")
-    result = gr.HTML("", elem_id="result")
-    with gr.Column(visible=False) as taken:
-        gr.HTML(view.done())
-        download = gr.DownloadButton("Download the model", elem_id="download")
-        _push_widgets(page)
-    return TrainingWidgets(encoder, loss, epochs, start, stop, progress, curves, plane, result, taken, download)
-
-
-def _push_widgets(page: Page) -> None:
-    if not os.environ.get("OAUTH_CLIENT_ID"):  # set by the Hub in a Space with a login
-        gr.HTML(view.away_from_a_space())
-        return
-    gr.LoginButton()
-    with gr.Row():
-        repo_id = gr.Textbox(label="Repository, USER/NAME", max_lines=1, elem_id="repo-id")
-        private = gr.Checkbox(label="Private")
-        button = gr.Button("Push to the Hub")
-    outcome = gr.HTML("")
-    button.click(push, [page.own, repo_id, private], outcome, **PRIVATE)
-
-
-def _wire_data(page: Page, data: DataWidgets, start: gr.Button) -> None:
-    own, hand, found = page.own, data.hand, [data.report, data.said, start]
-    data.source.input(choose, [data.source, own], [data.zip_part, hand.part, *found], **PRIVATE)
-    opened = page.blocks.load(page.workspaces.open, None, own, **PRIVATE)
-    opened.then(lambda space: look_through(space, "sample"), own, found, **PRIVATE)
-    data.archive.upload(take_archive, [data.archive, own], [data.archive, *found], **PRIVATE)
-    hand.add.click(add_files, [hand.label, hand.files, own], [hand.files, hand.made], **PRIVATE)
-    drawn = hand.draw.click(add_drawing, [hand.label, hand.drawing, own], hand.made, js=drawings_js({1: "class"}), **PRIVATE)
+    own, (report, _, start) = page.own, found
+    add_button.click(add_files, [label, files, own], [files, made], **PRIVATE)
+    drawn = draw_button.click(add_drawing, [label, drawing, own], made, js=drawings_js({1: "class"}), **PRIVATE)
     drawn.then(None, None, None, js=f"() => siamese.empty('{ID}')", **PRIVATE)
-    hand.check.click(lambda space: look_through(space, "hand"), own, found, **PRIVATE)
-    hand.forget.click(forget, own, [hand.made, data.report, start], **PRIVATE)
+    check_button.click(lambda space: look_through(space, "hand"), own, found, **PRIVATE)
+    forget_button.click(forget, own, [made, report, start], **PRIVATE)
+    return part
 
 
-def _wire_training(page: Page, training: TrainingWidgets) -> None:
+def _training_part(page: Page, start: gr.Button) -> None:
+    choices = _choices(page.workspaces.limits)
+    with gr.Row(elem_classes="actions"):
+        start.render()
+        stop = gr.Button("Stop", interactive=False, elem_id="stop")
+    drawn = {"progress": gr.HTML(view.progress(), elem_id="progress")}  # by the names that view.changes gives them
+    with gr.Row(elem_id="live"):
+        drawn["curves"] = gr.HTML(view.curves(), elem_id="curves")
+        drawn["map"] = gr.HTML(view.embedding_map(), elem_id="live-map")
+    drawn["result"] = gr.HTML("", elem_id="result")
+    taken, download = _model_part(page)
+
     async def follow(space: Workspace, encoder: str, loss: str, epochs: int) -> AsyncIterator[dict]:
         """Train, and show all that happens until it is over."""
         try:
             run = mine(space).start(None if encoder == FITTING else encoder, loss, int(epochs))
         except ValueError as error:
-            yield {training.progress: view.progress(message=str(error), problem=True)}
+            yield {drawn["progress"]: view.progress(message=str(error), problem=True)}
             return
-        yield {training.result: "", training.taken: gr.Column(visible=False), **buttons(is_training=True)}
+        yield {drawn["result"]: "", taken: gr.Column(visible=False), **buttons(is_training=True)}
         async for changes in changes_of(run, page.workspaces.queue):
-            yield {getattr(training, name): part for name, part in changes.items()}
-        ended = buttons(is_training=False)
-        if run.state.is_done:
-            ended |= await asyncio.to_thread(hand_over, space)
-        yield ended
+            yield {drawn[name]: part for name, part in changes.items()}
+        yield buttons(is_training=False) | (await asyncio.to_thread(hand_over, space) if run.state.is_done else {})
 
     def buttons(is_training: bool) -> dict:
-        return {training.start: gr.Button(interactive=not is_training), training.stop: gr.Button(interactive=is_training)}
+        return {start: gr.Button(interactive=not is_training), stop: gr.Button(interactive=is_training)}
 
     def hand_over(space: Workspace) -> dict:
         """Make the model one that the visitor can use on the page and download."""
         trained = space.take_model()
-        copy = save_file_to_cache(space.archive(), training.download.GRADIO_CACHE)  # from where Gradio may send it
+        copy = save_file_to_cache(space.archive(), download.GRADIO_CACHE)  # from where Gradio may send it
         space.also_delete(copy)
-        return {
-            page.model: gr.Radio(choices=[*page.models, trained.name], value=trained.name, visible=True),
-            training.download: gr.DownloadButton(value=copy),
-            training.taken: gr.Column(visible=True),
-        }
+        models = gr.Radio(choices=[*page.models, trained.name], value=trained.name, visible=True)
+        return {page.model: models, download: gr.DownloadButton(value=copy), taken: gr.Column(visible=True)}
 
-    asked = [page.own, training.encoder, training.loss, training.epochs]
-    training.start.click(follow, asked, [page.model, *training[3:]], **(UNLIMITED | {"trigger_mode": "once"}))
-    training.stop.click(lambda space: mine(space).finish(), page.own, None, **UNLIMITED)
+    changed = [start, stop, *drawn.values(), taken, page.model, download]
+    start.click(follow, [page.own, *choices], changed, **(UNLIMITED | {"trigger_mode": "once"}))
+    stop.click(lambda space: mine(space).finish(), page.own, None, **UNLIMITED)
+
+
+def _choices(limits: TrainingLimits) -> list:
+    """Encoder, loss and number of epochs."""
+    encoders = [(name, name) for name in (FITTING, *ENCODERS)]
+    most = limits.epochs
+    with gr.Row():
+        return [
+            gr.Dropdown(encoders, value=FITTING, label="Encoder", elem_id="encoder", min_width=140),
+            gr.Dropdown(list(LOSSES), value="supcon", label="Loss", elem_id="loss", min_width=140),
+            gr.Slider(1, most, value=min(EPOCHS, most), step=1, label="Epochs", buttons=[], elem_id="epochs"),
+        ]
+
+
+def _model_part(page: Page) -> tuple[gr.Column, gr.DownloadButton]:
+    """What can be done with a trained model."""
+    with gr.Column(visible=False) as taken:
+        gr.HTML(view.done())
+        download = gr.DownloadButton("Download the model", elem_id="download")
+        if os.environ.get("OAUTH_CLIENT_ID"):  # set by the Hub in a Space with a login
+            gr.LoginButton()
+            with gr.Row():
+                repo_id = gr.Textbox(label="Repository, USER/NAME", max_lines=1, elem_id="repo-id")
+                private = gr.Checkbox(label="Private")
+                push_button = gr.Button("Push to the Hub")
+            outcome = gr.HTML("")
+            push_button.click(push, [page.own, repo_id, private], outcome, **PRIVATE)
+        else:
+            gr.HTML(view.away_from_a_space())
+    return taken, download
 
 
 def mine(space: Workspace | None) -> Workspace:
