@@ -64,7 +64,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def made_once(shared: Path, name: str, make: Callable[[Path], object]) -> Path:
     """The folder `name`, which `make` fills for all workers of a run; the first one that wants it does."""
-    folder = shared / f"made {name}" / name
+    folder = shared / f"made-{name}" / name
     with FileLock(shared / f"{name}.lock"):
         if not folder.parent.exists():
             folder.parent.mkdir()

@@ -1,4 +1,4 @@
-"""Digits as they are drawn, written and photographed on paper."""
+"""Digits as they are drawn, written and photographed on paper; and photographs."""
 
 import numpy as np
 from PIL import Image
@@ -34,3 +34,9 @@ SLOPE = 1 - 0.6 * np.mgrid[0:400, 0:400][1] / 400  # light that falls off to the
 
 
 SHADOW = np.where(np.add(*np.mgrid[0:400, 0:400]) > 500, 0.6, 1.0)  # of a hand over one corner
+
+
+def photo(seed: int, size: tuple[int, int] = (60, 40), mode: str = "RGB") -> Image.Image:
+    """Smooth colours all over, and nothing that repeats."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC).convert(mode)
