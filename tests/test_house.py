@@ -167,6 +167,11 @@ def test_names_are_those_of_the_field(paths):
     assert found == set()
 
 
+def test_no_two_modules_are_a_letter_apart():
+    names = {path.stem for path in FILES}
+    assert not {name for name in names if f"{name}s" in names}
+
+
 # ---- Nothing missing, nothing left over ----
 
 

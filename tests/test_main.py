@@ -41,10 +41,10 @@ def test_without_a_command_or_with_an_unknown_one_the_choices_are_shown(argument
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_a_help_that_states_the_default_of_each_flag(command, capsys):
+def test_every_command_has_a_help_by_its_name_and_a_word_on_each_flag(command, capsys):
     code, stdout, _ = left([command, "--help"], capsys)
     assert code == 0
-    assert stdout.startswith("usage: ")
+    assert stdout.startswith(f"usage: siamese {command} ")
     actions = importlib.import_module(COMMANDS[command][0]).build_parser()._actions
     assert all(action.help for action in actions)
 

@@ -36,6 +36,7 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
 def build_parser() -> argparse.ArgumentParser:
     """The command line of training; every flag states its unit and default."""
     parser = argparse.ArgumentParser(
+        prog="train.py" if sys.argv[0].endswith("train.py") else "siamese train",
         description=__doc__,
         epilog="A first try without any download: python train.py --dataset mnist-sample --output runs/first ; then "
         "python -m siamese compare A.png B.png --model runs/first",
