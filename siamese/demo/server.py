@@ -47,7 +47,6 @@ def prepare_process() -> None:
         ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, ARENAS)
     keep_little_of_sessions()
     use_one_thread()
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # for what Gradio opens before we see it: Pillow refuses twice this number
 
 
 def load_models(source: str | None) -> tuple[Verifier, str, list[Verifier]]:
@@ -81,6 +80,7 @@ def launch(
     `limits`: of trainings; None where visitors may not train. `most_uploaded`: bytes that uploads may take on the disk.
     `address`: arguments of Gradio's `launch`: server_name, server_port, share, mcp_server.
     """
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # for what Gradio opens before we see it: Pillow refuses twice this number
     if spaces is not None:
         spaces.GPU(_needs_a_gpu)
     largest = max(MAX_FILE_SIZE, limits.megabytes * MEGABYTE if limits else 0)

@@ -15,8 +15,7 @@ LEAST_CLASSES, LEAST_IMAGES = 2, 12  # that can be trained on at all
 EPOCHS = 8  # by default
 LARGE, SMALL = 64, 32  # images in a batch
 MANY_IMAGES = 1000  # from here on, large batches
-# Of a GPU that the Hub lends: to read, to measure and to write; trained on, at the least.
-START_SECONDS, IMAGES_PER_SECOND = 40, 2000
+START_SECONDS, IMAGES_PER_SECOND = 40, 2000  # of a GPU that the Hub lends: to read, measure and write; trained on at least
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ DONE = Update(result=Result(ModelFolderConfig(), 0, (), ()))
 
 
 class Elsewhere:
-    """Trains in the place of a hosted GPU: it goes on where it is let."""
+    """Trains in the place of a GPU that the Hub lends: it goes on where it is let."""
 
     def __init__(self) -> None:
         self.began: list[str] = []

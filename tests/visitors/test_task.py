@@ -4,7 +4,7 @@ from siamese.training.snapshot import EmbeddingMap, Snapshot
 from siamese.visitors.task import LEAST_IMAGES, SAMPLE, Checked, DataReport, Task, Update
 
 
-def test_the_time_on_a_hosted_gpu_grows_with_the_work_up_to_the_limit():
+def test_the_time_on_a_lent_gpu_grows_with_the_work_up_to_the_limit():
     times = [Task("train", "", "", epochs=epochs, images=3000, seconds=60).gpu_seconds() for epochs in (1, 20, 40, 1000)]
     assert times == sorted(times)
     assert times[0] < 45
