@@ -60,6 +60,7 @@ def test_an_interrupted_training_says_how_to_go_on(interrupted):
     assert names(folder) == {RESUME_FILE}
 
 
+@pytest.mark.slow
 def test_a_continued_training_ends_as_if_never_interrupted(interrupted, trained_folder, short_training, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(interrupted[0], folder)
@@ -98,6 +99,7 @@ def test_an_interrupted_training_is_not_overwritten_unasked(interrupted, capsys)
     assert (interrupted[0] / RESUME_FILE).read_bytes() == before
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_is_overwritten_when_asked(interrupted, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(interrupted[0], folder)
@@ -123,6 +125,7 @@ def test_ctrl_c_before_the_first_step_says_that_nothing_was_saved(tmp_path, monk
     assert "start again" in stderr
 
 
+@pytest.mark.slow
 def test_a_failed_training_leaves_the_earlier_model_and_can_be_finished(trained_folder, tmp_path, monkeypatch):
     folder = tmp_path / "model"
     shutil.copytree(trained_folder, folder)

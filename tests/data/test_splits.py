@@ -17,7 +17,7 @@ from siamese.data.splits import hold_out_seen, load_splits, split_classes, split
 def test_omniglot_is_validated_on_alphabets_held_out_and_rotated_in_training_alone(tmp_path):
     put_omniglot(tmp_path)
     settings = (PreprocessConfig("ink"), EncoderConfig(image_size=40))
-    splits = load_splits("omniglot", tmp_path, *settings, "given", 0.1, 0.2, rotations=True, seed=0)
+    splits = load_splits("omniglot", tmp_path, *settings, None, 0.1, 0.2, rotations=True, seed=0)
     record = splits.record
     assert (record.dataset, record.split, record.classes) == ("omniglot", "groups", 4 * 9)
     assert (record.validation_groups, record.validation_classes) == (1, 3)

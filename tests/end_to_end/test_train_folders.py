@@ -9,6 +9,8 @@ from PIL import Image
 from siamese import Verifier
 from siamese.commands import train
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_folder_trains_from_end_to_end_on_classes_held_out(digit_folder, root, tmp_path, capsys):
     (digit_folder / "digit 2" / "bad `x`.png").write_text("no picture")

@@ -118,6 +118,7 @@ def test_without_the_hub_and_the_cache_a_fetch_says_so_soon(away, lonely):
     assert result["seconds"] < 4
 
 
+@pytest.mark.slow
 def test_without_the_hub_a_login_and_a_push_say_so_and_the_push_succeeds_later(away, lonely, new):
     server, client, _ = lonely
     name, folder = new()

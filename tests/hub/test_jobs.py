@@ -176,6 +176,7 @@ def test_code_that_is_there_is_not_sent_again_and_stale_files_go(trained, hub, l
 # ---- Its log ----
 
 
+@pytest.mark.slow
 def test_a_log_that_is_cut_off_goes_on_without_a_line_lost_or_doubled(hub, launch):
     lines = [f"line {number}\n" for number in range(6)]
 

@@ -91,6 +91,7 @@ def test_the_sample_holds_the_same_validation_images_after_each_epoch_where_the_
         assert images.labels[nearest] == label
 
 
+@pytest.mark.slow
 def test_asked_to_interrupt_it_can_be_continued(tmp_path):
     settings = dataclasses.replace(SHORT, output=tmp_path / "model", epochs=1)
     with pytest.raises(Interrupted, match="after step 5 of 28"):

@@ -133,6 +133,7 @@ def test_the_hardest_pairs_are_those_of_the_model_with_their_pictures(training, 
     assert [pair.distance for pair in result.same] == sorted((pair.distance for pair in result.same), reverse=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("why", ["time", "finish"])
 def test_a_training_ends_with_the_best_so_far_once_it_should(why, tmp_path):
     asked = task("train", tmp_path / "task", epochs=30, seconds=0 if why == "time" else 300)
