@@ -101,8 +101,6 @@ def noise(count: int) -> bytes:
 
 
 GOOD = (("a/0.png", b"0"), ("a/1.png", b"1"))
-
-
 HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty": (lambda: b"", "not a ZIP archive"),
     "text": (lambda: b"hello, I am a ZIP file", "not a ZIP archive"),

@@ -31,8 +31,6 @@ def ruled(digit: np.ndarray, spacing: int, slope: float = 0.0, squared: bool = F
 
 
 SLOPE = 1 - 0.6 * np.mgrid[0:400, 0:400][1] / 400  # light that falls off to the right
-
-
 SHADOW = np.where(np.add(*np.mgrid[0:400, 0:400]) > 500, 0.6, 1.0)  # of a hand over one corner
 
 

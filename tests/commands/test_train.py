@@ -35,6 +35,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != RESUME_FILE}
 
 
+# ---- Interrupted and continued ----
+
+
 @pytest.fixture(scope="module")
 def interrupted(root, short_training, tmp_path_factory) -> tuple[Path, int, str]:
     """The training of `trained_folder`, stopped by Ctrl-C within its second epoch: folder, exit code, stderr."""
@@ -123,6 +126,9 @@ def test_ctrl_c_before_the_first_step_says_that_nothing_was_saved(tmp_path, monk
     assert code == 130
     assert "Interrupted" in stderr
     assert "start again" in stderr
+
+
+# ---- Failures ----
 
 
 @pytest.mark.slow

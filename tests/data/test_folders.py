@@ -55,6 +55,9 @@ def test_suffixes_are_compared_in_lower_case():
     assert all(suffix == suffix.lower() for suffix in SUFFIXES)
 
 
+# ---- Reading ----
+
+
 def test_images_are_what_the_verifier_would_see_in_the_order_of_their_names(digit_folder):
     found = read_folder(digit_folder, INK, EncoderConfig())
     assert found.names == tuple(f"digit {label}" for label in range(7))
@@ -180,6 +183,9 @@ def test_a_folder_without_a_usable_class_says_why(tmp_path):
     (tmp_path / "a" / "1.png").write_text("no picture")
     with pytest.raises(ValueError, match=r"no class with two usable images; .*1.png"):
         read_folder(tmp_path, INK, EncoderConfig())
+
+
+# ---- Settings ----
 
 
 def test_drawings_and_photographs_are_told_apart(digit_folder, tmp_path):

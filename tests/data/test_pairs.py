@@ -26,6 +26,9 @@ def images(digits, tmp_path) -> Path:
     return write_images(tmp_path / "digits", digits)
 
 
+# ---- The file ----
+
+
 def test_columns_may_be_in_any_order_with_others_between_and_paths_are_relative_to_the_file(tmp_path):
     path = tmp_path / "pairs.csv"
     path.write_text("\ufeffis_same,note,image_b,image_a\nTRUE,x, b.png ,./a/1.png\n\nno,,/else/c.png,../d.png\n", "utf-8")
@@ -118,6 +121,9 @@ def test_pairs_of_one_kind_alone_are_refused(images, is_same, tmp_path):
         read_pairs(write_csv(tmp_path / "pairs.csv", rows), INK, EncoderConfig())
 
 
+# ---- Splits and batches ----
+
+
 def numbered(edges: list[tuple[int, int, bool]]) -> LabelledPairs:
     """Images that are their own number; each pair once, none of an image with itself."""
     known = {(min(a, b), max(a, b)): same for a, b, same in edges if a != b}
@@ -170,6 +176,9 @@ def test_at_most_so_many_of_each_kind_are_kept():
     assert np.bincount(fewer.is_same).tolist() == [120, 100]
     assert named(fewer) < named(data)
     assert len(fewer.images) == 440
+
+
+# ---- Losses and metrics ----
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,9 @@ from siamese.demo.elements import picture
 pytestmark = pytest.mark.slow
 
 
+# ---- Drawing ----
+
+
 def test_two_drawn_digits_get_a_verdict_and_after_clearing_two_others(page):
     expect_state(page, "waiting")
     draw(page, "first", ONE)
@@ -78,6 +81,9 @@ def test_the_bin_of_one_sketch_leaves_the_other_and_the_brush_in_hand(page):
     expect(page.locator(BOTH_BRUSHES)).to_have_count(2)
     draw(page, "second", ZERO)
     expect(page.locator("#verdict .word")).to_have_text("Different")
+
+
+# ---- Files, clipboard, camera ----
 
 
 def test_two_uploaded_files_get_the_verdict_of_the_verifier(page, pictures, bundled):
@@ -133,6 +139,9 @@ def test_pictures_come_from_clipboard_and_camera_too(page):
     page.wait_for_function("document.querySelector('#upload-second video')?.currentTime > 0.5")
     page.locator("#upload-second").get_by_label("capture photo").click()
     expect_state(page, "same", "different")
+
+
+# ---- Examples, tabs, buttons ----
 
 
 def test_each_example_is_shown_with_its_verdict(page, digits, bundled):
@@ -306,6 +315,9 @@ def test_nothing_is_cut_or_overlaps_at_any_width(page):
                 apart_x = other["x"] + other["width"] <= box["x"] or box["x"] + box["width"] <= other["x"]
                 apart_y = other["y"] + other["height"] <= box["y"] or box["y"] + box["height"] <= other["y"]
                 assert apart_x or apart_y, f"{width} px: {box} and {other}"
+
+
+# ---- Models ----
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,9 @@ from siamese.demo.compare.understand import drivers
 pytestmark = pytest.mark.slow
 
 
+# ---- Understanding ----
+
+
 def test_the_map_and_the_drivers_follow_the_pair_and_nothing_moves(page, digits, bundled):
     before = places(page, "#examples", "#judge", "#understand")
     expect(page.locator("#plane .mark")).to_have_count(0)
@@ -59,6 +62,9 @@ def test_how_it_works_is_drawn(page):
     expect(page.locator("#about .facts dd").first).to_contain_text("54,001 images")
 
 
+# ---- Many images ----
+
+
 def test_many_images_give_a_matrix_and_a_csv(page, pictures, bundled, tmp_path):
     (tmp_path / "text.png").write_text("text")
     page.get_by_role("tab", name="Many").click()
@@ -72,6 +78,9 @@ def test_many_images_give_a_matrix_and_a_csv(page, pictures, bundled, tmp_path):
     lines = Path(download.value.path()).read_text().splitlines()
     assert lines[0] == ",plain.png,sketch.png,photo.jpg"
     assert float(lines[1].split(",")[2]) == pytest.approx(bundled.verify(*paths[:2]).distance, abs=1e-3)
+
+
+# ---- Recognise ----
 
 
 def open_lesson(page: Page) -> None:

@@ -22,14 +22,8 @@ def sorted_distances(values) -> np.ndarray:
 
 # Few values, so that ties within and between the kinds are common; or any distances at all.
 tied = arrays(np.float32, st.integers(1, 40), elements=st.sampled_from([0, 0.25, 0.5, 0.75, 1, 1.5, 2]))
-
-
 untied = arrays(np.float32, st.integers(1, 40), elements=st.floats(0, 100, width=32, allow_subnormal=False))
-
-
 distances = (tied | untied).map(sorted_distances)
-
-
 pairs_of_both_kinds = st.builds(PairDistances, distances, distances)
 
 
@@ -44,6 +38,9 @@ def pixel_pairs(digits) -> PairDistances:
     """Real distances: between the pixels of 400 digits."""
     images, labels = digits
     return pair_distances(torch.from_numpy(images[:400]).flatten(1).float() / 255, torch.from_numpy(labels[:400]))
+
+
+# ---- Rates ----
 
 
 @given(pairs=pairs_of_both_kinds, data=st.data())
@@ -92,6 +89,9 @@ def test_a_share_of_false_accepts_needs_ten_of_them(count, far, expected):
     assert pairs.supports_far(far) is expected
     allowed = (pairs.different <= pairs.threshold_at_far(far)).sum()
     assert bool(allowed >= 10) is expected
+
+
+# ---- Calibration error ----
 
 
 def literal_calibration_error(pairs: PairDistances, probability_same, bins: int) -> float:
@@ -145,6 +145,9 @@ def test_calibration_error_of_real_digits_is_that_of_its_definition(digits):
     images, labels = digits
     pairs = pair_distances(torch.from_numpy(images[:53]).flatten(1).float() / 2550, torch.from_numpy(labels[:53]))
     assert pairs.calibration_error(falling) == pytest.approx(literal_calibration_error(pairs, falling, 15), abs=1e-6)
+
+
+# ---- Pairs of embeddings ----
 
 
 @pytest.mark.parametrize("rows_at_a_time", [1000, 7])

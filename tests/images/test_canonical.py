@@ -16,14 +16,8 @@ from siamese.images.canonical import canonical_image, canonical_images, to_tenso
 from siamese.images.load import load_image
 
 CONFIG = PreprocessConfig()
-
-
 DIGITS, _ = load_sample_digits()
-
-
 CHOSEN = range(3, 1000, 90)
-
-
 BLURRED = ndimage.gaussian_filter(DIGITS.astype(np.float32), (0, 1, 1))
 
 

@@ -14,8 +14,6 @@ from siamese.images.canonical import canonical_image
 from siamese.images.load import MAX_SIDE, load_image
 
 CONFIG = PreprocessConfig()
-
-
 DIGITS, _ = load_sample_digits()
 
 

@@ -27,8 +27,6 @@ TRAINING += ["--batch-size", "100", "--epochs", "2", "--lr", "1e-4"]
 
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-
-
 GRADIENTS = "tests/training/distributed_gradients.py"
 IN_TWO = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone"]
 
