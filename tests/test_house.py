@@ -34,22 +34,28 @@ MOST_LINES, MOST_LINES_OF_A_FUNCTION = 350, 90
 BANNED = {"workshop", "lesson", "lessons", "intake", "watch", "shipping", "web", "utils"}
 STYLE_OR_SCRIPT = re.compile(r"(\w+_)?(CSS|HEAD|JS)")
 
-BROWSER = "widgets and events: they are there in a browser alone, see end_to_end/test_browser.py"
-# Modules whose tests have another name than the tree asks for.
+
+def all_of(place: str) -> list[str]:
+    """The modules of a place, such as "losses" or "demo/*", as ELSEWHERE names them."""
+    return [str(path.relative_to(PACKAGE)) for path in PACKAGE.glob(f"{place}/[!_]*.py")]
+
+
+# Modules whose tests have another name than the tree asks for. A new loss, encoder, dataset or tab is tested by what its
+# registry is tested by; what is special to one of them has a file of its own beside that.
 ELSEWHERE = {
     "demo/base.py": ("demo/test_page.py", "what tabs are handed; the page hands it to them"),
     "demo/api.py": ("end_to_end/test_app.py", "endpoints of a running server"),
-    "encoders/base.py": ("encoders/test_encoders.py", "a contract, which every encoder of the registry keeps"),
-    "encoders/blocks.py": ("encoders/test_encoders.py", "layers that encoders are made of"),
-    **{f"demo/{tab}/tab.py": ("end_to_end/test_browser.py", BROWSER) for tab in ("about", "compare", "many", "recognise")},
-    "demo/train/tab.py": ("end_to_end/test_browser_train.py", BROWSER),
     "training/events.py": ("training/test_loop.py", "dataclasses without code, which the loop yields"),
     "images/formats.py": ("data/test_folders.py", "a constant"),
-    **{f"losses/{path.name}": ("losses/test_losses.py", "all losses of the registry, each against a loop")
-       for path in (PACKAGE / "losses").glob("[!_]*.py")},
-    **{f"data/datasets/{path.name}": ("data/test_datasets.py", "all datasets of the registry, from files of each kind")
-       for path in (PACKAGE / "data" / "datasets").glob("[!_]*.py")},
-}  # fmt: skip
+    **dict.fromkeys(all_of("encoders"), ("encoders/test_encoders.py", "what holds for every encoder")),
+    **dict.fromkeys(all_of("losses"), ("losses/test_losses.py", "all losses, each against a loop")),
+    **dict.fromkeys(all_of("data/datasets"), ("data/test_datasets.py", "all datasets, from files of each kind")),
+    **{
+        name: ("end_to_end/test_browser.py", "widgets and events, which are there in a browser alone")
+        for name in all_of("demo/*")
+        if name.endswith("/tab.py")
+    },
+}
 
 
 def named(path: Path) -> str:
