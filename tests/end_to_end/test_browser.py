@@ -2,12 +2,10 @@
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from app_fixtures import App, running_app
 from browser_fixtures import (
     BOTH_BRUSHES,
     ONE,
@@ -315,32 +313,6 @@ def test_nothing_is_cut_or_overlaps_at_any_width(page):
                 apart_x = other["x"] + other["width"] <= box["x"] or box["x"] + box["width"] <= other["x"]
                 apart_y = other["y"] + other["height"] <= box["y"] or box["y"] + box["height"] <= other["y"]
                 assert apart_x or apart_y, f"{width} px: {box} and {other}"
-
-
-# ---- Models ----
-
-
-@pytest.fixture(scope="module")
-def two_models(browser, trained_folder, tmp_path_factory) -> Iterator[App]:
-    """The demo with a model of one's own beside the bundled ones."""
-    with running_app(tmp_path_factory.mktemp("two"), SIAMESE_MODEL=str(trained_folder)) as running:
-        yield running
-
-
-def test_the_visitor_chooses_among_ones_own_and_the_bundled_models(two_models, open_page, verifier, bundled, digits):
-    page = open_page(two_models)
-    pair = [digits[0][index] for index in EXAMPLES[0][:2]]
-    choices = page.locator("#model input")
-    expect(choices.first).to_be_checked()
-    expect(page.locator("#header .model")).to_contain_text("Model model ·")
-    expect(page.locator("#header .model")).to_contain_text("trained on 1,800 images of 10 classes (mnist-sample)")
-    page.locator("#examples button").first.click()
-    expect_verdict_on(page, verifier, pair)
-    page.get_by_label("digits (bundled)").check()
-    expect(page.locator("#header .model")).to_contain_text("Model digits (bundled) ·")
-    expect_verdict_on(page, bundled, pair)
-    page.get_by_label("model", exact=True).check()
-    expect_verdict_on(page, verifier, pair)
 
 
 def test_a_drawing_unlike_all_digits_gets_a_caution_and_nothing_moves(page):

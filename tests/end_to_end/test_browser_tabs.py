@@ -1,13 +1,14 @@
-"""The other tabs as visitors use them: what drives a verdict, many images, and classes of one's own."""
+"""What else visitors find: other models, what drives a verdict, many images, and classes of their own."""
 
 import json
 import re
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from app_fixtures import App
+from app_fixtures import App, running_app
 from browser_fixtures import (
     HOUSE,
     ONE,
@@ -15,6 +16,7 @@ from browser_fixtures import (
     STAR,
     draw,
     draw_by_touch,
+    expect_verdict_on,
     places,
     press,
     upload,
@@ -26,6 +28,32 @@ from siamese.demo.compare.tab import EXAMPLES
 from siamese.demo.compare.understand import drivers
 
 pytestmark = pytest.mark.slow
+
+
+# ---- Models ----
+
+
+@pytest.fixture(scope="module")
+def two_models(browser, trained_folder, tmp_path_factory) -> Iterator[App]:
+    """The demo with a model of one's own beside the bundled ones."""
+    with running_app(tmp_path_factory.mktemp("two"), SIAMESE_MODEL=str(trained_folder)) as running:
+        yield running
+
+
+def test_the_visitor_chooses_among_ones_own_and_the_bundled_models(two_models, open_page, verifier, bundled, digits):
+    page = open_page(two_models)
+    pair = [digits[0][index] for index in EXAMPLES[0][:2]]
+    choices = page.locator("#model input")
+    expect(choices.first).to_be_checked()
+    expect(page.locator("#header .model")).to_contain_text("Model model ·")
+    expect(page.locator("#header .model")).to_contain_text("trained on 1,800 images of 10 classes (mnist-sample)")
+    page.locator("#examples button").first.click()
+    expect_verdict_on(page, verifier, pair)
+    page.get_by_label("digits (bundled)").check()
+    expect(page.locator("#header .model")).to_contain_text("Model digits (bundled) ·")
+    expect_verdict_on(page, bundled, pair)
+    page.get_by_label("model", exact=True).check()
+    expect_verdict_on(page, verifier, pair)
 
 
 # ---- Understanding ----
