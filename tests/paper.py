@@ -21,12 +21,12 @@ def photograph(ink: np.ndarray, light: float = 0.85, dark: float = 0.15, noise: 
     return grey(picture + np.random.default_rng(0).normal(0, noise, ink.shape))
 
 
-def ruled(digit: np.ndarray, spacing: int, slope: float = 0.0, squared: bool = False, shade=1.0) -> np.ndarray:
+def ruled(digit: np.ndarray, spacing: int, slope=0.0, squared=False, shade=1.0, line=0.55) -> np.ndarray:
     row, column = np.mgrid[0:400, 0:400]
     paper = np.full((400, 400), 0.85)
-    paper[(row - slope * column) % spacing < 2] = 0.55
+    paper[(row - slope * column) % spacing < 2] = line
     if squared:
-        paper[column % spacing < 2] = 0.55
+        paper[column % spacing < 2] = line
     return photograph(strokes(digit), light=paper, shade=shade)
 
 
