@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import shlex
 import sys
+from pathlib import Path
 
 from siamese.commands.terminal import StopRequest, follow
 from siamese.config import PREPROCESS_MODES, UNSEEN_SPLITS
@@ -33,13 +34,22 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
         return action.help if action.default is None or action.default is False else super()._get_help_string(action)
 
 
+def started_as() -> list[str]:
+    """The words that start this program where it was started: a package that is installed has no train.py."""
+    entry = Path(sys.argv[0])
+    if entry.stem == "siamese":
+        return ["siamese", "train"]
+    is_module = entry.parts[-2:] == ("siamese", "__main__.py")
+    return ["python", "-m", "siamese", "train"] if is_module else ["python", "train.py"]
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The command line of training; every flag states its unit and default."""
     parser = argparse.ArgumentParser(
-        prog="train.py" if sys.argv[0].endswith("train.py") else "siamese train",
+        prog=" ".join(started_as()).removeprefix("python "),
         description=__doc__,
-        epilog="A first try without any download: python train.py --dataset mnist-sample --output runs/first ; then "
-        "python -m siamese compare A.png B.png --model runs/first",
+        epilog=f"A first try without any download: {' '.join(started_as())} --dataset mnist-sample --output runs/first ; "
+        "then python -m siamese compare A.png B.png --model runs/first",
         formatter_class=HelpFormatter,
     )
     add = parser.add_argument
@@ -140,12 +150,12 @@ def run_as_job(arguments: argparse.Namespace, given: dict) -> int:
 
 def run(arguments: argparse.Namespace, given: dict, world: World, argv: list[str]) -> int:
     """Train, and turn what goes wrong into a sentence and an exit code."""
-    launcher = ["python"] if world.size == 1 else ["torchrun", f"--nproc_per_node={world.size}"]
+    launcher = started_as() if world.size == 1 else ["torchrun", f"--nproc_per_node={world.size}", "train.py"]
     stop = StopRequest()
     try:
         check_push(arguments)
         state = starting_point(arguments, given)
-        command = shlex.join([*launcher, "train.py", *argv])
+        command = shlex.join([*launcher, *argv])
         follow(train(settings_of(arguments), world, stop.asked, state, command), stop)
     except Diverged as error:
         again = " and --overwrite" if (arguments.output / RESUME_FILE).exists() else ""
@@ -199,7 +209,7 @@ def how_to_go_on(arguments: argparse.Namespace) -> str:
     """The command that continues a training that has stopped, in a sentence."""
     if not (arguments.output / RESUME_FILE).exists():
         return "Nothing was saved yet: start again"
-    return f"Continue with: {shlex.join(['python', 'train.py', '--resume', '--output', str(arguments.output)])}"
+    return f"Continue with: {shlex.join([*started_as(), '--resume', '--output', str(arguments.output)])}"
 
 
 def starting_point(arguments: argparse.Namespace, given: dict) -> TrainingState | None:

@@ -203,3 +203,21 @@ def test_an_output_that_is_a_file_is_refused_before_any_training(tmp_path, capsy
     (tmp_path / "file").write_text("mine")
     assert_refused(train([*ONE_EPOCH, "--output", tmp_path / "file"], capsys), str(tmp_path / "file"))
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("/home/ada/same/train.py", "python train.py"),
+        ("/usr/local/bin/siamese", "siamese train"),
+        ("C:/Python/Scripts/siamese.exe", "siamese train"),
+        ("/lib/python3.12/site-packages/siamese/__main__.py", "python -m siamese train"),
+    ],
+)
+def test_commands_to_try_next_start_the_program_as_it_was_started(entry, words, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [entry])
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"usage: {words.removeprefix('python ')} [-h]")
+    assert f"{words} --dataset mnist-sample" in " ".join(printed.split())

@@ -17,6 +17,7 @@ def texts(snippets: str) -> dict[str, str]:
     return {title: html.unescape(text) for title, text in re.findall(r"<h3>(.*?)</h3>.*?<code>(.*?)</code>", snippets, re.S)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", [0.123, None])
 def test_the_snippets_give_the_answer_of_the_page(threshold, bundled_folder, digits, root, tmp_path):
     verifier = Verifier.from_pretrained(bundled_folder)
