@@ -46,7 +46,7 @@ def started_as() -> list[str]:
 def build_parser() -> argparse.ArgumentParser:
     """The command line of training; every flag states its unit and default."""
     parser = argparse.ArgumentParser(
-        prog=" ".join(started_as()).removeprefix("python "),
+        prog=" ".join(started_as()),
         description=__doc__,
         epilog=f"A first try without any download: {' '.join(started_as())} --dataset mnist-sample --output runs/first ; "
         "then python -m siamese compare A.png B.png --model runs/first",
