@@ -10,7 +10,7 @@ import torch
 from tqdm import tqdm
 
 from siamese.commands import add_model_flags, load, parser_of, run
-from siamese.data.folders import find_classes
+from siamese.data.class_tree import find_classes
 from siamese.gallery import Gallery
 from siamese.verifier import Verifier
 
