@@ -4,7 +4,7 @@ import argparse
 import json
 
 from siamese.commands import parser_of, run
-from siamese.config import counted
+from siamese.config import counted, readable
 from siamese.data.check import check_folder
 
 
@@ -26,11 +26,14 @@ def check(arguments: argparse.Namespace) -> None:
     checked = check_folder(arguments.folder, progress=True)
     found, sizes = checked.found, checked.sizes
     if arguments.json:
-        left_out = [{"file": str(file), "reason": reason} for file, reason in found.left_out]
-        near = [{"file": str(file), "of": str(of), "same_class": same} for file, of, same in found.near_duplicates()]
+        left_out = [{"file": readable(str(file)), "reason": readable(reason)} for file, reason in found.left_out]
+        near = [
+            {"file": readable(str(file)), "of": readable(str(of)), "same_class": same}
+            for file, of, same in found.near_duplicates()
+        ]
         settings = {"preprocess": checked.mode, "image_size": checked.size, "channels": checked.channels}
-        answer = {**settings, "classes": sizes, "left_out": left_out, "near_duplicates": near, "remarks": found.remarks}
-        print(json.dumps(answer))
+        answer = {**settings, "classes": sizes, "left_out": left_out, "near_duplicates": near}
+        print(json.dumps({**answer, "remarks": list(map(readable, found.remarks))}))
         return
     for file, reason in found.left_out:
         print(f"left out {file}: {reason}")

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from siamese.config import EncoderConfig, PreprocessConfig, counted
+from siamese.config import EncoderConfig, PreprocessConfig, counted, readable
 from siamese.data.class_tree import find_classes, read_tree
 from siamese.data.duplicates import MOST_COPIES, SIDE, near_duplicates, thumbnail
 from siamese.data.storage import allocate
@@ -152,7 +152,9 @@ def read_folder(
     first, alike = near_duplicates(thumbnails)
     if alike:
         remarks.append(f"{counted(alike, 'image')} that look like at least {MOST_COPIES} others, counted as different ones")
-    found = FolderImages(images, labels, names, tuple(file for file, _ in kept), tuple(left_out), tuple(remarks), first)
+    found = FolderImages(
+        images, labels, tuple(map(readable, names)), tuple(file for file, _ in kept), tuple(left_out), tuple(remarks), first
+    )
     return dataclasses.replace(found, remarks=found.remarks + _describe(found.near_duplicates()))
 
 

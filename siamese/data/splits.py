@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from siamese.config import UNSEEN_SPLITS, DataRecord, EncoderConfig, PreprocessConfig
+from siamese.config import UNSEEN_SPLITS, DataRecord, EncoderConfig, PreprocessConfig, readable
 from siamese.data.datasets import load_dataset
 from siamese.data.folders import read_folder
 from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages, group_numbers
@@ -240,7 +240,8 @@ def _split_folder(
     else:
         training, validation, test = split_images(everything, *shares, found.first)
     validation, test = (part.at_most(MOST_EVALUATED, seed) for part in (validation, test))
-    record = DataRecord(dataset=Path(folder).resolve().name, split=split)  # the rest of the path is nobody's business
+    # The rest of the path is nobody's business.
+    record = DataRecord(dataset=readable(Path(folder).resolve().name), split=split)
     return Splits(training, validation, test, record, found.left_out, found.remarks, seen)
 
 
@@ -252,7 +253,7 @@ def load_pair_splits(
     training, *held_out = split_pairs(found.pairs, validation_share, test_share, seed, found.first)
     validation, test = (part.at_most(MOST_EVALUATED // 4, seed) for part in held_out)  # of each kind; two images each
     record = DataRecord(
-        dataset=Path(file).name,
+        dataset=readable(Path(file).name),
         training_images=len(training.images),
         validation_images=len(validation.images),
         test_images=len(test.images),

@@ -8,6 +8,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from siamese.config import readable
 from siamese.data.datasets import DATASETS
 from siamese.data.folders import choose_settings, folder_files
 from siamese.data.pairs import image_files
@@ -74,7 +75,7 @@ class TrainingSettings:
     @property
     def folder(self) -> Path:
         """The folder to write."""
-        name = Path(self.pairs).stem if self.pairs else Path(self.dataset).resolve().name
+        name = readable(Path(self.pairs).stem if self.pairs else Path(self.dataset).resolve().name)
         return Path(self.output or "runs/" + "-".join(filter(None, [name, self.encoder, self.loss])))
 
     def fixed(self) -> dict:
