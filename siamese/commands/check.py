@@ -5,7 +5,13 @@ import json
 
 from siamese.commands import parser_of, run
 from siamese.config import counted, readable
-from siamese.data.check import check_folder
+from siamese.data.check import FolderCheck, check_folder
+
+TESTED_ON = {
+    "classes": ", and be tested on whole classes that it is not shown",
+    "within": ", and be tested on other images of the same classes",
+    "": "",
+}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -32,8 +38,9 @@ def check(arguments: argparse.Namespace) -> None:
             for file, of, same in found.near_duplicates()
         ]
         settings = {"preprocess": checked.mode, "image_size": checked.size, "channels": checked.channels}
-        answer = {**settings, "classes": sizes, "left_out": left_out, "near_duplicates": near}
+        answer = {**settings, "split": checked.split, "classes": sizes, "left_out": left_out, "near_duplicates": near}
         print(json.dumps({**answer, "remarks": list(map(readable, found.remarks))}))
+        refuse(checked)
         return
     for file, reason in found.left_out:
         print(f"left out {file}: {reason}")
@@ -46,4 +53,12 @@ def check(arguments: argparse.Namespace) -> None:
     print(
         f"{len(found.labels):,} usable images in {counted(len(sizes), 'class', 'classes')}, {each} in each; "
         f"{len(found.left_out):,} left out; a training would see them as {checked.seen}"
+        f"{TESTED_ON[checked.split]}"
     )
+    refuse(checked)
+
+
+def refuse(checked: FolderCheck) -> None:
+    """Raise ValueError where there is too little to train on."""
+    if checked.problem:
+        raise ValueError(checked.problem)

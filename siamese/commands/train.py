@@ -60,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         "--split",
         choices=FOLDER_SPLITS,
-        help="of a folder: hold out classes (if not given), whole parent folders, or images",
+        help="of a folder: hold out classes (if not given, and there are enough), whole parent folders, or images",
     )
     add("--preprocess", choices=PREPROCESS_MODES, help="of a folder: find the ink, or keep pictures whole; or chosen")
     add("--image-size", type=int, help="of a folder: px a side that the network sees, 8..512; chosen if not given")

@@ -151,7 +151,9 @@ def read_folder(
     labels = np.array([numbers[name] for _, name in kept], dtype=np.int64)
     first, alike = near_duplicates(thumbnails)
     if alike:
-        remarks.append(f"{counted(alike, 'image')} that look like at least {MOST_COPIES} others, counted as different ones")
+        remarks.append(
+            f"{counted(alike, 'image')} that look like at least {MOST_COPIES} others, kept in one part of the split"
+        )
     found = FolderImages(
         images, labels, tuple(map(readable, names)), tuple(file for file, _ in kept), tuple(left_out), tuple(remarks), first
     )
