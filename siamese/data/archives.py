@@ -183,9 +183,7 @@ def _safe_path(info: zipfile.ZipInfo) -> PurePosixPath:
 def _name(info: zipfile.ZipInfo) -> str:
     """The name as whoever made the archive meant it, with "/" between folders."""
     name = info.orig_filename
-    if (
-        not info.flag_bits & UTF8
-    ):  # zipfile takes it for the code page of MS-DOS, but macOS and others write UTF-8 all the same
+    if not info.flag_bits & UTF8:  # zipfile takes it for the code page of MS-DOS; macOS and others write UTF-8 all the same
         with contextlib.suppress(UnicodeError):
             name = name.encode("cp437").decode("utf-8")
     return name.replace("\\", "/").rstrip("/")  # which PowerShell 5 and .NET 4 write
