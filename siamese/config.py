@@ -7,6 +7,7 @@ settings they were not trained with.
 
 import dataclasses
 import json
+import re
 import sys
 import types
 import typing
@@ -299,7 +300,15 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def readable(text: str) -> str:
+    """A name of a file as text that can be written anywhere: bytes that are no UTF-8, which Python keeps as surrogates,
+    become "\\xfc" and the like.
+    """
+    return re.sub("[\ud800-\udfff]", lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", text)
+
+
 def one_line(text: str, longest: int = 300) -> str:
     """Text that others wrote, fit for an error message: on one line, without control characters, and short."""
-    line = " ".join("".join(character if character.isprintable() else " " for character in text[: 4 * longest]).split())
+    text = readable(text[: 4 * longest])
+    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
     return line if len(line) <= longest else line[: longest - 3] + "..."

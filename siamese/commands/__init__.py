@@ -28,8 +28,16 @@ def load(arguments: argparse.Namespace):
     return Verifier.from_pretrained(source, revision, arguments.device)
 
 
+def print_anything() -> None:
+    """What the terminal's encoding lacks is printed as an escape: names of files are any bytes."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def run(command: Callable[[argparse.Namespace], int | None], arguments: argparse.Namespace) -> int:
     """The exit code of a command: its own or 0, 2 for a mistake in the input, 130 where it was interrupted."""
+    print_anything()
     try:
         return command(arguments) or 0
     except ValueError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from siamese.commands import add_model_flags, load, parser_of, run
-from siamese.config import Metrics
+from siamese.config import Metrics, readable
 from siamese.data.datasets import DATASETS, load_dataset
 from siamese.data.measured import bootstrap, load_folder, load_pairs
 from siamese.evaluation.calibration import measure
@@ -67,7 +67,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         found = one_shot_error(embeddings, torch.from_numpy(test.labels), groups, arguments.ways)
         errors = {group_names[group]: error for group, error in found.items()}
     if arguments.json:
-        answer = {"dataset": what, "model": verifier.name, **dataclasses.asdict(metrics)}
+        answer = {"dataset": readable(what), "model": verifier.name, **dataclasses.asdict(metrics)}
         print(json.dumps({**answer, "one_shot_error": errors} if arguments.ways else answer))
         return
     print(f"{verifier.name} on {what}, {metrics.same_pairs:,} same, {metrics.different_pairs:,} different pairs")

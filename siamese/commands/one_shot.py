@@ -10,7 +10,8 @@ import torch
 from tqdm import tqdm
 
 from siamese.commands import add_model_flags, load, parser_of, run
-from siamese.data.folders import find_classes
+from siamese.config import readable
+from siamese.data.class_tree import find_classes
 from siamese.gallery import Gallery
 from siamese.verifier import Verifier
 
@@ -38,12 +39,12 @@ def one_shot(arguments: argparse.Namespace) -> None:
     """`one-shot`: the nearest class of each query, and how many are right where the queries lie in folders of classes."""
     verifier = load(arguments)
     gallery = Gallery(verifier)
-    queries = [(label, file) for label, files in find_classes(arguments.query).items() for file in files]
+    queries = [(readable(label), file) for label, files in find_classes(arguments.query).items() for file in files]
     for name, files in tqdm(find_classes(arguments.support).items(), "enrolling", leave=False):
         embeddings = [embedding for file in files if (embedding := embed_or_warn(verifier, file)) is not None]
         if not embeddings:
             raise ValueError(f"class {name!r} of {arguments.support!r} has no readable image")
-        gallery.enrol_embeddings(name or Path(arguments.support).name, torch.stack(embeddings))
+        gallery.enrol_embeddings(readable(name or Path(arguments.support).name), torch.stack(embeddings))
     results, right = [], []
     for label, file in tqdm(queries, "recognising", leave=False):
         if (embedding := embed_or_warn(verifier, file)) is None:
@@ -51,7 +52,7 @@ def one_shot(arguments: argparse.Namespace) -> None:
         found = gallery.identify_embedding(embedding, arguments.threshold, arguments.top)
         name = found.name if arguments.unknown else found.matches[0].name
         matches = [dataclasses.asdict(match) for match in found.matches]
-        results.append({"query": str(file), "name": name, "matches": matches})
+        results.append({"query": readable(str(file)), "name": name, "matches": matches})
         if label in gallery.names:
             right.append(name == label)
     accuracy = 100 * sum(right) / len(right) if right else None

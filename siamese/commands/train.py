@@ -6,6 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from siamese.commands import print_anything
 from siamese.commands.terminal import StopRequest, follow
 from siamese.config import PREPROCESS_MODES, UNSEEN_SPLITS
 from siamese.data.datasets import DATASETS
@@ -59,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         "--split",
         choices=FOLDER_SPLITS,
-        help="of a folder: hold out classes (if not given), whole parent folders, or images",
+        help="of a folder: hold out classes (if not given, and there are enough), whole parent folders, or images",
     )
     add("--preprocess", choices=PREPROCESS_MODES, help="of a folder: find the ink, or keep pictures whole; or chosen")
     add("--image-size", type=int, help="of a folder: px a side that the network sees, 8..512; chosen if not given")
@@ -127,6 +128,7 @@ def main(argv: list[str] | None = None) -> int:
     Returns the exit code: 0 with a complete model folder (and pushed, if asked to), 1 where it cannot be written, 2 for a
     mistake in the input, 3 where it is complete but not pushed, 130 when interrupted.
     """
+    print_anything()
     arguments, given = parse_arguments(argv)
     if {"hosted", "hosted_timeout", "dry_run"} & set(given):
         return run_as_job(arguments, given)

@@ -18,11 +18,11 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from siamese.config import EncoderConfig, PreprocessConfig, counted
+from siamese.config import EncoderConfig, PreprocessConfig, counted, readable
+from siamese.data.class_tree import find_classes, read_tree
 from siamese.data.duplicates import MOST_COPIES, SIDE, near_duplicates, thumbnail
 from siamese.data.storage import allocate
 from siamese.images.canonical import canonical_image
-from siamese.images.formats import SUFFIXES
 from siamese.images.load import load_image
 
 # MNIST leaves a wide margin around its digits. Signs with more detail need the pixels: of Omniglot's, one in 16 that were
@@ -63,27 +63,6 @@ class ReadImage(NamedTuple):
     thumbnail: np.ndarray | None = None  # see siamese.data.duplicates
 
 
-def find_classes(folder: str | Path) -> dict[str, list[Path]]:
-    """Class name -> its image files, all sorted. The name is the path below `folder`, with "/"; "" for `folder` itself.
-
-    Links to folders are not followed (they can run in circles), and what is hidden is left out. Raises ValueError where
-    there is no such folder or no image in it.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ValueError(f"{str(folder)!r} is not a folder")
-    classes = {}
-    for place, below, files in os.walk(folder):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        images = sorted(name for name in files if name.lower().endswith(SUFFIXES) and not name.startswith("."))
-        if images:
-            name = Path(place).relative_to(folder).as_posix()
-            classes["" if name == "." else name] = [Path(place) / image for image in images]
-    if not classes:
-        raise ValueError(f"there are no images in {str(folder)!r}, at any depth; looked for {', '.join(SUFFIXES)}")
-    return dict(sorted(classes.items()))
-
-
 def folder_files(folder: str | Path) -> list[Path]:
     """All image files of the classes of a folder. Raises ValueError as `find_classes` does."""
     return [file for images in find_classes(folder).values() for file in images]
@@ -95,11 +74,12 @@ def choose_settings(files: Sequence[Path], looked_at: int = 60) -> tuple[str, in
     Drawings are mostly paper: more than 60% of their pixels are of nearly one tone. Raises ValueError where no file of the
     sample can be read.
     """
-    paper, colour, sides = [], [], []
+    paper, colour, sides, reason = [], [], [], ""
     for file in files[:: max(1, len(files) // looked_at)]:
         try:
             image = load_image(file)
-        except (ValueError, MemoryError):
+        except (ValueError, MemoryError) as error:
+            reason = str(error) or type(error).__name__
             continue
         sides.append(max(image.size))
         small = image.convert("RGB")
@@ -109,7 +89,7 @@ def choose_settings(files: Sequence[Path], looked_at: int = 60) -> tuple[str, in
         paper.append(np.convolve(counts, np.ones(33), "same").max() / counts.sum())
         colour.append(np.ptp(pixels, axis=2).mean())
     if not sides:
-        raise ValueError(f"none of a sample of the {len(files):,} images can be read; {str(files[0])!r} is one of them")
+        raise ValueError(f"none of a sample of the {len(files):,} images can be read, such as {str(files[0])!r}: {reason}")
     if np.median(paper) > 0.6:
         return "ink", 28 if np.median(sides) <= 40 else 40, 1
     return "photo", 40 if np.median(sides) <= 40 else 64, 3 if np.median(colour) > 6 else 1
@@ -120,15 +100,16 @@ def read_folder(
 ) -> FolderImages:
     """All usable images of a folder, made canonical.
 
-    Left out, with the reason: what cannot be read or shows nothing, tiny images, exact copies of an image that is in, and
-    classes of which fewer than two images remain. Raises ValueError where no class remains.
+    Left out, with the reason: what looks like a picture and cannot be read or shows nothing, tiny images, exact copies of an
+    image that is in, and classes of which fewer than two images remain. Raises ValueError where no class remains.
     """
-    classes = find_classes(folder)
+    tree = read_tree(folder)
+    classes = tree.classes
     files = [(file, name) for name, images in classes.items() for file in images]
     shape = (encoder.image_size, encoder.image_size) + ((3,) if encoder.channels == 3 else ())
     images = allocate((len(files), *shape))
     thumbnails = allocate((len(files), SIDE, SIDE, *shape[2:]))
-    kept, left_out, seen, small = [], [], {}, 0
+    kept, left_out, seen, small = [], list(tree.unread), {}, 0
     results = read_files([file for file, _ in files], preprocess, encoder, progress)
     for (file, name), read in zip(files, results, strict=True):
         if read.digest in seen:
@@ -162,7 +143,7 @@ def read_folder(
         thumbnails[start : start + len(part)] = thumbnails[part]
     images, thumbnails = images[: len(places)], thumbnails[: len(places)]
     sizes = [counts[name] for name in names]
-    remarks = []
+    remarks = list(tree.remarks)
     if max(sizes) > 10 * min(sizes):
         remarks.append(f"classes are uneven, with {min(sizes):,} to {max(sizes):,} images: larger classes count for more")
     if small:
@@ -170,8 +151,12 @@ def read_folder(
     labels = np.array([numbers[name] for _, name in kept], dtype=np.int64)
     first, alike = near_duplicates(thumbnails)
     if alike:
-        remarks.append(f"{counted(alike, 'image')} that look like at least {MOST_COPIES} others, counted as different ones")
-    found = FolderImages(images, labels, names, tuple(file for file, _ in kept), tuple(left_out), tuple(remarks), first)
+        remarks.append(
+            f"{counted(alike, 'image')} that look like at least {MOST_COPIES} others, kept in one part of the split"
+        )
+    found = FolderImages(
+        images, labels, tuple(map(readable, names)), tuple(file for file, _ in kept), tuple(left_out), tuple(remarks), first
+    )
     return dataclasses.replace(found, remarks=found.remarks + _describe(found.near_duplicates()))
 
 

@@ -1,5 +1,6 @@
 """Any image source -> a decoded, upright image within bounds."""
 
+import functools
 import os
 import warnings
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from siamese.images.formats import HEIC, HEIC_ADVICE, LONGEST_BEGINNING
 from siamese.images.ink import WORKING_SIDE
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ MAX_PIXELS = 50_000_000  # what phones of 2026 make; decoded as RGBA this is 200
 
 MAX_FILE_BYTES = 100_000_000
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000")
 
 
 def load_image(source: str | os.PathLike | Image.Image | np.ndarray) -> Image.Image:
@@ -41,17 +43,31 @@ def load_image(source: str | os.PathLike | Image.Image | np.ndarray) -> Image.Im
     if path.stat().st_size > MAX_FILE_BYTES:
         raise ValueError(f"{path.name!r} has {path.stat().st_size:,} bytes, allowed: at most {MAX_FILE_BYTES:,}")
     try:
-        with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as image:
+        with warnings.catch_warnings(), Image.open(path, formats=_formats()) as image:
             warnings.simplefilter("ignore")  # Pillow warns of sizes below our own limit
             _check_size(image.size)
             image.draft("RGB", (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # JPEG: decode no more than is needed
             return _decode(image, repr(path.name))
     except UnidentifiedImageError as error:
+        with path.open("rb") as file:
+            if HEIC.match(file.read(LONGEST_BEGINNING)):
+                raise ValueError(f"{path.name!r} {'is damaged' if 'HEIF' in _formats() else f'is {HEIC_ADVICE}'}") from error
         raise ValueError(f"{path.name!r} is not an image, allowed: {', '.join(FORMATS)}") from error
     except Image.DecompressionBombError as error:
         raise ValueError(f"{path.name!r} is too large, allowed: at most {MAX_PIXELS:,} pixels") from error
     except OSError as error:
         raise ValueError(f"{path.name!r} cannot be read: {error}") from error
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """FORMATS, and HEIC where pillow-heif is installed."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return FORMATS
+    pillow_heif.register_heif_opener()
+    return (*FORMATS, "HEIF")
 
 
 def _check_size(size: tuple[int, int]) -> None:

@@ -5,7 +5,7 @@ import datetime
 import torch
 from torch import Tensor
 
-from siamese.config import Calibration, Metrics, ModelFolderConfig, TrainingRecord
+from siamese.config import Calibration, Metrics, ModelFolderConfig, TrainingRecord, readable
 from siamese.data.labelled_images import LabelledImages
 from siamese.data.measured import bootstrap
 from siamese.data.pairs import LabelledPairs
@@ -57,7 +57,7 @@ def finish(state: TrainingState, setup: Setup) -> Finished:
 def _record(state: TrainingState, setup: Setup) -> TrainingRecord:
     settings, steps = state.settings, setup.batches.steps_per_epoch * state.settings.epochs
     return TrainingRecord(
-        command=state.command,
+        command=readable(state.command),
         commit=current_commit(),
         seed=settings.seed,
         epochs=settings.epochs,

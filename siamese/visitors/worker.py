@@ -23,7 +23,7 @@ from PIL import Image
 
 from siamese.config import one_line
 from siamese.data.check import check_folder
-from siamese.visitors.task import FINISH, SAMPLE, STOP, DataReport, HardPair, Result, ShownClass, Task, Update
+from siamese.visitors.task import FEW_CLASSES, FINISH, SAMPLE, STOP, DataReport, HardPair, Result, ShownClass, Task, Update
 
 if TYPE_CHECKING:
     from siamese.training.events import Event, Finished
@@ -56,7 +56,7 @@ def check_data(dataset: str) -> DataReport:
         training, test = load_mnist_sample()
         images, labels = np.concatenate([training.images, test.images]), np.concatenate([training.labels, test.labels])
         return _report(images, labels, tuple("0123456789"), "seen as ink, 28 x 28 px, grey")
-    checked = check_folder(dataset)
+    checked = check_folder(dataset, few_classes=FEW_CLASSES)
     found = checked.found
 
     def below(words: str, longest: int) -> str:
@@ -68,6 +68,8 @@ def check_data(dataset: str) -> DataReport:
         left_out=len(found.left_out),
         files=tuple((below(str(file), LONGEST_FILE), below(why, 300)) for file, why in found.left_out[:SHOWN_FILES]),
         remarks=tuple(below(remark, 300) for remark in found.remarks),
+        split=checked.split,
+        problem=below(checked.problem, 500),
     )
 
 

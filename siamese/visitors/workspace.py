@@ -171,7 +171,9 @@ class Workspace:
                 f"there are {report.images} usable images in {counted(report.classes, 'class', 'classes')}; training needs "
                 f"at least {LEAST_IMAGES} in {LEAST_CLASSES}, and two or more in each"
             )
-        self._checked = checked = Checked(source, dataset, report.classes, report.images)
+        if report.problem:
+            raise ValueError(report.problem)
+        self._checked = checked = Checked(source, dataset, report.classes, report.images, report.split)
         return report, checked
 
     def _check_brought(self, source: str) -> tuple[DataReport, str]:
