@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from siamese.config import UNSEEN_SPLITS, DataRecord, EncoderConfig, PreprocessConfig
-from siamese.data.datasets import load_dataset
+from siamese.data.datasets import DATASETS, load_dataset
 from siamese.data.folders import read_folder
 from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages, group_numbers
 from siamese.data.pairs import LabelledPairs, read_pairs, split_pairs
@@ -240,7 +240,8 @@ def _split_folder(
     else:
         training, validation, test = split_images(everything, *shares, found.first)
     validation, test = (part.at_most(MOST_EVALUATED, seed) for part in (validation, test))
-    record = DataRecord(dataset=Path(folder).resolve().name, split=split)  # the rest of the path is nobody's business
+    name = Path(folder).resolve().name  # the rest of the path is nobody's business
+    record = DataRecord(dataset=f"{name}-folder" if name in DATASETS else name, split=split)
     return Splits(training, validation, test, record, found.left_out, found.remarks, seen)
 
 
