@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 from siamese.hub.sources import split_revision
+from siamese.images.load import ignore_pillow_warnings
 
 
 def parser_of(command: str, text: str) -> argparse.ArgumentParser:
@@ -38,6 +39,7 @@ def print_anything() -> None:
 def run(command: Callable[[argparse.Namespace], int | None], arguments: argparse.Namespace) -> int:
     """The exit code of a command: its own or 0, 2 for a mistake in the input, 130 where it was interrupted."""
     print_anything()
+    ignore_pillow_warnings()
     try:
         return command(arguments) or 0
     except ValueError as error:

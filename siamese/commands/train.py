@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from siamese.commands import print_anything
+from siamese.commands import push as push_flags
 from siamese.commands.terminal import StopRequest, follow
 from siamese.config import PREPROCESS_MODES, UNSEEN_SPLITS
 from siamese.data.datasets import DATASETS
@@ -15,6 +16,7 @@ from siamese.hub.client import check_login
 from siamese.hub.errors import HubError
 from siamese.hub.jobs import DEFAULT_TIMEOUT, run_hosted
 from siamese.hub.push import push_command, push_folder
+from siamese.images.load import ignore_pillow_warnings
 from siamese.losses import LOSSES, for_labelled_pairs
 from siamese.model_folder.weights import RESUME_FILE
 from siamese.training.distributed import World, processes
@@ -94,8 +96,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--overwrite", action="store_true", help="start again where --output holds an interrupted training")
     add("--push", action="store_true", help="when done, upload the model folder to the Hugging Face Hub, as --repo-id")
     add("--repo-id", metavar="USER/NAME", help="repository to push to; made if it is not there")
-    add("--private", action="store_true", help="make that repository private")
-    add("--revision", metavar="BRANCH", help="branch to push to; main if not given")
+    push_flags.add_flags(parser)
     add("--hosted", metavar="FLAVOR", help="train on hosted hardware, as a Hugging Face Job that pushes: t4-small, l4x1...")
     add("--hosted-timeout", default=DEFAULT_TIMEOUT, help="when the job is stopped: a number with m, h or d")
     add("--dry-run", action="store_true", help="with --hosted: print the job, and send nothing")
@@ -130,6 +131,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     print_anything()
     arguments, given = parse_arguments(argv)
+    ignore_pillow_warnings()
     if {"hosted", "hosted_timeout", "dry_run"} & set(given):
         return run_as_job(arguments, given)
     with processes(arguments.device) as (world, arguments.device), world.one_voice():
@@ -182,8 +184,9 @@ def check_push(arguments: argparse.Namespace) -> None:
     """Raise ValueError, before any training, for what would make the push at its end fail."""
     if arguments.push and not arguments.repo_id:
         raise ValueError("--push needs --repo-id USER/NAME: the repository on the Hugging Face Hub to push to")
-    if not arguments.push and (arguments.repo_id or arguments.private or arguments.revision):
-        raise ValueError("--repo-id, --private and --revision say where to push to: add --push, or leave them out")
+    for name in () if arguments.push else ("repo_id", *push_flags.CHOICES):
+        if getattr(arguments, name):
+            raise ValueError(f"--{name.replace('_', '-')} says where or how to push: add --push, or leave it out")
     if arguments.push:
         try:
             user = check_login(arguments.repo_id, arguments.revision)
@@ -194,10 +197,11 @@ def check_push(arguments: argparse.Namespace) -> None:
 
 def push(arguments: argparse.Namespace) -> int:
     """Push the folder just trained; the exit code."""
+    target, choices = (arguments.output, arguments.repo_id), push_flags.choices_of(arguments)
     try:
-        print(push_folder(arguments.output, arguments.repo_id, arguments.private, arguments.revision))
+        print(push_folder(*target, **choices))
     except (ValueError, KeyboardInterrupt) as error:
-        again = push_command(arguments.output, arguments.repo_id, arguments.private, arguments.revision)
+        again = push_command(*target, **choices)
         why = str(error) or "interrupted"
         print(
             f"error: trained and saved in {arguments.output}, but not pushed: {why}. Try again with: {again}",

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from siamese.config import UNSEEN_SPLITS, DataRecord, EncoderConfig, PreprocessConfig, counted, readable, shorten
-from siamese.data.datasets import load_dataset
+from siamese.data.datasets import DATASETS, load_dataset
 from siamese.data.folders import read_folder
 from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages, group_numbers
 from siamese.data.pairs import LabelledPairs, read_pairs, split_pairs
@@ -200,8 +200,8 @@ def _split_folder(
         what = counted(len(found.names), "class", "classes")
         remarks += (f"{what}, too few to hold out whole ones: validation and test are other images of the same classes",)
     validation, test = (part.at_most(MOST_EVALUATED, seed) for part in (validation, test))
-    # The rest of the path is nobody's business.
-    record = DataRecord(dataset=readable(Path(folder).resolve().name), split=split)
+    name = readable(Path(folder).resolve().name)  # the rest of the path is nobody's business
+    record = DataRecord(dataset=f"{name}-folder" if name in DATASETS else name, split=split)
     return Splits(training, validation, test, record, found.left_out, remarks, seen)
 
 

@@ -43,8 +43,7 @@ def load_image(source: str | os.PathLike | Image.Image | np.ndarray) -> Image.Im
     if path.stat().st_size > MAX_FILE_BYTES:
         raise ValueError(f"{path.name!r} has {path.stat().st_size:,} bytes, allowed: at most {MAX_FILE_BYTES:,}")
     try:
-        with warnings.catch_warnings(), Image.open(path, formats=_formats()) as image:
-            warnings.simplefilter("ignore")  # Pillow warns of sizes below our own limit
+        with Image.open(path, formats=_formats()) as image:
             _check_size(image.size)
             image.draft("RGB", (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # JPEG: decode no more than is needed
             return _decode(image, repr(path.name))
@@ -53,7 +52,7 @@ def load_image(source: str | os.PathLike | Image.Image | np.ndarray) -> Image.Im
             if HEIC.match(file.read(LONGEST_BEGINNING)):
                 raise ValueError(f"{path.name!r} {'is damaged' if 'HEIF' in _formats() else f'is {HEIC_ADVICE}'}") from error
         raise ValueError(f"{path.name!r} is not an image, allowed: {', '.join(FORMATS)}") from error
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # the latter where warnings are errors
         raise ValueError(f"{path.name!r} is too large, allowed: at most {MAX_PIXELS:,} pixels") from error
     except OSError as error:
         raise ValueError(f"{path.name!r} cannot be read: {error}") from error
@@ -68,6 +67,14 @@ def _formats() -> tuple[str, ...]:
         return FORMATS
     pillow_heif.register_heif_opener()
     return (*FORMATS, "HEIF")
+
+
+def ignore_pillow_warnings() -> None:
+    """Have a program print no warnings of Pillow's, on metadata and on sizes that we judge ourselves.
+
+    For the beginning of a program, since what Python does with warnings is one thing for all threads.
+    """
+    warnings.filterwarnings("ignore", module=r"PIL\.", append=True)
 
 
 def _check_size(size: tuple[int, int]) -> None:

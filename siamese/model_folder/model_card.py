@@ -3,13 +3,13 @@
 The card is rendered from the same `ModelFolderConfig` that config.json holds, so the two cannot disagree.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCardData
 
 from siamese.config import Metrics, ModelFolderConfig, counted, one_line
-from siamese.data.datasets import DATASETS
+from siamese.data.datasets import DATASETS, is_own
 from siamese.evaluation.metrics import LEAST_FALSE_ACCEPTS
 from siamese.model_folder.citations import citations
 
@@ -22,6 +22,14 @@ PLOTS = {
     "false_accepts.png": "The nearest different pairs",
     "false_rejects.png": "The farthest same pairs",
 }
+# Plots that show test images themselves; no other does.
+SHOW_PIXELS = ("false_accepts.png", "false_rejects.png")
+REFERENCE_IN_WORDS = """
+`reference.safetensors` holds the embeddings of up to 1,000 test images and the numbers of their classes, from which the
+demo knows what is unlike these images. They are no pictures and no names, but they do tell something: with them and the
+model, anybody can find out whether a picture that they have is very like one of these images. `siamese push
+--without-reference` leaves them out.
+"""
 LEFT_OUT_SHOWN = 200
 AUGMENTATION_IN_WORDS = {
     "ink": "random affine distortion and stroke thickness; of digits, strokes added",
@@ -56,15 +64,21 @@ SPLIT_IN_WORDS = {
 MODEL_PLACEHOLDER = "USER/NAME"  # the card is written before anybody knows where the folder will go
 
 
-def render_card(config: ModelFolderConfig, left_out: Sequence[tuple[Path, str]] = ()) -> str:
+def render_card(
+    config: ModelFolderConfig,
+    left_out: Sequence[tuple[Path, str]] = (),
+    plots: Collection[str] = tuple(PLOTS),
+    has_reference: bool = True,
+) -> str:
     """The README.md of a model folder: metadata for the Hub, then the card in Markdown.
 
-    `left_out` are the files of a folder of images that were not used, each with the reason.
+    `left_out` are the files of a folder of images that were not used, each with the reason; `plots`, those of PLOTS that lie
+    beside the card. Of images of one's own it says what the reference embeddings are, where there are any.
     """
     parts = {field: getattr(config, field) for field in ("encoder", "calibration", "loss", "data", "training", "metrics")}
     metrics, data, training, encoder = config.metrics, config.data, config.training, config.encoder
     name = f"siamese-{encoder.name}-{Path(data.dataset).name}"
-    dataset = DATASETS.get(data.dataset)
+    dataset = None if is_own(data) else DATASETS[data.dataset]
     are_labelled = data.split == "pairs"
     pairs = metrics.same_pairs + metrics.different_pairs
     step = training.finished_at_step
@@ -85,10 +99,11 @@ def render_card(config: ModelFolderConfig, left_out: Sequence[tuple[Path, str]] 
         least_false_accepts=LEAST_FALSE_ACCEPTS,
         few_classes=f", and the test has {counted(data.test_classes, 'class', 'classes')}" if data.test_classes else "",
         comparison=_comparison(config),
-        pictures="\n\n".join(f"**{caption}**\n\n![{caption}]({file})" for file, caption in PLOTS.items()),
+        pictures="\n\n".join(f"**{caption}**\n\n![{caption}]({file})" for file, caption in PLOTS.items() if file in plots),
         seen_images=f"| seen classes | {data.seen_images:,} | the comparison above |\n" if config.seen else "",
         split=SPLIT_IN_WORDS[data.split].format(**parts),
         left_out=_list_of_left_out(data.left_out, left_out),
+        reference=REFERENCE_IN_WORDS if has_reference and is_own(data) else "",
         channels=counted(encoder.channels, "channel"),
         margin=f" (margin {config.loss.margin:g})" if config.loss.margin else "",
         epochs=counted(training.epochs, "epoch"),
@@ -143,6 +158,8 @@ def _list_of_left_out(count: int, left_out: Sequence[tuple[Path, str]]) -> str:
     if not count:
         return ""
     shown = [f"    {one_line(file.name, 120)}: {one_line(reason)}" for file, reason in left_out[:LEFT_OUT_SHOWN]]
+    if not shown:
+        return f"\n{counted(count, 'file was', 'files were')} left out.\n"
     more = [f"    and {count - len(shown):,} more"] if count > len(shown) else []
     return "\n".join([f"\n{counted(count, 'file was', 'files were')} left out:\n", *shown, *more, ""])
 

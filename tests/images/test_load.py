@@ -1,6 +1,9 @@
 """Any source becomes an upright image within bounds, or an error that says what is wrong."""
 
 import struct
+import threading
+import time
+import warnings
 import zlib
 
 import numpy as np
@@ -11,7 +14,7 @@ from PIL import Image, ImageOps
 from siamese.config import PreprocessConfig
 from siamese.data.datasets.mnist import load_sample_digits
 from siamese.images.canonical import canonical_image
-from siamese.images.load import MAX_SIDE, load_image
+from siamese.images.load import MAX_SIDE, ignore_pillow_warnings, load_image
 
 CONFIG = PreprocessConfig()
 DIGITS, _ = load_sample_digits()
@@ -78,3 +81,39 @@ def test_source_is_left_alone() -> None:
     canonical(picture)
     assert picture.mode == before.mode
     np.testing.assert_array_equal(np.asarray(picture), np.asarray(before))
+
+
+def test_what_python_does_with_warnings_is_not_changed_for_other_threads(tmp_path) -> None:
+    """A thread that has warnings recorded gets all of its own while others load images, and its filters stay."""
+    Image.fromarray(DIGITS[3]).save(tmp_path / "digit.png")
+    done = threading.Event()
+
+    def load() -> None:
+        while not done.is_set():
+            load_image(tmp_path / "digit.png")
+
+    threads = [threading.Thread(target=load) for _ in range(3)]
+    with warnings.catch_warnings(record=True) as recorded:
+        warnings.simplefilter("always")
+        before = list(warnings.filters)
+        for thread in threads:
+            thread.start()
+        for _ in range(100):
+            warnings.warn("mine", stacklevel=1)
+            time.sleep(0.0002)
+        done.set()
+        for thread in threads:
+            thread.join()
+        assert warnings.filters == before
+    assert sum(str(warning.message) == "mine" for warning in recorded) == 100
+
+
+def test_a_program_prints_no_warnings_of_pillow_but_its_own() -> None:
+    with warnings.catch_warnings(record=True) as recorded:
+        warnings.resetwarnings()
+        ignore_pillow_warnings()
+        ignore_pillow_warnings()
+        assert len(warnings.filters) == 1
+        warnings.warn_explicit("of Pillow", UserWarning, "TiffImagePlugin.py", 1, "PIL.TiffImagePlugin")
+        warnings.warn_explicit("of another", UserWarning, "other.py", 1, "other")
+    assert [str(warning.message) for warning in recorded] == ["of another"]

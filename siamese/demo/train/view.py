@@ -286,9 +286,10 @@ def away_from_a_space() -> str:
     )
 
 
-def pushed(repo_id: str, url: str) -> str:
-    """Where the model went."""
-    return f'<p class="note" role="status">Pushed: <a href="{html.escape(url)}">{html.escape(repo_id)}</a></p>'
+def pushed(repo_id: str, url: str, *remarks: str) -> str:
+    """Where the model went, and what is to be said of that."""
+    more = "".join(f". {html.escape(remark)}" for remark in remarks if remark)
+    return f'<p class="note" role="status">Pushed: <a href="{html.escape(url)}">{html.escape(repo_id)}</a>{more}</p>'
 
 
 def _picture(png: str, description: str) -> str:
