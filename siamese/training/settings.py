@@ -90,8 +90,8 @@ def fill_in(settings: TrainingSettings) -> TrainingSettings:
     """
     if settings.is_own:
         files = image_files(settings.pairs) if settings.pairs else folder_files(settings.dataset)
-        mode, image_size, channels = choose_settings(files)
-        mode, are_few = settings.preprocess or mode, len(files) < FEW_PHOTOS
+        mode, image_size, channels = choose_settings(files, settings.preprocess)
+        are_few = len(files) < FEW_PHOTOS
         split = "pairs" if settings.pairs else settings.split or "classes"
         epochs, validation_share = FOLDER_EPOCHS, FOLDER_VALIDATION_SHARE
     else:

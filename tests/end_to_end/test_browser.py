@@ -12,11 +12,11 @@ from browser_fixtures import (
     PHONE,
     STAR,
     ZERO,
+    camera_frame,
     draw,
     draw_by_touch,
     expect_state,
     expect_verdict_on,
-    on_paper,
     open_tab,
     places,
     press,
@@ -138,7 +138,7 @@ def test_pictures_come_from_clipboard_and_camera_as_they_are(page, digits, bundl
     page.wait_for_function("document.querySelector('#upload-second video')?.currentTime > 0.5")
     page.locator("#upload-second").get_by_label("capture photo").click()
     expect_state(page, "same", "different")
-    expected = bundled.canonical(on_paper(digits[0][0])).astype(int)
+    expected = bundled.canonical(camera_frame(digits[0][0])).astype(int)
     difference, mirrored = (np.abs(expected - photo).mean() for photo in (seen(page)[1], seen(page)[1][:, ::-1]))
     assert difference < 10 < 20 < mirrored
 
