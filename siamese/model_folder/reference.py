@@ -90,26 +90,22 @@ class Reference:
 def usual_range(lengths: np.ndarray, units: np.ndarray, share: float) -> tuple[float, float] | None:
     """The range on each side of which lie a `share` of the lengths of a new unit, from those (N,) of `units` (N,).
 
-    A unit is what is drawn anew: a class, or an image by itself. Each weighs the same, whatever its size, and so does the
-    new one, which may lie anywhere (split conformal prediction; of classes, Dunn, Wasserman and Ramdas 2023). So rare an
-    event asks for about a hundred units. With fewer, the extremes of each unit are taken to be log-normal, and the range is
-    the prediction interval for those of another. None with fewer than LEAST_UNITS.
+    A unit is what is drawn anew: an image by itself, or a class. Of images, the ends are ranks, which hold whatever the
+    distribution (split conformal prediction); so small a share asks for a hundred or more. With fewer, and of classes,
+    whose images are alike, the extremes of each unit are taken to be log-normal, and the range is the prediction interval
+    for those of another. None with fewer than LEAST_UNITS.
     """
-    counts = np.bincount(units)
-    count = len(counts)
+    count = len(np.unique(units))
     if count < LEAST_UNITS or not (lengths > 0).all():
         return None
-    if count + 1 < 1 / share:
-        extremes = np.full((2, count), np.inf)  # of each unit: the log of its shortest, and -log of its longest
-        for row, sign in enumerate((1, -1)):
-            np.minimum.at(extremes[row], units, sign * np.log(lengths))
-        reach = special.stdtrit(count - 1, 1 - share) * np.sqrt(1 + 1 / count)
-        low, high = np.exp((extremes.mean(axis=1) - reach * extremes.std(axis=1, ddof=1)) * (1, -1))
-        return float(low), float(high)
-    order = np.argsort(lengths)
-    weights = 1 / counts[units[order]] / (count + 1)
-    low = lengths[order][np.searchsorted(np.cumsum(weights), share, side="right")]
-    high = lengths[order][::-1][np.searchsorted(np.cumsum(weights[::-1]), share, side="right")]
+    rank = int(share * (count + 1) + 1e-9)
+    if rank and count == len(lengths):
+        return float(np.sort(lengths)[rank - 1]), float(np.sort(lengths)[-rank])
+    extremes = np.full((2, count), np.inf)  # of each unit: the log of its shortest, and -log of its longest
+    for row, sign in enumerate((1, -1)):
+        np.minimum.at(extremes[row], units, sign * np.log(lengths))
+    reach = special.stdtrit(count - 1, 1 - share) * np.sqrt(1 + 1 / count)
+    low, high = np.exp((extremes.mean(axis=1) - reach * extremes.std(axis=1, ddof=1)) * (1, -1))
     return float(low), float(high)
 
 
