@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 STRANGE = "unlike anything this model knows: its answer may mean little."
+NOT_SURE = "Not sure: unlike all it knows"  # where a confidence would stand
 
 
 def picture(image: np.ndarray | None, description: str) -> str:

@@ -96,18 +96,44 @@ def from_array(array: np.ndarray) -> Image.Image:
 
 def _decode(image: Image.Image, name: str) -> Image.Image:
     """The pixels, turned as EXIF says, as mode L, LA, RGB or RGBA."""
+    transparent = _transparent_colour(image)  # decoding forgets how it is to be read
     try:
         image.load()
         image = ImageOps.exif_transpose(image)
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise ValueError(f"{name} is damaged or incomplete: {error}") from error
-    if image.mode.startswith("I") or image.mode == "F":  # 16 and 32 bits a pixel: stretch what is there to 0..255
-        values = np.asarray(image, dtype=np.float32)
-        if not np.isfinite(values).all():
-            raise ValueError(f"{name} holds values that are not finite")
-        low, high = values.min(), values.max()
-        image = Image.fromarray(((values - low) * (255 / max(high - low, 1e-9))).astype(np.uint8))
-    if image.mode in ("L", "LA", "RGB", "RGBA"):
+    if image.mode.startswith("I") or image.mode == "F":
+        return _stretch(np.asarray(image, dtype=np.float32), transparent, name)
+    if image.mode in ("1", "L", "RGB"):
+        if transparent is None:
+            return image.convert("L") if image.mode == "1" else image
+        image.info["transparency"] = transparent  # of a copy: turning it upright made one
+        return image.convert("RGBA" if image.mode == "RGB" else "LA")
+    if image.mode in ("LA", "RGBA"):
         return image
     has_transparency = "transparency" in image.info or image.mode in ("PA", "La", "RGBa")
-    return image.convert("L" if image.mode == "1" else "RGBA" if has_transparency else "RGB")
+    return image.convert("RGBA" if has_transparency else "RGB")
+
+
+def _transparent_colour(image: Image.Image) -> int | tuple[int, int, int] | None:
+    """The one colour that stands for "transparent" (tRNS of PNG), as decoded pixels hold it; None where there is none.
+
+    To be asked before decoding. Pillow gives the number as the file holds it, whose pixels may have 1 to 16 bits.
+    """
+    colour = image.info.get("transparency")
+    layout = image.tile[0].args if getattr(image, "tile", None) else image.mode
+    if image.mode == "RGB" and isinstance(colour, tuple) and len(colour) == 3:
+        return tuple(int(part) >> 8 for part in colour) if layout == "RGB;16B" else tuple(int(part) & 255 for part in colour)
+    if image.mode in ("1", "L", "I;16", "I") and isinstance(colour, int):
+        return colour * {"L;2": 85, "L;4": 17}.get(layout, 1) if isinstance(layout, str) else colour
+    return None
+
+
+def _stretch(values: np.ndarray, transparent: int | None, name: str) -> Image.Image:
+    """Pixels of 16 or 32 bits (H, W), of which those are stretched to 0..255 that can be seen: mode L or LA."""
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} holds values that are not finite")
+    is_seen = np.ones(values.shape, bool) if transparent is None else values != transparent
+    low, high = (values[is_seen].min(), values[is_seen].max()) if is_seen.any() else (0, 0)
+    grey = Image.fromarray(((np.clip(values, low, high) - low) * (255 / max(high - low, 1e-9))).astype(np.uint8))
+    return grey if transparent is None else Image.merge("LA", (grey, Image.fromarray(np.uint8(255) * is_seen)))

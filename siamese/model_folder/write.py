@@ -39,7 +39,8 @@ def write_model_folder(
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as staging_name:
         staging = Path(staging_name)
         save_weights(network, staging / WEIGHTS_FILE)
-        save_reference(choose_reference(embeddings, getattr(test, "labels", None)), network, staging)
+        labels = getattr(test, "labels", None)  # labelled pairs have none
+        save_reference(choose_reference(network, test.images, labels, config.data.split), network, staging)
         (staging / CONFIG_FILE).write_text(config.to_json(), encoding="utf-8")
         log = (json.dumps(dataclasses.asdict(record)) + "\n" for record in config.history)
         (staging / METRICS_FILE).write_text("".join(log), encoding="utf-8")

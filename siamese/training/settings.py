@@ -94,8 +94,8 @@ def fill_in(settings: TrainingSettings) -> TrainingSettings:
     if settings.is_own:
         classes = {} if settings.pairs else find_classes(settings.dataset)
         files = image_files(settings.pairs) if settings.pairs else [file for files in classes.values() for file in files]
-        mode, image_size, channels = choose_settings(files)
-        mode, are_few = settings.preprocess or mode, len(files) < FEW_PHOTOS
+        mode, image_size, channels = choose_settings(files, settings.preprocess)
+        are_few = len(files) < FEW_PHOTOS
         split = "pairs" if settings.pairs else settings.split or default_split(classes)
         epochs, validation_share = FOLDER_EPOCHS, FOLDER_VALIDATION_SHARE
     else:

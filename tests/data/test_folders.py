@@ -165,6 +165,18 @@ def test_drawings_and_photographs_are_told_apart(digit_folder, tmp_path):
             photo(number, (200, 150), mode).save(path)
     assert choose_settings(folder_files(tmp_path / "grey")) == ("photo", 64, 1)
     assert choose_settings(folder_files(tmp_path / "colour")) == ("photo", 64, 3)
+    assert choose_settings(folder_files(tmp_path / "colour"), "ink") == ("ink", 40, 1)
+
+
+def test_coloured_parts_on_white_keep_their_colours_where_photographs_are_asked_for(tmp_path):
+    for number, colour in enumerate(("red", "green", "blue")):
+        path = tmp_path / "a" / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        part = Image.new("RGB", (200, 200), "white")
+        part.paste(colour, (70, 70, 130, 130))
+        part.save(path)
+    assert choose_settings(folder_files(tmp_path)) == ("ink", 40, 1)
+    assert choose_settings(folder_files(tmp_path), "photo") == ("photo", 64, 3)
 
 
 def test_real_drawings_and_faces_are_told_apart(full_mnist_root):
