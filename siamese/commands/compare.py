@@ -4,6 +4,7 @@ import argparse
 import json
 
 from siamese.commands import add_model_flags, load, parser_of, run
+from siamese.evaluation.calibration import percent
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -29,6 +30,6 @@ def compare(arguments: argparse.Namespace) -> None:
         print(json.dumps({**verdict.to_dict(), "model": verifier.name}))
         return
     print(
-        f"{'same' if verdict.is_same else 'different'} ({100 * verdict.confidence:.1f}% sure), "
+        f"{'same' if verdict.is_same else 'different'} ({percent(verdict.confidence)} sure), "
         f"distance {verdict.distance:.4f}, threshold {verdict.threshold:.4f}, model {verifier.name}"
     )

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from siamese.commands import add_model_flags, load, parser_of, run
 from siamese.data.folders import find_classes
+from siamese.evaluation.calibration import percent
 from siamese.gallery import Gallery
 from siamese.verifier import Verifier
 
@@ -61,9 +62,7 @@ def one_shot(arguments: argparse.Namespace) -> None:
     for result in results:
         nearest = result["matches"][0]
         name = f"no class is near enough, nearest: {nearest['name']}" if result["name"] is None else result["name"]
-        print(
-            f"{result['query']}: {name} (distance {nearest['distance']:.4f}, {100 * nearest['probability_same']:.1f}% same)"
-        )
+        print(f"{result['query']}: {name} (distance {nearest['distance']:.4f}, {percent(nearest['probability_same'])} same)")
     if right:
         print(
             f"{sum(right):,} of {len(right):,} right ({accuracy:.2f}%), {len(gallery.names)} classes, model {verifier.name}"

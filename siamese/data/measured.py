@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from siamese.config import UNSEEN_SPLITS, EncoderConfig, PreprocessConfig
+from siamese.config import UNSEEN_SPLITS, Calibration, EncoderConfig, PreprocessConfig
 from siamese.data.folders import read_folder
 from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages
 from siamese.data.pairs import LabelledPairs, read_pairs
 from siamese.evaluation.bootstrap import Intervals, bootstrap_intervals, bootstrap_intervals_over_classes
+from siamese.evaluation.calibration import fit_calibration, independent_pairs
 
 
 def load_folder(
@@ -35,3 +37,24 @@ def bootstrap(data: LabelledImages | LabelledPairs, embeddings: Tensor, threshol
         return data.intervals(embeddings, threshold)
     over = bootstrap_intervals_over_classes if split in UNSEEN_SPLITS else bootstrap_intervals
     return over(embeddings, torch.from_numpy(data.labels), threshold)
+
+
+def calibrate(data: LabelledImages | LabelledPairs, embeddings: Tensor, split: str) -> Calibration:
+    """Threshold and probability fitted on validation images, as sure as what is independent among them allows.
+
+    Independent are classes where those of the test are others, images where they are the same ones, and of labelled pairs
+    what the bootstrap draws. A different pair is of two of these units, and so is a same pair of two images.
+    """
+    pairs = data.distances(embeddings)
+    if split == "pairs":
+        units = data.units()
+        same, different = (len(np.unique(units[data.is_same == kind])) for kind in (True, False))
+        is_whole = (units[:, 0] == units[:, 1]).all()
+        units = (same, different) if is_whole else (same / 2, different / 2)
+    else:
+        sizes = np.bincount(data.labels)
+        repeated = sizes[sizes >= 2]
+        is_unseen = split in UNSEEN_SPLITS
+        units = (len(repeated), np.count_nonzero(sizes) / 2) if is_unseen else (repeated.sum() / 2, len(data) / 2)
+    counts = (len(pairs.same), len(pairs.different))
+    return fit_calibration(pairs, tuple(independent_pairs(*each) for each in zip(counts, units, strict=True)))
