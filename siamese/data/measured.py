@@ -12,6 +12,7 @@ from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages
 from siamese.data.pairs import LabelledPairs, read_pairs
 from siamese.evaluation.bootstrap import Intervals, bootstrap_intervals, bootstrap_intervals_over_classes
 from siamese.evaluation.calibration import fit_calibration, independent_pairs
+from siamese.evaluation.unseen import as_of_unseen_classes
 
 
 def load_folder(
@@ -46,15 +47,17 @@ def calibrate(data: LabelledImages | LabelledPairs, embeddings: Tensor, split: s
     what the bootstrap draws. A different pair is of two of these units, and so is a same pair of two images.
     """
     pairs = data.distances(embeddings)
+    counts = (len(pairs.same), len(pairs.different))
     if split == "pairs":
-        units = data.units()
-        same, different = (len(np.unique(units[data.is_same == kind])) for kind in (True, False))
-        is_whole = (units[:, 0] == units[:, 1]).all()
-        units = (same, different) if is_whole else (same / 2, different / 2)
+        ends = data.units()
+        units = [len(np.unique(ends[data.is_same == kind])) for kind in (True, False)]
+        if (ends[:, 0] != ends[:, 1]).any():
+            units = [count / 2 for count in units]
     else:
         sizes = np.bincount(data.labels)
         repeated = sizes[sizes >= 2]
-        is_unseen = split in UNSEEN_SPLITS
-        units = (len(repeated), np.count_nonzero(sizes) / 2) if is_unseen else (repeated.sum() / 2, len(data) / 2)
-    counts = (len(pairs.same), len(pairs.different))
-    return fit_calibration(pairs, tuple(independent_pairs(*each) for each in zip(counts, units, strict=True)))
+        units = [repeated.sum() / 2, len(data) / 2]
+        if split in UNSEEN_SPLITS:
+            units = [len(repeated), np.count_nonzero(sizes) / 2]
+            pairs = as_of_unseen_classes(pairs, embeddings, torch.from_numpy(data.labels))
+    return fit_calibration(pairs, counts, tuple(map(independent_pairs, counts, units)))

@@ -5,9 +5,9 @@ frequent, that is where the two are equally likely, so it is also where the prob
 linearly with the distance from there, with one slope for each side (Platt 1999, in two pieces that meet at the threshold):
 same pairs crowd near 0 and different pairs spread wide, so one slope cannot fit both tails.
 
-Few pairs allow modest confidence only. The slopes are fitted to Platt's smoothed targets (Lin, Lin and Weng 2007), which
-count how many pairs are independent: n same pairs without an exception say (n + 1) / (n + 2), not certainty. And no
-probability is nearer to 0 or 1 than `doubt`, half a pair in n + 1, since nothing rarer could have been seen.
+Few pairs allow modest confidence only. The slopes are fitted to Platt's smoothed targets (Lin, Lin and Weng 2007): n same
+pairs without an exception say (n + 1) / (n + 2), not certainty. And no probability is nearer to 0 or 1 than `doubt`, half
+a pair in n + 1 where n of the pairs are independent, since nothing rarer could have been seen.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ from siamese.evaluation.metrics import PairDistances
 
 CURVE_BINS = 200  # of what a model folder records of its test pairs
 HISTOGRAM_BINS = 4096  # the slopes are fitted to counts in these bins: millions of pairs at the cost of thousands
-CORRELATION = 0.1  # of pairs that share a class or an image, see independent_pairs
+CORRELATION = 0.02  # of pairs that share a class or an image, see independent_pairs
 
 
 def independent_pairs(pairs: int, units: float) -> float:
@@ -31,14 +31,17 @@ def independent_pairs(pairs: int, units: float) -> float:
     return pairs / (1 + max(pairs / units - 1, 0) * CORRELATION)
 
 
-def fit_calibration(pairs: PairDistances, independent: tuple[float, float] | None = None) -> Calibration:
+def fit_calibration(
+    pairs: PairDistances, counts: tuple[int, int] | None = None, independent: tuple[float, float] | None = None
+) -> Calibration:
     """Calibration that makes `probability_same` fit these pairs, same and different ones weighing half each.
 
-    `independent` says as how many independent pairs the same and the different ones count; as all of them if None.
+    `counts` says how many same and different pairs were measured; as many as there are if None. `independent` says as how
+    many independent ones they count; as all of them if None.
     """
-    same_count, different_count = independent or (len(pairs.same), len(pairs.different))
-    doubt = 0.5 / (min(same_count, different_count) + 1)
-    targets = 1 - 1 / (same_count + 2), 1 / (different_count + 2)  # of the probability of same and of different pairs
+    counts = counts or (len(pairs.same), len(pairs.different))
+    doubt = 0.5 / (min(independent or counts) + 1)
+    targets = 1 - 1 / (counts[0] + 2), 1 / (counts[1] + 2)  # of the probability of same and of different pairs
     threshold = pairs.steady_threshold()
     edges = np.linspace(0, max(pairs.same[-1], pairs.different[-1]), HISTOGRAM_BINS + 1)
     middle = (edges[:-1] + edges[1:]) / 2

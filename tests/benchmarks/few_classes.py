@@ -31,7 +31,7 @@ from siamese.images.canonical import to_tensor
 from siamese.model_folder.weights import load_model
 from siamese.network import embed_all
 
-CLASSES, DRAWINGS = 8, 6
+CLASSES, DRAWINGS, OTHER_DRAWINGS = 8, 6, 10
 FACES_TEST_SHARE = 0.286
 
 
@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--omniglot", type=Path, help="Omniglot's folder, with images_background in it")
     parser.add_argument("--first", type=int, default=0, help="the first seed (default: 0)")
     parser.add_argument("--seeds", type=int, default=20, help="how many seeds (default: 20)")
-    parser.add_argument("--others", type=int, default=60, help="characters to measure on (default: 60)")
+    parser.add_argument("--others", type=int, default=40, help="characters to measure on (default: 40)")
     parser.add_argument("--keep", type=Path, required=True, help="a folder for what is trained and embedded")
     arguments = parser.parse_args(argv)
     seeds = range(arguments.first, arguments.first + arguments.seeds)
@@ -119,7 +119,10 @@ def glyphs(omniglot: Path, seed: int, folder: Path, others: int) -> tuple[Path, 
     """A folder of 8 characters, 6 drawings each, and one of other characters."""
     characters = sorted((omniglot / "images_background").glob("*/*"))
     order = np.random.default_rng(seed).permutation(len(characters))
-    for part, chosen, count in (("own", order[:CLASSES], DRAWINGS), ("others", order[CLASSES : CLASSES + others], 20)):
+    for part, chosen, count in (
+        ("own", order[:CLASSES], DRAWINGS),
+        ("others", order[CLASSES : CLASSES + others], OTHER_DRAWINGS),
+    ):
         for number in chosen.tolist():
             (folder / part / str(number)).mkdir(parents=True, exist_ok=True)
             for file in sorted(characters[number].glob("*.png"))[:count]:
@@ -129,7 +132,7 @@ def glyphs(omniglot: Path, seed: int, folder: Path, others: int) -> tuple[Path, 
 
 def points(seed: int, folder: Path, others: int) -> tuple[Path, Path]:
     """The same with lines through five points, a little different in each drawing of a class."""
-    for part, count, drawings in (("own", CLASSES, DRAWINGS), ("others", others, 20)):
+    for part, count, drawings in (("own", CLASSES, DRAWINGS), ("others", others, OTHER_DRAWINGS)):
         for number in range(count):
             generator = np.random.default_rng([seed, number, part == "own"])
             (folder / part / str(number)).mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,8 @@ from siamese.data.measured import bootstrap, calibrate, load_folder, load_pairs
 from siamese.data.pairs import LabelledPairs
 from siamese.evaluation.bootstrap import bootstrap_intervals, bootstrap_intervals_over_classes
 from siamese.evaluation.calibration import fit_calibration, independent_pairs
+from siamese.evaluation.metrics import pair_distances
+from siamese.evaluation.unseen import as_of_unseen_classes
 from siamese.images.canonical import canonical_image
 from siamese.images.load import load_image
 
@@ -90,8 +92,14 @@ def test_confidence_counts_classes_where_they_are_unseen_and_else_images(split, 
     kept = np.concatenate([np.flatnonzero(labels == label)[: 1 + 4 * label] for label in range(4)])  # one class of one image
     data = LabelledImages(images[kept], labels[kept])
     embeddings = torch.from_numpy(data.images).flatten(1).float() / 255
-    counts = looped_counts(data, split in ("classes", "groups"))
-    assert calibrate(data, embeddings, split) == fit_calibration(data.distances(embeddings), counts)
+    is_unseen = split in ("classes", "groups")
+    pairs, counts = data.distances(embeddings), looped_counts(data, is_unseen)
+    if is_unseen:
+        pairs = as_of_unseen_classes(pairs, embeddings, torch.from_numpy(data.labels))
+    measured = pair_distances(embeddings, torch.from_numpy(data.labels))
+    assert calibrate(data, embeddings, split) == fit_calibration(
+        pairs, (len(measured.same), len(measured.different)), counts
+    )
 
 
 def test_confidence_of_labelled_pairs_counts_groups_that_hang_together(digits):
@@ -99,4 +107,4 @@ def test_confidence_of_labelled_pairs_counts_groups_that_hang_together(digits):
     ends, is_same = np.arange(80).reshape(40, 2), np.arange(40) % 4 == 0
     embeddings = torch.from_numpy(images[:80]).flatten(1).float() / 255
     apart = LabelledPairs(images[:80], ends, is_same)  # forty pairs that share nothing are independent
-    assert calibrate(apart, embeddings, "pairs") == fit_calibration(apart.distances(embeddings), (10, 30))
+    assert calibrate(apart, embeddings, "pairs") == fit_calibration(apart.distances(embeddings), (10, 30), (10, 30))

@@ -103,11 +103,11 @@ def test_the_steady_threshold_lies_in_the_middle_of_the_flat_part():
     assert steady < best
 
 
-@pytest.mark.parametrize("independent", [None, (50.0, 12.5)])
-def test_slopes_fit_platts_targets_better_than_any_others(independent):
+@pytest.mark.parametrize("counts", [None, (50, 12)])
+def test_slopes_fit_platts_targets_better_than_any_others(counts):
     pairs = draw_pairs(Calibration(1.0, 6.0, 2.0), 2000, seed=3)
-    fitted = fit_calibration(pairs, independent)
-    same_count, different_count = independent or (len(pairs.same), len(pairs.different))
+    fitted = fit_calibration(pairs, counts)
+    same_count, different_count = counts or (len(pairs.same), len(pairs.different))
     same_target, different_target = (same_count + 1) / (same_count + 2), 1 / (different_count + 2)
 
     def negative_log_likelihood(same_slope: float, different_slope: float) -> float:
