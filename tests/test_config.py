@@ -185,6 +185,8 @@ OUT_OF_RANGE = [
     (("calibration", "threshold"), 0.0, "above 0"),
     (("calibration", "same_slope"), -1.0, "above 0"),
     (("calibration", "different_slope"), 0.0, "above 0"),
+    (("calibration", "doubt"), 0.5, "0 to below 0.5"),
+    (("calibration", "doubt"), -0.1, "0 to below 0.5"),
 ]
 
 

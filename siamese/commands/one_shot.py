@@ -13,6 +13,7 @@ from tqdm import tqdm
 from siamese.commands import add_model_flags, load, parser_of, run
 from siamese.config import readable
 from siamese.data.class_tree import find_classes
+from siamese.evaluation.calibration import percent
 from siamese.gallery import Gallery
 from siamese.verifier import Look, Verifier
 
@@ -65,7 +66,7 @@ def one_shot(arguments: argparse.Namespace) -> None:
     for result in results:
         nearest = result["matches"][0]
         name = f"no class is near enough, nearest: {nearest['name']}" if result["name"] is None else result["name"]
-        sure = f"{100 * nearest['probability_same']:.1f}% same"
+        sure = f"{percent(nearest['probability_same'])} same"
         if result["is_familiar"] is False:
             sure = "not sure: it is unlike anything this model knows"
         print(f"{result['query']}: {name} (distance {nearest['distance']:.4f}, {sure})")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tqdm import tqdm
 
 from siamese.config import Metrics
+from siamese.evaluation.bootstrap import interval_in_words
 from siamese.training.events import Ask, EpochEnded, Event, Finished, Fitted, Started, Stepped
 
 
@@ -57,24 +58,23 @@ def epoch_bar(epoch: int, epochs: int, length: int, done: int = 0) -> tqdm:
 
 def describe_result(finished: Finished) -> str:
     """What was measured, and how to use what was written."""
-    metrics, folder = finished.config.metrics, finished.folder
+    metrics, folder, split = finished.config.metrics, finished.folder, finished.config.data.split
     return (
         f"test, {metrics.same_pairs + metrics.different_pairs:,} pairs: balanced accuracy "
-        f"{metrics.balanced_accuracy:.2f}% ({metrics.balanced_accuracy_low:.2f} to {metrics.balanced_accuracy_high:.2f}), "
+        f"{metrics.balanced_accuracy:.2f}% ({interval_in_words(metrics, 'balanced_accuracy', 2, split)}), "
         f"EER {metrics.equal_error_rate:.2f}%, AUC {metrics.roc_auc:.5f}, "
-        f"calibration error {metrics.calibration_error:.2f}%\n{describe_seen(finished.config.seen)}"
+        f"calibration error {metrics.calibration_error:.2f}%\n{describe_seen(finished.config.seen, split)}"
         f"wrote {folder}; try: python -m siamese compare A.png B.png --model {folder}"
     )
 
 
-def describe_seen(seen: Metrics | None) -> str:
+def describe_seen(seen: Metrics | None, split: str = "classes") -> str:
     """The line on images of classes that training has seen, to be compared with the test; "" where none were held out."""
     if seen is None:
         return ""
     return (
         f"new images of classes seen in training, {seen.same_pairs:,} same and {seen.different_pairs:,} different pairs: "
-        f"balanced accuracy {seen.balanced_accuracy:.2f}% ({seen.balanced_accuracy_low:.2f} to "
-        f"{seen.balanced_accuracy_high:.2f})\n"
+        f"balanced accuracy {seen.balanced_accuracy:.2f}% ({interval_in_words(seen, 'balanced_accuracy', 2, split)})\n"
     )
 
 

@@ -71,10 +71,13 @@ class LabelledPairs:
         return PairDistances(np.sort(distance[self.is_same]), np.sort(distance[~self.is_same]))
 
     def intervals(self, embeddings: Tensor, threshold: float) -> Intervals:
-        """95% intervals of the rates at `threshold`: bootstrap over connected groups of images, or, if few, over images."""
+        """95% intervals of the rates at `threshold`: bootstrap over `units`."""
+        return bootstrap_intervals_over_pairs(self._distance(embeddings), self.is_same, self.units(), threshold)
+
+    def units(self) -> np.ndarray:
+        """What is independent of each other, for each end of each pair: connected groups, or, if few, images (P, 2)."""
         components = self.components()
-        units = components[self.ends] if components.max() + 1 >= FEW_COMPONENTS else self.ends
-        return bootstrap_intervals_over_pairs(self._distance(embeddings), self.is_same, units, threshold)
+        return components[self.ends] if components.max() + 1 >= FEW_COMPONENTS else self.ends
 
     def hardest(self, embeddings: Tensor, is_same: bool, count: int) -> list[tuple[int, int, float]]:
         """As siamese.evaluation.metrics.hardest_pairs, of the labelled pairs."""

@@ -10,6 +10,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from siamese.config import Metrics, ModelFolderConfig, counted, one_line
 from siamese.data.datasets import DATASETS, is_own
+from siamese.evaluation.bootstrap import interval_in_words
 from siamese.evaluation.metrics import LEAST_FALSE_ACCEPTS
 from siamese.model_folder.citations import citations
 
@@ -95,6 +96,10 @@ def render_card(
         which_pairs="the labelled" if are_labelled else "all",
         tar_at_far_1=_tar_at_far(metrics.tar_at_far_1, metrics),
         tar_at_far_01=_tar_at_far(metrics.tar_at_far_01, metrics),
+        **{
+            f"{name}_interval": interval_in_words(metrics, name, digits, data.split, "%")
+            for name, digits in (("balanced_accuracy", 2), ("false_accept_rate", 3), ("false_reject_rate", 3))
+        },
         bootstrap=BOOTSTRAP_IN_WORDS[data.split],
         least_false_accepts=LEAST_FALSE_ACCEPTS,
         few_classes=f", and the test has {counted(data.test_classes, 'class', 'classes')}" if data.test_classes else "",
@@ -131,8 +136,9 @@ def _comparison(config: ModelFolderConfig) -> str:
         return ""
 
     def cell(metrics: Metrics, name: str, digits: int) -> str:
-        value, low, high = (getattr(metrics, name + end, None) for end in ("", "_low", "_high"))
-        return f"{value:.{digits}f}" if low is None else f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+        value = f"{getattr(metrics, name):.{digits}f}"
+        has_interval = hasattr(metrics, f"{name}_low")
+        return f"{value} ({interval_in_words(metrics, name, digits, data.split)})" if has_interval else value
 
     rows = (
         ("balanced pair accuracy, %", "balanced_accuracy", 2),

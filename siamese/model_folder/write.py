@@ -11,7 +11,7 @@ from torch import Tensor
 from siamese.config import ModelFolderConfig
 from siamese.data.labelled_images import LabelledImages
 from siamese.data.pairs import LabelledPairs
-from siamese.evaluation.calibration import probability_same
+from siamese.evaluation.calibration import percent, probability_same
 from siamese.evaluation.metrics import PairDistances
 from siamese.model_folder.model_card import render_card
 from siamese.model_folder.reference import choose_reference, save_reference
@@ -61,7 +61,7 @@ def _figures(config, test, embeddings, pairs) -> dict:
     def gallery(is_same: bool, heading: str):
         hardest = test.hardest(embeddings, is_same, HARDEST_SHOWN)
         titles = [
-            f"{classes(a, b)}d {distance:.2f}   p {float(probability_same(distance, calibration)):.3f}"
+            f"{classes(a, b)}d {distance:.2f}   p {percent(float(probability_same(distance, calibration)))}"
             for a, b, distance in hardest
         ]
         return plots.pair_gallery(test.images, hardest, titles, f"{heading} ({legend})")

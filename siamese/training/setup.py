@@ -16,6 +16,7 @@ from siamese.data.pairs import LabelledPairs
 from siamese.data.sampling import derived_seed
 from siamese.data.splits import Splits, load_splits
 from siamese.devices import choose_device, describe_device, has_fast_bfloat16
+from siamese.evaluation.bootstrap import LEAST_UNITS
 from siamese.images.canonical import to_tensor
 from siamese.losses import Loss, build_loss
 from siamese.network import SiameseNetwork
@@ -150,12 +151,14 @@ def _load(settings: TrainingSettings, preprocess: PreprocessConfig, encoder: Enc
 
 def _few_to_test_on(splits: Splits) -> tuple[str, ...]:
     """A remark where the test is so small that its result says little."""
-    what = ""
+    what, advice = "", "trust the interval of its result, not the number alone"
     if splits.record.split in UNSEEN_SPLITS and splits.record.test_classes < FEW_CLASSES:
         what = counted(splits.record.test_classes, "class", "classes")
+        if splits.record.test_classes < LEAST_UNITS:
+            advice = f"its result says little, and an interval needs {LEAST_UNITS}"
     if isinstance(splits.test, LabelledPairs) and (few := np.bincount(splits.test.is_same).min()) < FEW_PAIRS:
         what = f"{few} pairs of a kind"
-    return (f"the test has only {what}: trust the interval of its result, not the number alone",) if what else ()
+    return (f"the test has only {what}: {advice}",) if what else ()
 
 
 def _describe_data(splits: Splits, preprocess: PreprocessConfig, encoder: EncoderConfig) -> str:

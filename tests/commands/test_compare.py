@@ -33,11 +33,13 @@ def test_compare_in_words_says_the_same(pictures, trained_folder, verifier, thre
     code, stdout, stderr = run(command, capsys)
     assert (code, stderr) == (0, "")
     verdict = verifier.verify(pictures["small"], pictures["sketch"], threshold)
-    word, confidence, distance, limit = re.match(
-        r"(same|different) \(([\d.]+)% sure\), distance ([\d.]+), threshold ([\d.]+)", stdout
+    word, over, confidence, distance, limit = re.match(
+        r"(same|different) \((over )?([\d.]+)% sure\), distance ([\d.]+), threshold ([\d.]+)", stdout
     ).groups()
     assert word == ("same" if verdict.is_same else "different")
-    assert float(confidence) == pytest.approx(100 * verdict.confidence, abs=0.05)
+    assert float(confidence) == pytest.approx(100 * verdict.confidence, abs=0.1 if over else 0.05)
+    assert float(confidence) < 100
+    assert bool(over) == (verdict.confidence > 0.999)
     assert float(distance) == pytest.approx(verdict.distance, abs=5e-5)
     assert float(limit) == pytest.approx(verdict.threshold, abs=5e-5)
 

@@ -44,6 +44,8 @@ def test_images_of_classes_seen_in_training_have_a_line_where_there_are_some():
     assert describe_seen(None) == ""
     assert "1,200 same" in describe_seen(seen)
     assert "91.23% (89.90 to 92.00)" in describe_seen(seen)
+    few = dataclasses.replace(seen, balanced_accuracy_low=None, balanced_accuracy_high=None)
+    assert "91.23% (no interval: too few test classes)" in describe_seen(few)
 
 
 def test_a_bar_goes_on_where_an_epoch_was_left_and_there_is_none_after_the_last():
