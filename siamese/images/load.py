@@ -19,6 +19,8 @@ MAX_PIXELS = 50_000_000  # what phones of 2026 make; decoded as RGBA this is 200
 
 MAX_FILE_BYTES = 100_000_000
 
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"  # how a text begins that Git LFS leaves in place of a file
+
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 
 
@@ -47,11 +49,21 @@ def load_image(source: str | os.PathLike | Image.Image | np.ndarray) -> Image.Im
             image.draft("RGB", (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # JPEG: decode no more than is needed
             return _decode(image, repr(path.name))
     except UnidentifiedImageError as error:
+        if is_lfs_pointer(path):
+            raise ValueError(
+                f"{path.name!r} only points to a picture that Git LFS keeps elsewhere: run `git lfs pull` where it lies"
+            ) from error
         raise ValueError(f"{path.name!r} is not an image, allowed: {', '.join(FORMATS)}") from error
     except Image.DecompressionBombError as error:
         raise ValueError(f"{path.name!r} is too large, allowed: at most {MAX_PIXELS:,} pixels") from error
     except OSError as error:
         raise ValueError(f"{path.name!r} cannot be read: {error}") from error
+
+
+def is_lfs_pointer(path: Path) -> bool:
+    """Whether a file is not what its name says but what Git LFS leaves in its place where the content was not fetched."""
+    with path.open("rb") as file:
+        return file.read(len(LFS_POINTER)) == LFS_POINTER
 
 
 def _check_size(size: tuple[int, int]) -> None:
