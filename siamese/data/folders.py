@@ -3,15 +3,19 @@
 Whatever is wrong with a file, the rest is used, and the file is named with the reason.
 """
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import os
-from collections import Counter
+import signal
+import threading
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,11 +99,12 @@ def choose_settings(files: Sequence[Path], looked_at: int = 60) -> tuple[str, in
     Drawings are mostly paper: more than 60% of their pixels are of nearly one tone. Raises ValueError where no file of the
     sample can be read.
     """
-    paper, colour, sides = [], [], []
+    paper, colour, sides, why = [], [], [], ""
     for file in files[:: max(1, len(files) // looked_at)]:
         try:
             image = load_image(file)
-        except (ValueError, MemoryError):
+        except (ValueError, MemoryError) as error:
+            why = why or str(error) or type(error).__name__
             continue
         sides.append(max(image.size))
         small = image.convert("RGB")
@@ -109,7 +114,9 @@ def choose_settings(files: Sequence[Path], looked_at: int = 60) -> tuple[str, in
         paper.append(np.convolve(counts, np.ones(33), "same").max() / counts.sum())
         colour.append(np.ptp(pixels, axis=2).mean())
     if not sides:
-        raise ValueError(f"none of a sample of the {len(files):,} images can be read; {str(files[0])!r} is one of them")
+        raise ValueError(
+            f"none of a sample of the {len(files):,} images can be read; {str(files[0])!r} is one of them: {why}"
+        )
     if np.median(paper) > 0.6:
         return "ink", 28 if np.median(sides) <= 40 else 40, 1
     return "photo", 40 if np.median(sides) <= 40 else 64, 3 if np.median(colour) > 6 else 1
@@ -212,6 +219,48 @@ def _map(read, files: Sequence[Path]) -> Iterator:
     if len(files) < MANY_FILES:
         yield from map(read, files)
         return
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
-        for start in range(0, len(files), 8 * MANY_FILES):  # a bounded number at a time: results wait in memory
-            yield from pool.map(read, files[start : start + 8 * MANY_FILES], chunksize=64)
+    others = set(active_children())
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _end_with_the_parent) as pool:
+        try:
+            for start in range(0, len(files), 8 * MANY_FILES):  # a bounded number at a time: results wait in memory
+                places = range(start, min(start + 8 * MANY_FILES, len(files)), 64)
+                with _without_ctrl_c():  # in the processes that are started here
+                    # Not pool.map, which cancels what waits: of that, a killed pool makes a traceback in Python 3.11.
+                    results = deque(pool.submit(_read_each, read, files[place : place + 64]) for place in places)
+                while results:
+                    yield from results.popleft().result()
+        except BrokenProcessPool as error:
+            raise MemoryError(
+                "a process that reads images was ended from outside, as is done where memory is short"
+            ) from error
+        except BaseException:  # of whoever wants no more; the processes would first read all that is waiting
+            for process in set(active_children()) - others:
+                process.kill()
+            raise
+
+
+def _read_each(read, files: Sequence[Path]) -> list[ReadImage]:
+    return [read(file) for file in files]
+
+
+@contextlib.contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Hold SIGINT back: processes started within never get it, for they inherit that; this one does afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_with_the_parent() -> None:
+    """In a process that reads: wait for no more work where the one that gives it has been killed."""
+
+    def wait() -> None:
+        parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
