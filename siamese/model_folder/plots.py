@@ -9,7 +9,6 @@ from siamese.evaluation.metrics import PairDistances
 
 # Blue and orange of the Okabe-Ito palette: told apart in all common kinds of colour blindness.
 SAME_COLOUR, DIFFERENT_COLOUR, NEUTRAL_COLOUR = "#0072B2", "#E69F00", "#555555"
-CURVE_POINTS = 2000
 
 
 def training_curve(history: tuple[EpochRecord, ...], best_epoch: int) -> Figure:

@@ -111,16 +111,16 @@ def test_many_images_give_a_matrix_and_a_csv(page, pictures, bundled, tmp_path):
 # ---- Recognise ----
 
 
-def open_lesson(page: Page) -> None:
+def open_recognise(page: Page) -> None:
     page.get_by_role("tab", name="Recognise").click()
-    expect(page.locator("#lesson .sketch button[aria-label='Brush'].highlight")).to_have_count(2)
+    expect(page.locator("#recognise .sketch button[aria-label='Brush'].highlight")).to_have_count(2)
 
 
 def teach_stroke(page: Page, name: str, stroke: list) -> None:
     draw(page, "example", stroke)
     page.get_by_label("Name of the class").fill(name)
     press(page, "Add example")
-    expect(page.locator("#lesson .note")).to_have_text(f"Added an example of {name}.")
+    expect(page.locator("#recognise .note")).to_have_text(f"Added an example of {name}.")
     expect(page.locator("#sketch-example").get_by_role("button", name="Undo")).to_be_disabled()
 
 
@@ -129,9 +129,9 @@ def classes(page: Page) -> list[str]:
 
 
 def test_two_symbols_are_taught_and_recognised_and_a_third_is_none_of_these(page):
-    open_lesson(page)
+    open_recognise(page)
     press(page, "Add example")
-    expect(page.locator("#lesson .note")).to_have_text("draw or upload an example first")
+    expect(page.locator("#recognise .note")).to_have_text("draw or upload an example first")
     teach_stroke(page, "star", STAR)
     teach_stroke(page, "<b>house</b>", HOUSE)
     expect(page.locator("#taught b")).to_have_text(["star", "<b>house</b>"])
@@ -165,7 +165,7 @@ def ask_again(app: App, body: str) -> str:
 def test_what_one_visitor_teaches_no_other_sees_and_it_ends_with_the_page(open_page, app):
     teacher, stranger = open_page(app), open_page(app)
     for page in (teacher, stranger):
-        open_lesson(page)
+        open_recognise(page)
     teach_stroke(teacher, "mine", STAR)
     draw(stranger, "query", STAR)
     expect(stranger.locator("#answer .message")).to_have_text("Teach a class or two first.")
@@ -185,7 +185,7 @@ def test_what_one_visitor_teaches_no_other_sees_and_it_ends_with_the_page(open_p
 
 @pytest.mark.parametrize("options", [PHONE], ids=["phone"])
 def test_a_phone_teaches_by_touch_and_uploads(page, pictures):
-    open_lesson(page)
+    open_recognise(page)
     draw_by_touch(page, "example", STAR)
     page.get_by_label("Name of the class").fill("star")
     page.get_by_label("Name of the class").press("Enter")

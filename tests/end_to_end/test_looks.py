@@ -35,12 +35,12 @@ def fill(page: Page, tab: str, pictures: dict[str, Path]) -> None:
         page.get_by_role("button", name="The same in a program").click()
         expect(page.locator("#snippets code").first).to_be_visible()
     elif tab == "Recognise":
-        expect(page.locator(f"#lesson {BOTH_BRUSHES}")).to_have_count(2)
+        expect(page.locator(f"#recognise {BOTH_BRUSHES}")).to_have_count(2)
         for name, stroke in (("one", ONE), ("a class with a long name", ZERO)):
             draw(page, "example", stroke)
             page.get_by_label("Name of the class").fill(name)
             page.get_by_role("button", name="Add example").click()
-            expect(page.locator("#lesson .note")).to_have_text(f"Added an example of {name}.")
+            expect(page.locator("#recognise .note")).to_have_text(f"Added an example of {name}.")
             expect(page.locator("#sketch-example").get_by_role("button", name="Undo")).to_be_disabled()
         draw(page, "query", ONE)
         expect(page.locator("#answer .word")).to_have_text("one")

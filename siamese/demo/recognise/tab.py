@@ -9,7 +9,7 @@ from siamese.demo.inputs import chosen, drawings_of, input_side, refresh_on_inpu
 from siamese.demo.recognise import taught, view
 from siamese.verifier import Verifier
 
-TITLE, ID = "Recognise", "lesson"
+TITLE, ID = "Recognise", "recognise"
 
 
 def create_tab(page: Page) -> None:
