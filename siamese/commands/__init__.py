@@ -37,13 +37,27 @@ def print_anything() -> None:
 
 
 def run(command: Callable[[argparse.Namespace], int | None], arguments: argparse.Namespace) -> int:
-    """The exit code of a command: its own or 0, 2 for a mistake in the input, 130 where it was interrupted."""
+    """The exit code of a command: its own or 0, 1 where a file cannot be written or the memory is too small, 2 for a mistake
+    in the input, 130 where it was interrupted.
+    """
     print_anything()
     ignore_pillow_warnings()
     try:
         return command(arguments) or 0
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return _fail(2, error)
     except KeyboardInterrupt:
         return 130
+    except (OSError, MemoryError, RuntimeError) as error:
+        from siamese.devices import is_out_of_memory  # brings torch
+
+        if is_out_of_memory(error):
+            return _fail(1, "there is not enough memory for this: try fewer or smaller images, or another --device")
+        if isinstance(error, OSError):
+            return _fail(1, error)
+        raise
+
+
+def _fail(code: int, why: object) -> int:
+    print(f"error: {why}", file=sys.stderr)
+    return code

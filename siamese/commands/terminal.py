@@ -13,14 +13,14 @@ from siamese.training.events import Ask, EpochEnded, Event, Finished, Fitted, St
 
 
 def follow(events: Iterator[Event], stop: "StopRequest") -> None:
-    """Train, and say on the terminal what happens; once the loop runs, Ctrl-C is a request."""
+    """Train, and say on the terminal what happens; once the loop runs, `stop` waits for the step to end."""
     bar = None
     with contextlib.ExitStack() as stack:
         stack.callback(lambda: bar and bar.close())
         for event in events:
             match event:
                 case Started():
-                    stack.enter_context(stop)
+                    stop.is_patient = True
                     print_start(event)
                     epochs, length = event.epochs, event.steps // event.epochs
                     bar = epoch_bar(event.step // length + 1, epochs, length, event.step % length)
@@ -79,9 +79,19 @@ def describe_seen(seen: Metrics | None, split: str = "classes") -> str:
 
 
 class StopRequest:
-    """Within `with`, the first Ctrl-C (or SIGTERM) asks the loop to stop after its step; a second one stops at once."""
+    """Within `with`, Ctrl-C ends a training, and so does SIGTERM, as batch systems and containers send it.
 
-    requested = False
+    Before the first step it ends at once, by KeyboardInterrupt. Then the first signal asks the loop to stop after its step;
+    a second one ends it at once.
+    """
+
+    number: int | None = None  # of the signal that came
+    is_patient = False  # whether there is a step to wait for
+
+    @property
+    def code(self) -> int:
+        """The exit code of an interrupted training: as shells and schedulers say it, 128 and the number of the signal."""
+        return 128 + (self.number or signal.SIGINT)
 
     def __enter__(self) -> "StopRequest":
         self.previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -93,11 +103,11 @@ class StopRequest:
         for number, handler in self.previous.items():
             signal.signal(number, handler)
 
-    def _handle(self, *_) -> None:
-        if self.requested:
+    def _handle(self, number: int, _) -> None:
+        is_first, self.number = self.number is None, number
+        if not (is_first and self.is_patient):
             raise KeyboardInterrupt
-        self.requested = True
 
     def asked(self) -> Ask | None:
         """What the loop is asked."""
-        return Ask.INTERRUPT if self.requested else None
+        return Ask.INTERRUPT if self.number else None

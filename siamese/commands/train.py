@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -20,9 +21,9 @@ from siamese.images.load import ignore_pillow_warnings
 from siamese.losses import LOSSES, for_labelled_pairs
 from siamese.model_folder.weights import RESUME_FILE
 from siamese.training.distributed import World, processes
-from siamese.training.events import Diverged, Interrupted
+from siamese.training.events import Diverged, Interrupted, OutOfMemory
 from siamese.training.loop import train
-from siamese.training.settings import ENCODER_FOR, EPOCHS, FOLDER_EPOCHS, TrainingSettings, check
+from siamese.training.settings import ENCODER_FOR, EPOCHS, FOLDER_EPOCHS, TrainingSettings, check, what_to_lower
 from siamese.training.setup import PRECISIONS
 from siamese.training.state import TrainingState
 from siamese.version import current_commit
@@ -126,8 +127,9 @@ def settings_of(arguments: argparse.Namespace) -> TrainingSettings:
 def main(argv: list[str] | None = None) -> int:
     """Train as the command line says.
 
-    Returns the exit code: 0 with a complete model folder (and pushed, if asked to), 1 where it cannot be written, 2 for a
-    mistake in the input, 3 where it is complete but not pushed, 130 when interrupted.
+    Returns the exit code: 0 with a complete model folder (and pushed, if asked to), 1 where it cannot be written or the
+    memory is too small, 2 for a mistake in the input, 3 where it is complete but not pushed, 130 when interrupted by Ctrl-C,
+    143 by SIGTERM.
     """
     print_anything()
     arguments, given = parse_arguments(argv)
@@ -148,36 +150,47 @@ def run_as_job(arguments: argparse.Namespace, given: dict) -> int:
         check(settings_of(arguments))
         return run_hosted(arguments.hosted, given, arguments.dry_run, arguments.hosted_timeout, current_commit())
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return fail(2, error)
 
 
 def run(arguments: argparse.Namespace, given: dict, world: World, argv: list[str]) -> int:
     """Train, and turn what goes wrong into a sentence and an exit code."""
     launcher = started_as() if world.size == 1 else ["torchrun", f"--nproc_per_node={world.size}", "train.py"]
-    stop = StopRequest()
-    try:
-        check_push(arguments)
-        state = starting_point(arguments, given)
-        command = shlex.join([*launcher, *argv])
-        follow(train(settings_of(arguments), world, stop.asked, state, command), stop)
-    except Diverged as error:
-        again = " and --overwrite" if (arguments.output / RESUME_FILE).exists() else ""
-        print(
-            f"error: {error}; try again with a lower --lr than {(state.settings if state else arguments).lr:g}{again}",
-            file=sys.stderr,
-        )
-        return 2
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: the model cannot be written: {error}. {how_to_go_on(arguments)}", file=sys.stderr)
-        return 1
-    except (Interrupted, KeyboardInterrupt) as notice:
-        print(f"\n{str(notice) or 'Interrupted.'} {how_to_go_on(arguments)}", file=sys.stderr)
-        return 130
+    with StopRequest() as stop:
+        try:
+            check_push(arguments)
+            state = starting_point(arguments, given)
+            command = shlex.join([*launcher, *argv])
+            follow(train(settings_of(arguments), world, stop.asked, state, command), stop)
+        except Diverged as error:
+            lr = (state.settings if state else arguments).lr
+            return fail(2, f"{error}; try again with a lower --lr than {lr:g}{and_overwrite(arguments)}")
+        except ValueError as error:
+            return fail(2, error)
+        except OutOfMemory as error:
+            return fail(1, f"{error}; try again with a lower {what_to_lower(error.settings)}{and_overwrite(arguments)}")
+        except OSError as error:
+            return fail(1, f"{error}. {how_to_go_on(arguments)}")
+        except (Interrupted, KeyboardInterrupt) as notice:
+            print(f"\n{str(notice) or 'Interrupted.'} {how_to_go_on(arguments)}", file=sys.stderr)
+            return stop.code
     return 0
+
+
+def fail(code: int, why: object) -> int:
+    """Say why, in a line; the exit code."""
+    print(f"error: {why}", file=sys.stderr)
+    return code
+
+
+def is_unfinished(arguments: argparse.Namespace) -> bool:
+    """Whether the state of an interrupted training lies in --output."""
+    return os.path.exists(arguments.output / RESUME_FILE)  # Path.exists raises for a name that is too long
+
+
+def and_overwrite(arguments: argparse.Namespace) -> str:
+    """What another start needs beside other settings, where the state of this one is on disk."""
+    return " and --overwrite" if is_unfinished(arguments) else ""
 
 
 def check_push(arguments: argparse.Namespace) -> None:
@@ -213,7 +226,7 @@ def push(arguments: argparse.Namespace) -> int:
 
 def how_to_go_on(arguments: argparse.Namespace) -> str:
     """The command that continues a training that has stopped, in a sentence."""
-    if not (arguments.output / RESUME_FILE).exists():
+    if not is_unfinished(arguments):
         return "Nothing was saved yet: start again"
     return f"Continue with: {shlex.join([*started_as(), '--resume', '--output', str(arguments.output)])}"
 
@@ -221,7 +234,7 @@ def how_to_go_on(arguments: argparse.Namespace) -> str:
 def starting_point(arguments: argparse.Namespace, given: dict) -> TrainingState | None:
     """With --resume, where the interrupted training was left; None for a new one."""
     if not arguments.resume:
-        if (arguments.output / RESUME_FILE).exists() and not arguments.overwrite:
+        if is_unfinished(arguments) and not arguments.overwrite:
             raise ValueError(
                 f"{str(arguments.output)!r} holds an interrupted training: add --resume to continue it, "
                 "--overwrite to start again, or choose another --output"

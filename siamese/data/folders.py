@@ -3,15 +3,19 @@
 Whatever is wrong with a file, the rest is used, and the file is named with the reason.
 """
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import os
-from collections import Counter
+import signal
+import threading
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from typing import NamedTuple
 
@@ -197,6 +201,48 @@ def _map(read, files: Sequence[Path]) -> Iterator:
     if len(files) < MANY_FILES:
         yield from map(read, files)
         return
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
-        for start in range(0, len(files), 8 * MANY_FILES):  # a bounded number at a time: results wait in memory
-            yield from pool.map(read, files[start : start + 8 * MANY_FILES], chunksize=64)
+    others = set(active_children())
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _end_with_the_parent) as pool:
+        try:
+            for start in range(0, len(files), 8 * MANY_FILES):  # a bounded number at a time: results wait in memory
+                places = range(start, min(start + 8 * MANY_FILES, len(files)), 64)
+                with _without_ctrl_c():  # in the processes that are started here
+                    # Not pool.map, which cancels what waits: of that, a killed pool makes a traceback in Python 3.11.
+                    results = deque(pool.submit(_read_each, read, files[place : place + 64]) for place in places)
+                while results:
+                    yield from results.popleft().result()
+        except BrokenProcessPool as error:
+            raise MemoryError(
+                "a process that reads images was ended from outside, as is done where memory is short"
+            ) from error
+        except BaseException:  # of whoever wants no more; the processes would first read all that is waiting
+            for process in set(active_children()) - others:
+                process.kill()
+            raise
+
+
+def _read_each(read, files: Sequence[Path]) -> list[ReadImage]:
+    return [read(file) for file in files]
+
+
+@contextlib.contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Hold SIGINT back: processes started within never get it, for they inherit that; this one does afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_with_the_parent() -> None:
+    """In a process that reads: wait for no more work where the one that gives it has been killed."""
+
+    def wait() -> None:
+        parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

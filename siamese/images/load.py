@@ -21,6 +21,8 @@ MAX_PIXELS = 50_000_000  # what phones of 2026 make; decoded as RGBA this is 200
 
 MAX_FILE_BYTES = 100_000_000
 
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"  # how a text begins that Git LFS leaves in place of a file
+
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000")
 
 
@@ -51,6 +53,10 @@ def load_image(source: str | os.PathLike | Image.Image | np.ndarray) -> Image.Im
         with path.open("rb") as file:
             if HEIC.match(file.read(LONGEST_BEGINNING)):
                 raise ValueError(f"{path.name!r} {'is damaged' if 'HEIF' in _formats() else f'is {HEIC_ADVICE}'}") from error
+        if is_lfs_pointer(path):
+            raise ValueError(
+                f"{path.name!r} only points to a picture that Git LFS keeps elsewhere: run `git lfs pull` where it lies"
+            ) from error
         raise ValueError(f"{path.name!r} is not an image, allowed: {', '.join(FORMATS)}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # the latter where warnings are errors
         raise ValueError(f"{path.name!r} is too large, allowed: at most {MAX_PIXELS:,} pixels") from error
@@ -75,6 +81,12 @@ def ignore_pillow_warnings() -> None:
     For the beginning of a program, since what Python does with warnings is one thing for all threads.
     """
     warnings.filterwarnings("ignore", module=r"PIL\.", append=True)
+
+
+def is_lfs_pointer(path: Path) -> bool:
+    """Whether a file is not what its name says but what Git LFS leaves in its place where the content was not fetched."""
+    with path.open("rb") as file:
+        return file.read(len(LFS_POINTER)) == LFS_POINTER
 
 
 def _check_size(size: tuple[int, int]) -> None:

@@ -62,7 +62,7 @@ def _record(state: TrainingState, setup: Setup) -> TrainingRecord:
         seed=settings.seed,
         epochs=settings.epochs,
         best_epoch=state.best_epoch,
-        batch_size=settings.batch_size,
+        batch_size=setup.batches.size,
         learning_rate=settings.lr,
         weight_decay=settings.weight_decay,
         augment=settings.augment,

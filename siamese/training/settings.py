@@ -4,6 +4,7 @@ Error sentences name settings as train.py's options do.
 """
 
 import dataclasses
+import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,8 +141,14 @@ def check(settings: TrainingSettings) -> None:
     if settings.margin is not None and loss.default_margin is None:
         with_margin = ", ".join(name for name, each in LOSSES.items() if each.default_margin is not None)
         raise ValueError(f"--margin is {settings.margin}, but loss {settings.loss} has none, allowed with: {with_margin}")
-    if settings.output and settings.output.exists() and not settings.output.is_dir():
+    if settings.output and os.path.exists(settings.output) and not settings.output.is_dir():
         raise ValueError(f"--output is {str(settings.output)!r}, which is a file, allowed: a folder, there or to be made")
+
+
+def what_to_lower(settings: TrainingSettings) -> str:
+    """The options that decide how much memory a training takes, with their values."""
+    names = ("batch_size", *["image_size"] * settings.is_own)
+    return " or ".join(f"{_option(name)} ({value})" for name in names if (value := getattr(settings, name)))
 
 
 def command_of(settings: TrainingSettings) -> str:

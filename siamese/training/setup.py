@@ -1,5 +1,6 @@
 """All that a training needs before its first step: data, network, loss, optimiser; or what an earlier run left of them."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ from siamese.network import SiameseNetwork
 from siamese.training.batches import Batches
 from siamese.training.distributed import World
 from siamese.training.events import Started
+from siamese.training.fingerprint import check_files, check_split, fingerprint_files, fingerprint_split
 from siamese.training.settings import TrainingSettings
 from siamese.training.state import TrainingState
 
@@ -76,7 +78,7 @@ class Setup:
 def prepare(state: TrainingState, world: World) -> Setup:
     """Read the data and build the network, or take over what an interrupted training has left in `state`.
 
-    Raises ValueError for a mistake in the settings or the data.
+    Raises ValueError for a mistake in the settings or the data, and where these are not those of the interrupted training.
     """
     settings = state.settings
     device = choose_device(settings.device)
@@ -84,7 +86,14 @@ def prepare(state: TrainingState, world: World) -> Setup:
     torch.manual_seed(settings.seed)  # the initial weights; all later randomness has generators of its own
     preprocess = PreprocessConfig(settings.preprocess, *[FOLDER_BOX_FRACTION] * settings.is_own)
     encoder = EncoderConfig(settings.encoder, settings.embedding_dim, settings.image_size, settings.channels)
+    source, before = settings.pairs or settings.dataset, state.data
+    if world.is_main:  # the one that saves it
+        state.data = fingerprint_files(settings)
+        check_files(before, state.data, source)
     splits = world.main_first(lambda: _load(settings, preprocess, encoder))
+    if world.is_main:
+        state.data = dataclasses.replace(state.data, split=fingerprint_split(splits))
+        check_split(before, state.data, source)
     batches = Batches(splits.training, settings, device, world)
 
     network = SiameseNetwork(encoder)

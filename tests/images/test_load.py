@@ -65,6 +65,14 @@ def test_bad_input_says_what_is_wrong(tmp_path) -> None:
             canonical(picture)
 
 
+def test_what_git_lfs_leaves_in_place_of_a_picture_is_called_so(tmp_path) -> None:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{64 * '0'}\nsize 12345\n"
+    with pytest.raises(
+        ValueError, match=r"'a\.png' only points to a picture that Git LFS keeps elsewhere: run `git lfs pull`"
+    ):
+        canonical(write(tmp_path / "a.png", pointer.encode()))
+
+
 def test_huge_image_is_refused_before_it_is_decoded(tmp_path) -> None:
     Image.new("1", (6, 6)).save(tmp_path / "bomb.png")
     content = bytearray((tmp_path / "bomb.png").read_bytes())
