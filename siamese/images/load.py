@@ -4,7 +4,6 @@ import functools
 import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -12,15 +11,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from siamese.images.formats import HEIC, HEIC_ADVICE, LONGEST_BEGINNING
 from siamese.images.ink import WORKING_SIDE
 
-if TYPE_CHECKING:
-    pass
-
 MAX_SIDE = 12_000  # px
-
 MAX_PIXELS = 50_000_000  # what phones of 2026 make; decoded as RGBA this is 200 MB
-
 MAX_FILE_BYTES = 100_000_000
-
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"  # how a text begins that Git LFS leaves in place of a file
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000")
