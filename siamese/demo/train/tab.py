@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import gradio as gr
 from gradio.processing_utils import save_file_to_cache
 
+from siamese.config import counted, one_line
 from siamese.data.datasets import is_own
 from siamese.demo import uploads
 from siamese.demo.base import PRIVATE, Page
@@ -17,6 +18,7 @@ from siamese.demo.inputs import chosen, drawings_js, sketchpad
 from siamese.demo.train import view
 from siamese.encoders import ENCODERS
 from siamese.hub.push import push_folder
+from siamese.images.formats import OTHER_SUFFIXES
 from siamese.losses import LOSSES
 from siamese.visitors.class_folders import LONGEST_CLASS
 from siamese.visitors.limits import TrainingLimits
@@ -28,6 +30,7 @@ TITLE, ID = "Train", "train"
 SOURCES = [("The bundled digits", "sample"), ("A ZIP of class folders", "zip"), ("Classes by hand", "hand")]
 logger = logging.getLogger(__name__)
 FITTING = "automatic"  # instead of the name of an encoder: what fits the images
+SHOWN_OTHERS = 5  # files of an archive that are no images
 FOLLOW_SECONDS = 0.2  # between two looks at a training
 UNLIMITED = PRIVATE | {"concurrency_limit": None}  # what lasts as long as a training holds up nobody else
 
@@ -193,7 +196,9 @@ def take_archive(path: str | None, space: Workspace) -> list:
         return [None, *_nothing(str(error), problem=True)]
     finally:
         uploads.delete(path)
-    left = f"{len(others):,} files in the archive are no images by their names. " if others else ""
+    others = sorted(others, key=lambda name: not name.lower().endswith(OTHER_SUFFIXES))  # pictures of kinds not read first
+    named = ", ".join(one_line(name, 60) for name in others[:SHOWN_OTHERS]) + ", ..." * (len(others) > SHOWN_OTHERS)
+    left = f"{counted(len(others), 'file')} passed over, of no kind that is read: {named}. " if others else ""
     return [None, *look_through(space, "zip", left)]
 
 
