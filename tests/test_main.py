@@ -41,7 +41,8 @@ def test_without_a_command_or_with_an_unknown_one_the_choices_are_shown(argument
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_a_help_by_its_name_and_a_word_on_each_flag(command, capsys):
+def test_every_command_has_a_help_by_its_name_and_a_word_on_each_flag(command, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["/usr/local/bin/siamese"])
     code, stdout, _ = left([command, "--help"], capsys)
     assert code == 0
     assert stdout.startswith(f"usage: siamese {command} ")
