@@ -11,7 +11,7 @@ from siamese.evaluation.metrics import ROWS, PairDistances
 # Two classes say nothing of how far others would lie. Until more say it, by how much the distances of a class, or of two
 # classes, differ from those of others, as a share of themselves, and as how many classes that counts. Chosen on Omniglot's
 # characters (tests/benchmarks/few_classes.py).
-USUAL_SPREAD, USUAL_WEIGHT = 0.55, 0.01
+USUAL_SPREAD, USUAL_WEIGHT = 0.55, 0.2
 MOST_CLASSES = 200  # that the spread is taken from: bounds the matrix of their distances
 MOST_DISTANCES = 50_000  # of a kind, evenly taken from all: bounds what is spread
 NODES = norm.ppf((np.arange(9) + 0.5) / 9)  # equally likely places of a normal distribution
