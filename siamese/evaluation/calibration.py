@@ -40,7 +40,7 @@ def fit_calibration(
     many independent ones they count; as all of them if None.
     """
     counts = counts or (len(pairs.same), len(pairs.different))
-    doubt = 0.5 / (min(independent or counts) + 1)
+    doubt = float(0.5 / (min(independent or counts) + 1))
     targets = 1 - 1 / (counts[0] + 2), 1 / (counts[1] + 2)  # of the probability of same and of different pairs
     threshold = pairs.steady_threshold()
     edges = np.linspace(0, max(pairs.same[-1], pairs.different[-1]), HISTOGRAM_BINS + 1)
