@@ -8,7 +8,6 @@ import numpy as np
 from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data.class_tree import find_classes
 from siamese.data.folders import FolderImages, choose_settings, read_folder
-from siamese.data.splits import FOLDER_TEST_SHARE, FOLDER_VALIDATION_SHARE, choose_split, default_split
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,9 @@ def check_folder(folder: str | Path, progress: bool = False, few_classes: int = 
     than that, one within classes first, as on the page. Raises ValueError where there is no such folder, no image in it that
     can be read, or no class of two.
     """
+    # Brings torch, for which a process that only reads what it is to do should not wait.
+    from siamese.data.splits import FOLDER_TEST_SHARE, FOLDER_VALIDATION_SHARE, choose_split, default_split
+
     classes = find_classes(folder)
     mode, size, channels = choose_settings([file for files in classes.values() for file in files])
     encoder = EncoderConfig(image_size=size, channels=channels)

@@ -31,7 +31,7 @@ LEFT_OUT = [(Path("ada-at-the-beach.jpg"), "the same image as /home/ada/family/a
 
 def make_own_folder(folder: Path) -> None:
     """The same of images of somebody's own, whose folder, card, plots and embeddings tell of them."""
-    import torch
+    import numpy as np
 
     from siamese.config import DataRecord, TrainingRecord
     from siamese.model_folder.reference import choose_reference, save_reference
@@ -40,7 +40,10 @@ def make_own_folder(folder: Path) -> None:
     command = "python train.py --dataset /home/ada/family --data-dir='my pictures' --epochs 3 --loss supcon --lr 1e-3"
     data = DataRecord("family", 5, 3, 9, split="classes", left_out=2)
     make_model_folder(folder, 0, data, TrainingRecord(command), LEFT_OUT)
-    save_reference(choose_reference(torch.randn(9, 8), None), load_model(folder)[0], folder)
+    network, config = load_model(folder)
+    side = config.encoder.image_size
+    images = np.random.default_rng(0).integers(0, 255, (9, side, side), np.uint8)
+    save_reference(choose_reference(network, images, None, data.split), network, folder)
 
 
 def make_model_folder(folder: Path, seed: int = 0, data=None, training=None, left_out=()) -> None:
