@@ -95,6 +95,8 @@ def test_every_tab_passes_axe_and_fits_every_width_light_and_dark(tab, page, pic
         page.emulate_media(color_scheme=scheme)
         expect(page.locator("body.dark")).to_have_count(int(scheme == "dark"))
         page.set_viewport_size({"width": WIDTHS[-1], "height": 900})
+        # Colours on their way from light to dark are none of either.
+        page.wait_for_function("document.getAnimations().every((each) => !(each instanceof CSSTransition))")
         backgrounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
         serious = serious_of(page)
         for width in WIDTHS:
