@@ -7,6 +7,7 @@ settings they were not trained with.
 
 import dataclasses
 import json
+import re
 import sys
 import types
 import typing
@@ -66,18 +67,23 @@ class LossConfig:
 class Calibration:
     """Distance -> probability that two images are the same, fitted on validation pairs (see siamese.evaluation.calibration).
 
-    The log-odds of "same" are `slope * (threshold - distance)`, with one slope on each side of the threshold.
+    The log-odds of "same" are `slope * (threshold - distance)`, with one slope on each side of the threshold; the
+    probability keeps away from 0 and 1 by `doubt`.
     """
 
     threshold: float = 1.0  # distance at which probability_same is 0.5, > 0
     same_slope: float = 1.0  # log-odds per unit of distance below the threshold, > 0
     different_slope: float = 1.0  # the same above the threshold, > 0
+    # Share of verdicts, 0 to below 0.5, that validation was too small to rule out to be wrong, however clear the distance
+    doubt: float = field(default=0.0, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         for name in ("threshold", "same_slope", "different_slope"):
             value = getattr(self, name)
             if not value > 0:
                 raise ValueError(f"calibration.{name} is {value}, allowed: above 0")
+        if not 0 <= self.doubt < 0.5:
+            raise ValueError(f"calibration.doubt is {self.doubt}, allowed: 0 to below 0.5")
 
 
 @dataclass(frozen=True)
@@ -150,14 +156,15 @@ class Metrics:
     same_pairs: int = 0
     different_pairs: int = 0
     balanced_accuracy: float = 0.0  # percent: (share of same pairs accepted + share of different pairs rejected) / 2
-    balanced_accuracy_low: float = 0.0  # percent: lower end of the 95% interval, bootstrap over images
-    balanced_accuracy_high: float = 0.0  # percent: upper end
+    # Percent: lower end of the 95% interval, by bootstrap; here and below None where too little is behind it
+    balanced_accuracy_low: float | None = 0.0
+    balanced_accuracy_high: float | None = 0.0  # percent: upper end
     false_accept_rate: float = 0.0  # percent of different pairs called same
-    false_accept_rate_low: float = 0.0  # percent: ends of its 95% interval
-    false_accept_rate_high: float = 0.0
+    false_accept_rate_low: float | None = 0.0  # percent: ends of its 95% interval
+    false_accept_rate_high: float | None = 0.0
     false_reject_rate: float = 0.0  # percent of same pairs called different
-    false_reject_rate_low: float = 0.0  # percent: ends of its 95% interval
-    false_reject_rate_high: float = 0.0
+    false_reject_rate_low: float | None = 0.0  # percent: ends of its 95% interval
+    false_reject_rate_high: float | None = 0.0
     equal_error_rate: float = 0.0  # percent
     roc_auc: float = 0.0  # 0..1
     # Percent of same pairs accepted where 1%, and 0.1%, of different pairs are; None where these are too few to say
@@ -299,7 +306,15 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def readable(text: str) -> str:
+    """A name of a file as text that can be written anywhere: bytes that are no UTF-8, which Python keeps as surrogates,
+    become "\\xfc" and the like.
+    """
+    return re.sub("[\ud800-\udfff]", lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", text)
+
+
 def one_line(text: str, longest: int = 300) -> str:
     """Text that others wrote, fit for an error message: on one line, without control characters, and short."""
-    line = " ".join("".join(character if character.isprintable() else " " for character in text[: 4 * longest]).split())
+    text = readable(text[: 4 * longest])
+    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
     return line if len(line) <= longest else line[: longest - 3] + "..."

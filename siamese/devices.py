@@ -1,8 +1,16 @@
 """Which device computes, and what it does fast."""
 
+import errno
 import platform
 
 import torch
+
+# What torch and what it calls say, in lower case: the processor's allocator on Linux and on Windows, CUDA and MPS, mmap, MPS
+# again, cuBLAS and cuDNN, C++.
+NO_MEMORY = (
+    "out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory", "invalid buffer size",
+    "status_alloc_failed", "bad_alloc",
+)  # fmt: skip
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -42,6 +50,16 @@ def has_fast_bfloat16(device: torch.device) -> bool:
         can = getattr(torch.cpu, "get_capabilities", dict)()  # older torch lacks it: float32 then
         return can.get("amx_bf16", False) or (can.get("avx512_bf16", False) and can.get("cpu_name", "").startswith("AMD"))
     return False
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that there is not enough memory, of the machine or of a GPU.
+
+    Only CUDA has a type for it. Of the processor, of MPS and of the libraries beneath, torch says so in a RuntimeError.
+    """
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in NO_MEMORY)
 
 
 def describe_device(device: torch.device) -> str:

@@ -3,6 +3,7 @@
 Nothing is trained: the nearest enrolled example decides, and where none is within the threshold, none does.
 """
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ class Identification:
     name: str | None  # of the nearest class, None where even that is farther than the threshold
     matches: tuple[Match, ...]  # the nearest classes, each once, nearest first
     threshold: float  # the largest distance at which a class is recognised
+    is_familiar: bool | None = None  # the query, see `Verdict`; where not, the answer may mean little
 
 
 class Gallery:
@@ -114,10 +116,12 @@ class Gallery:
 
         Raises ValueError for an unusable image, an empty gallery, or numbers out of range.
         """
-        return self.identify_embedding(torch.from_numpy(self.verifier.look(image).embedding), threshold, top)
+        look = self.verifier.look(image)
+        found = self.identify_embedding(torch.from_numpy(look.embedding), threshold, top)
+        return dataclasses.replace(found, is_familiar=look.is_familiar)
 
     def identify_embedding(self, query: Tensor, threshold: float | None = None, top: int = 5) -> Identification:
-        """As `identify`, for an embedding (D,)."""
+        """As `identify`, for an embedding (D,), which does not tell whether the query is familiar."""
         calibration = self.verifier.config.calibration
         threshold = calibration.threshold if threshold is None else float(threshold)
         if not 0 < threshold < float("inf"):
@@ -133,7 +137,8 @@ class Gallery:
             Match(self._names[owner], distance, probability)
             for owner, distance, probability in zip(owners, distances.tolist(), probabilities, strict=True)
         )
-        return Identification(matches[0].name if matches[0].distance <= threshold else None, matches, threshold)
+        name = matches[0].name if matches[0].distance <= threshold else None
+        return Identification(name, matches, threshold)
 
     def _nearest(self, query: Tensor, classes: int) -> tuple[Tensor, Tensor]:
         """The nearest example of each of the nearest classes: their indices and distances, nearest first."""

@@ -1,6 +1,7 @@
 """The siamese network: one encoder for both sides of a pair."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -29,6 +30,19 @@ class SiameseNetwork(nn.Module):
         return self.encoder(images)
 
     forward = embed
+
+
+def embed_and_measure(network: SiameseNetwork, images: Tensor, batch_size: int = 1000) -> tuple[Tensor, Tensor]:
+    """As `embed_all`, and how long the encoder's features of each image are: float32 (N, D) and (N,)."""
+    network.eval()
+    device = next(network.parameters()).device
+    embeddings, lengths = [], []
+    with torch.inference_mode():
+        for chunk in images.split(batch_size):
+            features = network.encoder.features(chunk.to(device))  # (B, D)
+            embeddings.append((F.normalize(features, dim=1) if network.unit_length else features).cpu())
+            lengths.append(features.norm(dim=1).cpu())
+    return torch.cat(embeddings), torch.cat(lengths)
 
 
 def embed_all(network: SiameseNetwork, images: Tensor, batch_size: int = 1000, progress: str | None = None) -> Tensor:

@@ -19,7 +19,7 @@ from siamese.images.canonical import canonical_image, to_tensor
 from siamese.images.load import load_image
 from siamese.model_folder.reference import Reference, load_reference
 from siamese.model_folder.weights import load_model
-from siamese.network import SiameseNetwork, embed_all
+from siamese.network import SiameseNetwork, embed_all, embed_and_measure
 
 Image = str | os.PathLike | PIL.Image.Image | np.ndarray
 
@@ -33,9 +33,12 @@ class Verdict:
     confidence: float  # 0.5..1: probability of what is_same says
     distance: float  # Euclidean, between the two embeddings, >= 0
     threshold: float  # the largest distance called same
+    # Whether both images are like those that the model was tested on; where not, the answer and its confidence may mean
+    # little. None: nobody can say (see siamese.model_folder.reference).
+    is_familiar: bool | None = None
 
-    def to_dict(self) -> dict[str, bool | float]:
-        """The five fields as plain Python values, in order."""
+    def to_dict(self) -> dict[str, bool | float | None]:
+        """The fields as plain Python values, in order."""
         return dataclasses.asdict(self)
 
 
@@ -45,6 +48,7 @@ class Look:
 
     seen: np.ndarray  # uint8 (H, W) or (H, W, 3): what the network sees
     embedding: np.ndarray  # float32 (D,)
+    is_familiar: bool | None = None  # whether it is like those that the model was tested on; None: nobody can say
 
 
 class Verifier:
@@ -79,7 +83,7 @@ class Verifier:
         chosen = choose_device(device or "cpu")
         folder, name = locate_model(source, revision)
         network, config = load_model(folder)
-        return cls(network, config, name, chosen, load_reference(folder, network))
+        return cls(network, config, name, chosen, load_reference(folder, network, config.data.split))
 
     def canonical(self, image: Image) -> np.ndarray:
         """What the network sees of an image: uint8 (H, W), or (H, W, 3) for a colour model.
@@ -96,7 +100,15 @@ class Verifier:
         `verify(b, a)`.
         """
         seen = self.canonical(image)
-        return Look(seen, self.embed_canonical(seen[None])[0])
+        return self.look_at_canonical(seen[None])[0]
+
+    def look_at_canonical(self, images: np.ndarray) -> list[Look]:
+        """As `look`, of what the network sees, each from `canonical`: uint8 (N, H, W) or (N, H, W, 3), all in a batch."""
+        embeddings, lengths = embed_and_measure(self.network, to_tensor(images))
+        known = [
+            self.reference and self.reference.is_familiar(*each) for each in zip(embeddings, lengths.tolist(), strict=True)
+        ]
+        return [Look(*each) for each in zip(images, embeddings.numpy(), known, strict=True)]
 
     def embed(self, images: Sequence[Image]) -> np.ndarray:
         """Embeddings of N images: float32 (N, D). Euclidean distance between two rows is what `verify` compares."""
@@ -108,20 +120,22 @@ class Verifier:
         """As `embed`, of what the network sees: uint8 (N, H, W) or (N, H, W, 3), each from `canonical`."""
         return embed_all(self.network, to_tensor(images)).numpy()
 
-    def is_familiar(self, embedding: np.ndarray | None) -> bool:
-        """Whether an image, by its embedding (D,), is like those that the model was tested on; True where nobody can say."""
-        return self.reference is None or embedding is None or self.reference.is_familiar(embedding)
-
     def verify(self, image_a: Image, image_b: Image, threshold: float | None = None) -> Verdict:
         """Whether two images show the same class.
 
         Each image is a path, a PIL image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4). `threshold` (above 0) replaces
         the calibrated one; the probability follows. Raises ValueError like `canonical`.
         """
-        return self.verify_embeddings(self.look(image_a).embedding, self.look(image_b).embedding, threshold)
+        return self.verify_looks(self.look(image_a), self.look(image_b), threshold)
+
+    def verify_looks(self, a: Look, b: Look, threshold: float | None = None) -> Verdict:
+        """As `verify`, for two images that were looked at."""
+        known = (a.is_familiar, b.is_familiar)
+        is_familiar = False if False in known else None if None in known else True
+        return dataclasses.replace(self.verify_embeddings(a.embedding, b.embedding, threshold), is_familiar=is_familiar)
 
     def verify_embeddings(self, a: np.ndarray, b: np.ndarray, threshold: float | None = None) -> Verdict:
-        """As `verify`, for the embeddings (D,) of two images, each from `look`."""
+        """As `verify`, for the embeddings (D,) of two images, which do not tell whether these are familiar."""
         threshold = self.config.calibration.threshold if threshold is None else float(threshold)
         if not 0 < threshold < float("inf"):
             raise ValueError(f"threshold is {threshold}, allowed: a distance above 0")

@@ -34,15 +34,27 @@ def chromium_path(playwright) -> str | None:
     return next(filter(None, found), own if Path(own).exists() else None)
 
 
+def camera_frame(digit: np.ndarray) -> np.ndarray:
+    """What a camera sees of a digit, uint8 (28, 28), on a sheet of paper: uint8 (240, 320)."""
+    frame = np.full((240, 320), 235, np.uint8)
+    frame[30:210, 70:250] = 235 - np.asarray(Image.fromarray(digit).resize((180, 180))) * 0.85
+    return frame
+
+
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium, with a camera that shows a moving test picture."""
+def browser(digits, tmp_path_factory) -> Iterator[Browser]:
+    """Chromium, with a camera that looks at the first digit on a sheet of paper."""
+    frame, video = camera_frame(digits[0][0]), tmp_path_factory.mktemp("camera") / "paper.y4m"
+    without_colour = bytes([128]) * (frame.size // 2)
+    head = f"YUV4MPEG2 W{frame.shape[1]} H{frame.shape[0]} F10:1 Ip A1:1 C420jpeg\n"
+    video.write_bytes(head.encode() + 20 * (b"FRAME\n" + frame.tobytes() + without_colour))
     with sync_playwright() as playwright:
         path = chromium_path(playwright)
         if path is None:
             reason = "no Chromium: install it, name it in CHROMIUM, or run `playwright install chromium`"
             pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
         camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+        camera.append(f"--use-file-for-fake-video-capture={video}")
         chromium = playwright.chromium.launch(executable_path=path, args=camera)
         yield chromium
         chromium.close()

@@ -43,7 +43,13 @@ configs = st.builds(
         EncoderConfig, embedding_dim=st.integers(1, 4096), image_size=st.integers(8, 512), channels=st.sampled_from([1, 3])
     ),
     preprocess=record(PreprocessConfig, mode=st.sampled_from(PREPROCESS_MODES), box_fraction=st.floats(0.1, 1)),
-    calibration=record(Calibration, threshold=above_zero, same_slope=above_zero, different_slope=above_zero),
+    calibration=record(
+        Calibration,
+        threshold=above_zero,
+        same_slope=above_zero,
+        different_slope=above_zero,
+        doubt=st.floats(0, 0.5, exclude_max=True),
+    ),
     loss=record(LossConfig, margin=st.floats(0, 100)),
     data=record(DataRecord, split=st.sampled_from(SPLITS)),
     training=record(TrainingRecord),
@@ -115,7 +121,7 @@ def test_the_unchanged_text_is_accepted():
 # Keys that older folders lack, with what is then read.
 ADDED_LATER = {("data", "pairs"): 0, ("data", "seen_images"): 0, ("data", "seen_classes"): 0, ("seen",): None}
 ADDED_LATER |= {("data", "validation_groups"): 0, ("data", "test_groups"): 0, ("distances",): None}
-ADDED_LATER |= {("training", "finished_at_step"): 0}
+ADDED_LATER |= {("training", "finished_at_step"): 0, ("calibration", "doubt"): 0}
 
 
 @pytest.mark.parametrize("path", [path for path in KEYS if path not in ADDED_LATER], ids=dotted)
@@ -141,7 +147,9 @@ def test_an_unknown_key_is_named(path):
         read_with(path, lambda parent, key: parent.update(surprise=1))
 
 
-NULLABLE = ("tar_at_far_1", "tar_at_far_01")
+NULLABLE = ["tar_at_far_1", "tar_at_far_01"]
+RATES = ("balanced_accuracy", "false_accept_rate", "false_reject_rate")
+NULLABLE += [f"{name}_{end}" for name in RATES for end in ("low", "high")]
 mistyped = [(path, value) for path in KEYS for value in WRONG if type(value) is not type(at(path))]
 mistyped = [(path, value) for path, value in mistyped if value is not None or path[-1] not in NULLABLE]
 
@@ -185,6 +193,8 @@ OUT_OF_RANGE = [
     (("calibration", "threshold"), 0.0, "above 0"),
     (("calibration", "same_slope"), -1.0, "above 0"),
     (("calibration", "different_slope"), 0.0, "above 0"),
+    (("calibration", "doubt"), 0.5, "0 to below 0.5"),
+    (("calibration", "doubt"), -0.1, "0 to below 0.5"),
 ]
 
 

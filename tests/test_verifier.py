@@ -138,8 +138,18 @@ def test_the_verdict_as_a_dictionary_holds_plain_values(verifier, digits):
     verdict = verifier.verify(digits[0][0], digits[0][1])
     values = verdict.to_dict()
     assert values == dataclasses.asdict(verdict)
-    assert list(values) == ["is_same", "probability_same", "confidence", "distance", "threshold"]
-    assert [type(value) for value in values.values()] == [bool, float, float, float, float]
+    assert list(values) == ["is_same", "probability_same", "confidence", "distance", "threshold", "is_familiar"]
+    assert [type(value) for value in values.values()] == [bool, float, float, float, float, bool]
+
+
+def test_a_pair_is_familiar_where_both_images_are(verifier, digits):
+    looks = [dataclasses.replace(verifier.look(digits[0][0]), is_familiar=known) for known in (True, False, None)]
+    expected = [[True, False, None], [False, False, False], [None, False, None]]
+    assert [[verifier.verify_looks(a, b).is_familiar for b in looks] for a in looks] == expected
+    verdict = verifier.verify_looks(looks[1], looks[1], 0.5)
+    assert dataclasses.replace(verdict, is_familiar=None) == verifier.verify_embeddings(
+        looks[0].embedding, looks[0].embedding, 0.5
+    )
 
 
 def test_many_threads_get_the_answers_of_one(verifier, digits):

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 from siamese.hub.sources import split_revision
+from siamese.images.load import ignore_pillow_warnings
 
 
 def parser_of(command: str, text: str) -> argparse.ArgumentParser:
@@ -28,12 +29,35 @@ def load(arguments: argparse.Namespace):
     return Verifier.from_pretrained(source, revision, arguments.device)
 
 
+def print_anything() -> None:
+    """What the terminal's encoding lacks is printed as an escape: names of files are any bytes."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def run(command: Callable[[argparse.Namespace], int | None], arguments: argparse.Namespace) -> int:
-    """The exit code of a command: its own or 0, 2 for a mistake in the input, 130 where it was interrupted."""
+    """The exit code of a command: its own or 0, 1 where a file cannot be written or the memory is too small, 2 for a mistake
+    in the input, 130 where it was interrupted.
+    """
+    print_anything()
+    ignore_pillow_warnings()
     try:
         return command(arguments) or 0
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return _fail(2, error)
     except KeyboardInterrupt:
         return 130
+    except (OSError, MemoryError, RuntimeError) as error:
+        from siamese.devices import is_out_of_memory  # brings torch
+
+        if is_out_of_memory(error):
+            return _fail(1, "there is not enough memory for this: try fewer or smaller images, or another --device")
+        if isinstance(error, OSError):
+            return _fail(1, error)
+        raise
+
+
+def _fail(code: int, why: object) -> int:
+    print(f"error: {why}", file=sys.stderr)
+    return code

@@ -4,8 +4,14 @@ import argparse
 import json
 
 from siamese.commands import parser_of, run
-from siamese.config import counted
-from siamese.data.check import check_folder
+from siamese.config import counted, readable
+from siamese.data.check import FolderCheck, check_folder
+
+TESTED_ON = {
+    "classes": ", and be tested on whole classes that it is not shown",
+    "within": ", and be tested on other images of the same classes",
+    "": "",
+}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -26,11 +32,15 @@ def check(arguments: argparse.Namespace) -> None:
     checked = check_folder(arguments.folder, progress=True)
     found, sizes = checked.found, checked.sizes
     if arguments.json:
-        left_out = [{"file": str(file), "reason": reason} for file, reason in found.left_out]
-        near = [{"file": str(file), "of": str(of), "same_class": same} for file, of, same in found.near_duplicates()]
+        left_out = [{"file": readable(str(file)), "reason": readable(reason)} for file, reason in found.left_out]
+        near = [
+            {"file": readable(str(file)), "of": readable(str(of)), "same_class": same}
+            for file, of, same in found.near_duplicates()
+        ]
         settings = {"preprocess": checked.mode, "image_size": checked.size, "channels": checked.channels}
-        answer = {**settings, "classes": sizes, "left_out": left_out, "near_duplicates": near, "remarks": found.remarks}
-        print(json.dumps(answer))
+        answer = {**settings, "split": checked.split, "classes": sizes, "left_out": left_out, "near_duplicates": near}
+        print(json.dumps({**answer, "remarks": list(map(readable, found.remarks))}))
+        refuse(checked)
         return
     for file, reason in found.left_out:
         print(f"left out {file}: {reason}")
@@ -43,4 +53,12 @@ def check(arguments: argparse.Namespace) -> None:
     print(
         f"{len(found.labels):,} usable images in {counted(len(sizes), 'class', 'classes')}, {each} in each; "
         f"{len(found.left_out):,} left out; a training would see them as {checked.seen}"
+        f"{TESTED_ON[checked.split]}"
     )
+    refuse(checked)
+
+
+def refuse(checked: FolderCheck) -> None:
+    """Raise ValueError where there is too little to train on."""
+    if checked.problem:
+        raise ValueError(checked.problem)

@@ -4,6 +4,7 @@ import argparse
 import json
 
 from siamese.commands import add_model_flags, load, parser_of, run
+from siamese.evaluation.calibration import percent
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -28,7 +29,10 @@ def compare(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps({**verdict.to_dict(), "model": verifier.name}))
         return
+    sure = f"{percent(verdict.confidence)} sure"
+    if verdict.is_familiar is False:
+        sure = "not sure: an image is unlike anything this model knows"
     print(
-        f"{'same' if verdict.is_same else 'different'} ({100 * verdict.confidence:.1f}% sure), "
+        f"{'same' if verdict.is_same else 'different'} ({sure}), "
         f"distance {verdict.distance:.4f}, threshold {verdict.threshold:.4f}, model {verifier.name}"
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from siamese.commands import add_model_flags, load, parser_of, run
+from siamese.config import readable
 from siamese.model_folder.weights import write_file
 
 
@@ -38,7 +39,11 @@ def embed(arguments: argparse.Namespace) -> None:
         write_file(Path(arguments.output), lambda file: _save(file, embeddings, arguments.images))
         print(f"wrote {len(embeddings):,} embeddings of {embeddings.shape[1]} numbers to {arguments.output}")
         return
-    print(json.dumps({"model": verifier.name, "files": arguments.images, "embeddings": embeddings.tolist()}))
+    print(
+        json.dumps(
+            {"model": verifier.name, "files": list(map(readable, arguments.images)), "embeddings": embeddings.tolist()}
+        )
+    )
 
 
 def _save(file: Path, embeddings: np.ndarray, files: list[str]) -> None:

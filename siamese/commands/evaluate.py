@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 
 from siamese.commands import add_model_flags, load, parser_of, run
-from siamese.config import Metrics
+from siamese.config import Metrics, readable
 from siamese.data.datasets import DATASETS, load_dataset
 from siamese.data.measured import bootstrap, load_folder, load_pairs
+from siamese.evaluation.bootstrap import interval_in_words
 from siamese.evaluation.calibration import measure
 from siamese.evaluation.one_shot import one_shot_error
 from siamese.images.canonical import to_tensor
@@ -67,32 +68,29 @@ def evaluate(arguments: argparse.Namespace) -> None:
         found = one_shot_error(embeddings, torch.from_numpy(test.labels), groups, arguments.ways)
         errors = {group_names[group]: error for group, error in found.items()}
     if arguments.json:
-        answer = {"dataset": what, "model": verifier.name, **dataclasses.asdict(metrics)}
+        answer = {"dataset": readable(what), "model": verifier.name, **dataclasses.asdict(metrics)}
+        if metrics.balanced_accuracy_low is None:  # the ends are null: say why
+            answer["no_interval"] = interval_in_words(metrics, "balanced_accuracy", 2, split).removeprefix("no interval: ")
         print(json.dumps({**answer, "one_shot_error": errors} if arguments.ways else answer))
         return
     print(f"{verifier.name} on {what}, {metrics.same_pairs:,} same, {metrics.different_pairs:,} different pairs")
-    print_metrics(metrics, config.calibration.threshold)
+    print_metrics(metrics, config.calibration.threshold, split)
     for group, error in errors.items():
         print(f"{error:6.2f}% wrong  {arguments.ways}-way one-shot in {group or what}")
     if errors:
         print(f"{sum(errors.values()) / len(errors):6.2f}% wrong  mean of {len(errors)} groups")
 
 
-def print_metrics(metrics: Metrics, threshold: float) -> None:
-    """All metrics, a line each."""
+def print_metrics(metrics: Metrics, threshold: float, split: str) -> None:
+    """All metrics, a line each; `split` is that of a siamese.config.DataRecord."""
     print(f"threshold                 {threshold:.4f}")
-    print(
-        f"balanced pair accuracy    {metrics.balanced_accuracy:.2f}%  "
-        f"(95% interval {metrics.balanced_accuracy_low:.2f} to {metrics.balanced_accuracy_high:.2f})"
-    )
-    print(
-        f"different pairs accepted  {metrics.false_accept_rate:.3f}%  "
-        f"({metrics.false_accept_rate_low:.3f} to {metrics.false_accept_rate_high:.3f})"
-    )
-    print(
-        f"same pairs rejected       {metrics.false_reject_rate:.3f}%  "
-        f"({metrics.false_reject_rate_low:.3f} to {metrics.false_reject_rate_high:.3f})"
-    )
+    for title, name, digits, before in (
+        ("balanced pair accuracy  ", "balanced_accuracy", 2, "95% interval "),
+        ("different pairs accepted", "false_accept_rate", 3, ""),
+        ("same pairs rejected     ", "false_reject_rate", 3, ""),
+    ):
+        interval = interval_in_words(metrics, name, digits, split, before=before)
+        print(f"{title}  {getattr(metrics, name):.{digits}f}%  ({interval})")
     print(f"equal error rate          {metrics.equal_error_rate:.3f}%")
     print(f"ROC-AUC                   {metrics.roc_auc:.6f}")
     for far, rate in (("1%", metrics.tar_at_far_1), ("0.1%", metrics.tar_at_far_01)):

@@ -6,13 +6,16 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
 from siamese.commands import add_model_flags, load, parser_of, run
-from siamese.data.folders import find_classes
+from siamese.config import readable
+from siamese.data.class_tree import find_classes
+from siamese.evaluation.calibration import percent
 from siamese.gallery import Gallery
-from siamese.verifier import Verifier
+from siamese.verifier import Look, Verifier
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -38,20 +41,22 @@ def one_shot(arguments: argparse.Namespace) -> None:
     """`one-shot`: the nearest class of each query, and how many are right where the queries lie in folders of classes."""
     verifier = load(arguments)
     gallery = Gallery(verifier)
-    queries = [(label, file) for label, files in find_classes(arguments.query).items() for file in files]
+    queries = [(readable(label), file) for label, files in find_classes(arguments.query).items() for file in files]
     for name, files in tqdm(find_classes(arguments.support).items(), "enrolling", leave=False):
-        embeddings = [embedding for file in files if (embedding := embed_or_warn(verifier, file)) is not None]
-        if not embeddings:
+        looks = [look for file in files if (look := look_or_warn(verifier, file)) is not None]
+        if not looks:
             raise ValueError(f"class {name!r} of {arguments.support!r} has no readable image")
-        gallery.enrol_embeddings(name or Path(arguments.support).name, torch.stack(embeddings))
+        gallery.enrol_embeddings(
+            readable(name or Path(arguments.support).name), np.stack([look.embedding for look in looks])
+        )
     results, right = [], []
     for label, file in tqdm(queries, "recognising", leave=False):
-        if (embedding := embed_or_warn(verifier, file)) is None:
+        if (look := look_or_warn(verifier, file)) is None:
             continue
-        found = gallery.identify_embedding(embedding, arguments.threshold, arguments.top)
+        found = gallery.identify_embedding(torch.from_numpy(look.embedding), arguments.threshold, arguments.top)
         name = found.name if arguments.unknown else found.matches[0].name
         matches = [dataclasses.asdict(match) for match in found.matches]
-        results.append({"query": str(file), "name": name, "matches": matches})
+        results.append({"query": readable(str(file)), "name": name, "matches": matches, "is_familiar": look.is_familiar})
         if label in gallery.names:
             right.append(name == label)
     accuracy = 100 * sum(right) / len(right) if right else None
@@ -61,19 +66,20 @@ def one_shot(arguments: argparse.Namespace) -> None:
     for result in results:
         nearest = result["matches"][0]
         name = f"no class is near enough, nearest: {nearest['name']}" if result["name"] is None else result["name"]
-        print(
-            f"{result['query']}: {name} (distance {nearest['distance']:.4f}, {100 * nearest['probability_same']:.1f}% same)"
-        )
+        sure = f"{percent(nearest['probability_same'])} same"
+        if result["is_familiar"] is False:
+            sure = "not sure: it is unlike anything this model knows"
+        print(f"{result['query']}: {name} (distance {nearest['distance']:.4f}, {sure})")
     if right:
         print(
             f"{sum(right):,} of {len(right):,} right ({accuracy:.2f}%), {len(gallery.names)} classes, model {verifier.name}"
         )
 
 
-def embed_or_warn(verifier: Verifier, file: Path) -> torch.Tensor | None:
-    """The embedding (D,) of an image file, or None and a line on stderr where it has none."""
+def look_or_warn(verifier: Verifier, file: Path) -> Look | None:
+    """What the model makes of an image file, or None and a line on stderr where it is no good."""
     try:
-        return torch.from_numpy(verifier.embed([file]))[0]
+        return verifier.look(file)
     except ValueError as error:
         tqdm.write(f"left out {file}: {error}", file=sys.stderr)
         return None

@@ -8,18 +8,19 @@ from collections.abc import Iterator
 from tqdm import tqdm
 
 from siamese.config import Metrics
+from siamese.evaluation.bootstrap import interval_in_words
 from siamese.training.events import Ask, EpochEnded, Event, Finished, Fitted, Started, Stepped
 
 
 def follow(events: Iterator[Event], stop: "StopRequest") -> None:
-    """Train, and say on the terminal what happens; once the loop runs, Ctrl-C is a request."""
+    """Train, and say on the terminal what happens; once the loop runs, `stop` waits for the step to end."""
     bar = None
     with contextlib.ExitStack() as stack:
         stack.callback(lambda: bar and bar.close())
         for event in events:
             match event:
                 case Started():
-                    stack.enter_context(stop)
+                    stop.is_patient = True
                     print_start(event)
                     epochs, length = event.epochs, event.steps // event.epochs
                     bar = epoch_bar(event.step // length + 1, epochs, length, event.step % length)
@@ -57,31 +58,40 @@ def epoch_bar(epoch: int, epochs: int, length: int, done: int = 0) -> tqdm:
 
 def describe_result(finished: Finished) -> str:
     """What was measured, and how to use what was written."""
-    metrics, folder = finished.config.metrics, finished.folder
+    metrics, folder, split = finished.config.metrics, finished.folder, finished.config.data.split
     return (
         f"test, {metrics.same_pairs + metrics.different_pairs:,} pairs: balanced accuracy "
-        f"{metrics.balanced_accuracy:.2f}% ({metrics.balanced_accuracy_low:.2f} to {metrics.balanced_accuracy_high:.2f}), "
+        f"{metrics.balanced_accuracy:.2f}% ({interval_in_words(metrics, 'balanced_accuracy', 2, split)}), "
         f"EER {metrics.equal_error_rate:.2f}%, AUC {metrics.roc_auc:.5f}, "
-        f"calibration error {metrics.calibration_error:.2f}%\n{describe_seen(finished.config.seen)}"
+        f"calibration error {metrics.calibration_error:.2f}%\n{describe_seen(finished.config.seen, split)}"
         f"wrote {folder}; try: python -m siamese compare A.png B.png --model {folder}"
     )
 
 
-def describe_seen(seen: Metrics | None) -> str:
+def describe_seen(seen: Metrics | None, split: str = "classes") -> str:
     """The line on images of classes that training has seen, to be compared with the test; "" where none were held out."""
     if seen is None:
         return ""
     return (
         f"new images of classes seen in training, {seen.same_pairs:,} same and {seen.different_pairs:,} different pairs: "
-        f"balanced accuracy {seen.balanced_accuracy:.2f}% ({seen.balanced_accuracy_low:.2f} to "
-        f"{seen.balanced_accuracy_high:.2f})\n"
+        f"balanced accuracy {seen.balanced_accuracy:.2f}% ({interval_in_words(seen, 'balanced_accuracy', 2, split)})\n"
     )
 
 
 class StopRequest:
-    """Within `with`, the first Ctrl-C (or SIGTERM) asks the loop to stop after its step; a second one stops at once."""
+    """Within `with`, Ctrl-C ends a training, and so does SIGTERM, as batch systems and containers send it.
 
-    requested = False
+    Before the first step it ends at once, by KeyboardInterrupt. Then the first signal asks the loop to stop after its step;
+    a second one ends it at once.
+    """
+
+    number: int | None = None  # of the signal that came
+    is_patient = False  # whether there is a step to wait for
+
+    @property
+    def code(self) -> int:
+        """The exit code of an interrupted training: as shells and schedulers say it, 128 and the number of the signal."""
+        return 128 + (self.number or signal.SIGINT)
 
     def __enter__(self) -> "StopRequest":
         self.previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -93,11 +103,11 @@ class StopRequest:
         for number, handler in self.previous.items():
             signal.signal(number, handler)
 
-    def _handle(self, *_) -> None:
-        if self.requested:
+    def _handle(self, number: int, _) -> None:
+        is_first, self.number = self.number is None, number
+        if not (is_first and self.is_patient):
             raise KeyboardInterrupt
-        self.requested = True
 
     def asked(self) -> Ask | None:
         """What the loop is asked."""
-        return Ask.INTERRUPT if self.requested else None
+        return Ask.INTERRUPT if self.number else None

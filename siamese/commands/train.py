@@ -2,10 +2,13 @@
 
 import argparse
 import dataclasses
+import os
 import shlex
 import sys
 from pathlib import Path
 
+from siamese.commands import print_anything
+from siamese.commands import push as push_flags
 from siamese.commands.terminal import StopRequest, follow
 from siamese.config import PREPROCESS_MODES, UNSEEN_SPLITS
 from siamese.data.datasets import DATASETS
@@ -14,12 +17,13 @@ from siamese.hub.client import check_login
 from siamese.hub.errors import HubError
 from siamese.hub.jobs import DEFAULT_TIMEOUT, run_hosted
 from siamese.hub.push import push_command, push_folder
+from siamese.images.load import ignore_pillow_warnings
 from siamese.losses import LOSSES, for_labelled_pairs
 from siamese.model_folder.weights import RESUME_FILE
 from siamese.training.distributed import World, processes
-from siamese.training.events import Diverged, Interrupted
+from siamese.training.events import Diverged, Interrupted, OutOfMemory
 from siamese.training.loop import train
-from siamese.training.settings import ENCODER_FOR, EPOCHS, FOLDER_EPOCHS, TrainingSettings, check
+from siamese.training.settings import ENCODER_FOR, EPOCHS, FOLDER_EPOCHS, TrainingSettings, check, what_to_lower
 from siamese.training.setup import PRECISIONS
 from siamese.training.state import TrainingState
 from siamese.version import current_commit
@@ -59,7 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     add(
         "--split",
         choices=FOLDER_SPLITS,
-        help="of a folder: hold out classes (if not given), whole parent folders, or images",
+        help="of a folder: hold out classes (if not given, and there are enough), whole parent folders, or images",
     )
     add("--preprocess", choices=PREPROCESS_MODES, help="of a folder: find the ink, or keep pictures whole; or chosen")
     add("--image-size", type=int, help="of a folder: px a side that the network sees, 8..512; chosen if not given")
@@ -93,8 +97,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--overwrite", action="store_true", help="start again where --output holds an interrupted training")
     add("--push", action="store_true", help="when done, upload the model folder to the Hugging Face Hub, as --repo-id")
     add("--repo-id", metavar="USER/NAME", help="repository to push to; made if it is not there")
-    add("--private", action="store_true", help="make that repository private")
-    add("--revision", metavar="BRANCH", help="branch to push to; main if not given")
+    push_flags.add_flags(parser)
     add("--hosted", metavar="FLAVOR", help="train on hosted hardware, as a Hugging Face Job that pushes: t4-small, l4x1...")
     add("--hosted-timeout", default=DEFAULT_TIMEOUT, help="when the job is stopped: a number with m, h or d")
     add("--dry-run", action="store_true", help="with --hosted: print the job, and send nothing")
@@ -124,10 +127,13 @@ def settings_of(arguments: argparse.Namespace) -> TrainingSettings:
 def main(argv: list[str] | None = None) -> int:
     """Train as the command line says.
 
-    Returns the exit code: 0 with a complete model folder (and pushed, if asked to), 1 where it cannot be written, 2 for a
-    mistake in the input, 3 where it is complete but not pushed, 130 when interrupted.
+    Returns the exit code: 0 with a complete model folder (and pushed, if asked to), 1 where it cannot be written or the
+    memory is too small, 2 for a mistake in the input, 3 where it is complete but not pushed, 130 when interrupted by Ctrl-C,
+    143 by SIGTERM.
     """
+    print_anything()
     arguments, given = parse_arguments(argv)
+    ignore_pillow_warnings()
     if {"hosted", "hosted_timeout", "dry_run"} & set(given):
         return run_as_job(arguments, given)
     with processes(arguments.device) as (world, arguments.device), world.one_voice():
@@ -144,44 +150,56 @@ def run_as_job(arguments: argparse.Namespace, given: dict) -> int:
         check(settings_of(arguments))
         return run_hosted(arguments.hosted, given, arguments.dry_run, arguments.hosted_timeout, current_commit())
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return fail(2, error)
 
 
 def run(arguments: argparse.Namespace, given: dict, world: World, argv: list[str]) -> int:
     """Train, and turn what goes wrong into a sentence and an exit code."""
     launcher = started_as() if world.size == 1 else ["torchrun", f"--nproc_per_node={world.size}", "train.py"]
-    stop = StopRequest()
-    try:
-        check_push(arguments)
-        state = starting_point(arguments, given)
-        command = shlex.join([*launcher, *argv])
-        follow(train(settings_of(arguments), world, stop.asked, state, command), stop)
-    except Diverged as error:
-        again = " and --overwrite" if (arguments.output / RESUME_FILE).exists() else ""
-        print(
-            f"error: {error}; try again with a lower --lr than {(state.settings if state else arguments).lr:g}{again}",
-            file=sys.stderr,
-        )
-        return 2
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: the model cannot be written: {error}. {how_to_go_on(arguments)}", file=sys.stderr)
-        return 1
-    except (Interrupted, KeyboardInterrupt) as notice:
-        print(f"\n{str(notice) or 'Interrupted.'} {how_to_go_on(arguments)}", file=sys.stderr)
-        return 130
+    with StopRequest() as stop:
+        try:
+            check_push(arguments)
+            state = starting_point(arguments, given)
+            command = shlex.join([*launcher, *argv])
+            follow(train(settings_of(arguments), world, stop.asked, state, command), stop)
+        except Diverged as error:
+            lr = (state.settings if state else arguments).lr
+            return fail(2, f"{error}; try again with a lower --lr than {lr:g}{and_overwrite(arguments)}")
+        except ValueError as error:
+            return fail(2, error)
+        except OutOfMemory as error:
+            return fail(1, f"{error}; try again with a lower {what_to_lower(error.settings)}{and_overwrite(arguments)}")
+        except OSError as error:
+            return fail(1, f"{error}. {how_to_go_on(arguments)}")
+        except (Interrupted, KeyboardInterrupt) as notice:
+            print(f"\n{str(notice) or 'Interrupted.'} {how_to_go_on(arguments)}", file=sys.stderr)
+            return stop.code
     return 0
+
+
+def fail(code: int, why: object) -> int:
+    """Say why, in a line; the exit code."""
+    print(f"error: {why}", file=sys.stderr)
+    return code
+
+
+def is_unfinished(arguments: argparse.Namespace) -> bool:
+    """Whether the state of an interrupted training lies in --output."""
+    return os.path.exists(arguments.output / RESUME_FILE)  # Path.exists raises for a name that is too long
+
+
+def and_overwrite(arguments: argparse.Namespace) -> str:
+    """What another start needs beside other settings, where the state of this one is on disk."""
+    return " and --overwrite" if is_unfinished(arguments) else ""
 
 
 def check_push(arguments: argparse.Namespace) -> None:
     """Raise ValueError, before any training, for what would make the push at its end fail."""
     if arguments.push and not arguments.repo_id:
         raise ValueError("--push needs --repo-id USER/NAME: the repository on the Hugging Face Hub to push to")
-    if not arguments.push and (arguments.repo_id or arguments.private or arguments.revision):
-        raise ValueError("--repo-id, --private and --revision say where to push to: add --push, or leave them out")
+    for name in () if arguments.push else ("repo_id", *push_flags.CHOICES):
+        if getattr(arguments, name):
+            raise ValueError(f"--{name.replace('_', '-')} says where or how to push: add --push, or leave it out")
     if arguments.push:
         try:
             user = check_login(arguments.repo_id, arguments.revision)
@@ -192,10 +210,11 @@ def check_push(arguments: argparse.Namespace) -> None:
 
 def push(arguments: argparse.Namespace) -> int:
     """Push the folder just trained; the exit code."""
+    target, choices = (arguments.output, arguments.repo_id), push_flags.choices_of(arguments)
     try:
-        print(push_folder(arguments.output, arguments.repo_id, arguments.private, arguments.revision))
+        print(push_folder(*target, **choices))
     except (ValueError, KeyboardInterrupt) as error:
-        again = push_command(arguments.output, arguments.repo_id, arguments.private, arguments.revision)
+        again = push_command(*target, **choices)
         why = str(error) or "interrupted"
         print(
             f"error: trained and saved in {arguments.output}, but not pushed: {why}. Try again with: {again}",
@@ -207,7 +226,7 @@ def push(arguments: argparse.Namespace) -> int:
 
 def how_to_go_on(arguments: argparse.Namespace) -> str:
     """The command that continues a training that has stopped, in a sentence."""
-    if not (arguments.output / RESUME_FILE).exists():
+    if not is_unfinished(arguments):
         return "Nothing was saved yet: start again"
     return f"Continue with: {shlex.join([*started_as(), '--resume', '--output', str(arguments.output)])}"
 
@@ -215,7 +234,7 @@ def how_to_go_on(arguments: argparse.Namespace) -> str:
 def starting_point(arguments: argparse.Namespace, given: dict) -> TrainingState | None:
     """With --resume, where the interrupted training was left; None for a new one."""
     if not arguments.resume:
-        if (arguments.output / RESUME_FILE).exists() and not arguments.overwrite:
+        if is_unfinished(arguments) and not arguments.overwrite:
             raise ValueError(
                 f"{str(arguments.output)!r} holds an interrupted training: add --resume to continue it, "
                 "--overwrite to start again, or choose another --output"

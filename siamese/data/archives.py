@@ -1,5 +1,7 @@
 """ZIP archives from people we do not know: what is wanted of them is unpacked within limits, or refused with a sentence."""
 
+import contextlib
+import os
 import re
 import shutil
 import stat
@@ -13,15 +15,22 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from siamese.config import shorten
-from siamese.images.formats import SUFFIXES
+from siamese.images.formats import BEGINNING, LONGEST_BEGINNING, SUFFIXES
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".jar", ".cab", ".iso")
 LONGEST_NAME = 200  # bytes of a file's or a folder's name
 MOST_LEVELS = 10  # of folders
 MOST_BYTES_PER_NAME = 1 << 10  # of the list of contents: its 46 bytes for each file, the path, and extra fields
 MOST_RATIO = 100  # uncompressed to compressed bytes; images are compressed already, drawings at most some 50 times
+LEAST_COMPRESSED = 2000  # bytes that even the emptiest picture may be taken to have
+# Kinds that are not compressed themselves: of a page in two tones they shrink up to the 1,032 times that deflate can. They
+# are taken if they begin as such a picture, and the limits on bytes bound them.
+PLAIN_SUFFIXES = (".bmp", ".dib", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm")
 END_OF_ARCHIVE = struct.Struct("<4s4H2LH")  # signature, 4 counts, size and place of the list of contents, length of comment
-ENCRYPTED = 0x1
+ENCRYPTED, UTF8 = 0x1, 0x800  # flags
+FOLDER_ICON = "Icon\r"  # of macOS
+DRIVE = re.compile("[A-Za-z]:")
+NOT_IN_NAMES = re.compile('[<>:"|?*]' if os.name == "nt" else ":")  # a colon opens a hidden stream on Windows
 # Names that Windows takes for devices, in any folder and whatever suffix follows: to write there is to write to a port.
 DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\.|$)", re.IGNORECASE)
 
@@ -48,8 +57,10 @@ def choose_images(entries: list[zipfile.ZipInfo], limits: ArchiveLimits) -> tupl
     """
     images, others, seen, parents = [], [], set(), set()
     for info in entries:
+        if _name(info).rpartition("/")[2] == FOLDER_ICON:
+            continue
         path = _safe_path(info)
-        if info.is_dir() or path.parts[0] == "__MACOSX" or any(part.startswith(".") for part in path.parts):
+        if _is_folder(info) or "__MACOSX" in path.parts or any(part.startswith(".") for part in path.parts):
             continue
         # Names that some file system takes for the same.
         key = unicodedata.normalize("NFC", str(path)).casefold()
@@ -134,13 +145,21 @@ def _check_file(info: zipfile.ZipInfo, path: PurePosixPath, limits: ArchiveLimit
         raise ValueError(
             f"{shorten(str(path))} in the archive has {info.file_size:,} bytes, allowed: at most {limits.file_bytes:,}"
         )
-    if info.file_size > MOST_RATIO * max(info.compress_size, 1000):
+    if _grows_too_much(info) and path.suffix.lower() not in PLAIN_SUFFIXES:
         raise ValueError(f"{shorten(str(path))} in the archive unpacks to more than {MOST_RATIO} times its size")
+
+
+def _grows_too_much(info: zipfile.ZipInfo) -> bool:
+    return info.file_size > MOST_RATIO * max(info.compress_size, LEAST_COMPRESSED)
+
+
+def _is_folder(info: zipfile.ZipInfo) -> bool:
+    return info.orig_filename.endswith(("/", "\\"))
 
 
 def _safe_path(info: zipfile.ZipInfo) -> PurePosixPath:
     """Where an entry belongs below the folder. Raises ValueError where it is a link, encrypted, or leads elsewhere."""
-    name = info.orig_filename.rstrip("/")
+    name = _name(info)
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         what = "a link" if kind == stat.S_IFLNK else "something that is no file"
@@ -150,18 +169,38 @@ def _safe_path(info: zipfile.ZipInfo) -> PurePosixPath:
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{shorten(name)} in the archive is compressed in a way other than the usual, deflate")
     parts = name.split("/")
-    leads_elsewhere = any(part in ("", ".", "..") for part in parts) or "\\" in name or ":" in name
+    while parts[:1] == ["."]:  # as bsdtar begins each name, which is tar.exe of Windows
+        parts = parts[1:]
+    leads_elsewhere = any(part in ("", ".", "..") for part in parts) or any(DRIVE.match(part) for part in parts[:1])
     leads_elsewhere |= any(DEVICE.match(part) for part in parts)
-    if leads_elsewhere or not name.isprintable() or len(parts) > MOST_LEVELS:
+    if leads_elsewhere or any(map(_is_control, name)) or len(parts) > MOST_LEVELS:
         raise ValueError(f"the archive holds a path that is not allowed, {shorten(name)}")
     if any(len(part.encode("utf-8", "replace")) > LONGEST_NAME for part in parts):
         raise ValueError(f"the archive holds a name of more than {LONGEST_NAME} bytes, {shorten(name)}")
-    return PurePosixPath(name)
+    return PurePosixPath(*(NOT_IN_NAMES.sub("_", part) for part in parts))
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """The name as whoever made the archive meant it, with "/" between folders."""
+    name = info.orig_filename
+    if not info.flag_bits & UTF8:  # zipfile takes it for the code page of MS-DOS; macOS and others write UTF-8 all the same
+        with contextlib.suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return name.replace("\\", "/").rstrip("/")  # which PowerShell 5 and .NET 4 write
+
+
+def _is_control(character: str) -> bool:
+    """Characters that end lines or steer a terminal, and halves of such; not spaces and joiners of any script."""
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
 
 
 def _write(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with opened.open(info) as source, path.open("wb") as target:
+        beginning = source.read(LONGEST_BEGINNING)
+        if _grows_too_much(info) and path.suffix.lower() in PLAIN_SUFFIXES and not BEGINNING.match(beginning):
+            raise ValueError(f"{shorten(path.name)} in the archive unpacks to more than {MOST_RATIO} times its size")
+        target.write(beginning)
         shutil.copyfileobj(source, target)  # zipfile stops at the size announced, and checks the sum there
         if target.tell() != info.file_size:
             raise ValueError(f"the archive is damaged: {shorten(info.filename)} has another size than it says")

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from siamese.config import EncoderConfig, PreprocessConfig
-from siamese.data.folders import FolderImages, choose_settings, folder_files, read_folder
+from siamese.data.class_tree import find_classes
+from siamese.data.folders import FolderImages, choose_settings, read_folder
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,8 @@ class FolderCheck:
     size: int  # px, a side
     channels: int  # 1 grey, 3 colour
     found: FolderImages
+    split: str  # what a training would hold out: see siamese.data.splits; "" where there is too little to train on
+    problem: str  # then, what is missing
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -29,11 +32,26 @@ class FolderCheck:
         return f"{self.mode}, {self.size} x {self.size} px, {'colour' if self.channels == 3 else 'grey'}"
 
 
-def check_folder(folder: str | Path, progress: bool = False) -> FolderCheck:
+def check_folder(folder: str | Path, progress: bool = False, few_classes: int = 0) -> FolderCheck:
     """Read a folder of class folders as a training would; `progress` shows a bar on stderr.
 
-    Raises ValueError where there is no such folder, no image in it that can be read, or no class of two.
+    The split is the one that train.py takes by itself. Given `few_classes`, it is one by classes, or, where there are fewer
+    than that, one within classes first, as on the page. Raises ValueError where there is no such folder, no image in it that
+    can be read, or no class of two.
     """
-    mode, size, channels = choose_settings(folder_files(folder))
+    # Brings torch, for which a process that only reads what it is to do should not wait.
+    from siamese.data.splits import FOLDER_TEST_SHARE, FOLDER_VALIDATION_SHARE, choose_split, default_split
+
+    classes = find_classes(folder)
+    mode, size, channels = choose_settings([file for files in classes.values() for file in files])
     encoder = EncoderConfig(image_size=size, channels=channels)
-    return FolderCheck(mode, size, channels, read_folder(folder, PreprocessConfig(mode), encoder, progress))
+    found = read_folder(folder, PreprocessConfig(mode), encoder, progress)
+    in_turn, split, problem = (default_split(classes),), "", ""
+    if few_classes:
+        in_turn = ("within", "classes") if len(found.names) < few_classes else ("classes",)
+    try:
+        shares = (FOLDER_VALIDATION_SHARE, FOLDER_TEST_SHARE, 0)
+        split = choose_split(found.labels, found.names, found.first, in_turn, shares)
+    except ValueError as error:
+        problem = str(error)
+    return FolderCheck(mode, size, channels, found, split, problem)

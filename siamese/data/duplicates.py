@@ -17,7 +17,7 @@ LEAST_CORRELATION = 0.995
 LEAST_DEVIATION = 1.0  # of 255, the standard deviation of a thumbnail: one of a single tone is like any other
 BITS, MOST_BITS_APART = 64, 8
 SHIFT, NEIGHBOURS = 4, 4  # sorted orders start at every 4th bit; in each, an image is compared with 4 that follow
-MOST_COPIES = 20  # more images than that which are all alike are taken for alike by nature, as frames of a fixed camera are
+MOST_COPIES = 20  # more images than that which are all alike may be alike by nature, as frames of a fixed camera are
 ROWS = 4096  # thumbnails at a time: bounds the memory
 
 
@@ -32,8 +32,8 @@ def thumbnail(image: Image.Image, channels: int) -> np.ndarray:
 def near_duplicates(thumbnails: np.ndarray) -> tuple[np.ndarray, int]:
     """For each thumbnail, uint8 (N, SIDE, SIDE[, 3]), the first image of its group of near duplicates: int64 (N,).
 
-    An image that is like no other is its own group. What is like one of a group belongs to it. Groups of more than
-    MOST_COPIES are dissolved, and the second result is the number of images that were in such.
+    An image that is like no other is its own group. What is like one of a group belongs to it, however large that grows. The
+    second result is the number of images in groups of more than MOST_COPIES.
     """
     count = len(thumbnails)
     codes, group = _hashes(thumbnails), np.arange(count)
@@ -52,7 +52,7 @@ def near_duplicates(thumbnails: np.ndarray) -> tuple[np.ndarray, int]:
         if sum(map(len, found)):
             group = _join(group, np.concatenate(found))
     is_alike = np.bincount(group)[group] > MOST_COPIES
-    return np.where(is_alike, np.arange(count), group), int(is_alike.sum())
+    return group, int(is_alike.sum())
 
 
 def _join(group: np.ndarray, pairs: np.ndarray) -> np.ndarray:

@@ -3,26 +3,30 @@
 Whatever is wrong with a file, the rest is used, and the file is named with the reason.
 """
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import os
-from collections import Counter
+import signal
+import threading
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
-from siamese.config import EncoderConfig, PreprocessConfig, counted
+from siamese.config import EncoderConfig, PreprocessConfig, counted, readable
+from siamese.data.class_tree import find_classes, read_tree
 from siamese.data.duplicates import MOST_COPIES, SIDE, near_duplicates, thumbnail
 from siamese.data.storage import allocate
 from siamese.images.canonical import canonical_image
-from siamese.images.formats import SUFFIXES
 from siamese.images.load import load_image
 
 # MNIST leaves a wide margin around its digits. Signs with more detail need the pixels: of Omniglot's, one in 16 that were
@@ -63,43 +67,23 @@ class ReadImage(NamedTuple):
     thumbnail: np.ndarray | None = None  # see siamese.data.duplicates
 
 
-def find_classes(folder: str | Path) -> dict[str, list[Path]]:
-    """Class name -> its image files, all sorted. The name is the path below `folder`, with "/"; "" for `folder` itself.
-
-    Links to folders are not followed (they can run in circles), and what is hidden is left out. Raises ValueError where
-    there is no such folder or no image in it.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ValueError(f"{str(folder)!r} is not a folder")
-    classes = {}
-    for place, below, files in os.walk(folder):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        images = sorted(name for name in files if name.lower().endswith(SUFFIXES) and not name.startswith("."))
-        if images:
-            name = Path(place).relative_to(folder).as_posix()
-            classes["" if name == "." else name] = [Path(place) / image for image in images]
-    if not classes:
-        raise ValueError(f"there are no images in {str(folder)!r}, at any depth; looked for {', '.join(SUFFIXES)}")
-    return dict(sorted(classes.items()))
-
-
 def folder_files(folder: str | Path) -> list[Path]:
     """All image files of the classes of a folder. Raises ValueError as `find_classes` does."""
     return [file for images in find_classes(folder).values() for file in images]
 
 
-def choose_settings(files: Sequence[Path], looked_at: int = 60) -> tuple[str, int, int]:
+def choose_settings(files: Sequence[Path], mode: str | None = None, looked_at: int = 60) -> tuple[str, int, int]:
     """Preprocessing mode ("ink" or "photo"), image size in px and channels (1 or 3) that fit a sample of image files.
 
-    Drawings are mostly paper: more than 60% of their pixels are of nearly one tone. Raises ValueError where no file of the
-    sample can be read.
+    Drawings are mostly paper: more than 60% of their pixels are of nearly one tone. Where `mode` is given, it stays, and the
+    others fit it. Raises ValueError where no file of the sample can be read.
     """
-    paper, colour, sides = [], [], []
+    paper, colour, sides, reason = [], [], [], ""
     for file in files[:: max(1, len(files) // looked_at)]:
         try:
             image = load_image(file)
-        except (ValueError, MemoryError):
+        except (ValueError, MemoryError) as error:
+            reason = str(error) or type(error).__name__
             continue
         sides.append(max(image.size))
         small = image.convert("RGB")
@@ -109,8 +93,8 @@ def choose_settings(files: Sequence[Path], looked_at: int = 60) -> tuple[str, in
         paper.append(np.convolve(counts, np.ones(33), "same").max() / counts.sum())
         colour.append(np.ptp(pixels, axis=2).mean())
     if not sides:
-        raise ValueError(f"none of a sample of the {len(files):,} images can be read; {str(files[0])!r} is one of them")
-    if np.median(paper) > 0.6:
+        raise ValueError(f"none of a sample of the {len(files):,} images can be read, such as {str(files[0])!r}: {reason}")
+    if (mode or ("ink" if np.median(paper) > 0.6 else "photo")) == "ink":
         return "ink", 28 if np.median(sides) <= 40 else 40, 1
     return "photo", 40 if np.median(sides) <= 40 else 64, 3 if np.median(colour) > 6 else 1
 
@@ -120,15 +104,16 @@ def read_folder(
 ) -> FolderImages:
     """All usable images of a folder, made canonical.
 
-    Left out, with the reason: what cannot be read or shows nothing, tiny images, exact copies of an image that is in, and
-    classes of which fewer than two images remain. Raises ValueError where no class remains.
+    Left out, with the reason: what looks like a picture and cannot be read or shows nothing, tiny images, exact copies of an
+    image that is in, and classes of which fewer than two images remain. Raises ValueError where no class remains.
     """
-    classes = find_classes(folder)
+    tree = read_tree(folder)
+    classes = tree.classes
     files = [(file, name) for name, images in classes.items() for file in images]
     shape = (encoder.image_size, encoder.image_size) + ((3,) if encoder.channels == 3 else ())
     images = allocate((len(files), *shape))
     thumbnails = allocate((len(files), SIDE, SIDE, *shape[2:]))
-    kept, left_out, seen, small = [], [], {}, 0
+    kept, left_out, seen, small = [], list(tree.unread), {}, 0
     results = read_files([file for file, _ in files], preprocess, encoder, progress)
     for (file, name), read in zip(files, results, strict=True):
         if read.digest in seen:
@@ -162,7 +147,7 @@ def read_folder(
         thumbnails[start : start + len(part)] = thumbnails[part]
     images, thumbnails = images[: len(places)], thumbnails[: len(places)]
     sizes = [counts[name] for name in names]
-    remarks = []
+    remarks = list(tree.remarks)
     if max(sizes) > 10 * min(sizes):
         remarks.append(f"classes are uneven, with {min(sizes):,} to {max(sizes):,} images: larger classes count for more")
     if small:
@@ -170,8 +155,12 @@ def read_folder(
     labels = np.array([numbers[name] for _, name in kept], dtype=np.int64)
     first, alike = near_duplicates(thumbnails)
     if alike:
-        remarks.append(f"{counted(alike, 'image')} that look like at least {MOST_COPIES} others, counted as different ones")
-    found = FolderImages(images, labels, names, tuple(file for file, _ in kept), tuple(left_out), tuple(remarks), first)
+        remarks.append(
+            f"{counted(alike, 'image')} that look like at least {MOST_COPIES} others, kept in one part of the split"
+        )
+    found = FolderImages(
+        images, labels, tuple(map(readable, names)), tuple(file for file, _ in kept), tuple(left_out), tuple(remarks), first
+    )
     return dataclasses.replace(found, remarks=found.remarks + _describe(found.near_duplicates()))
 
 
@@ -212,6 +201,48 @@ def _map(read, files: Sequence[Path]) -> Iterator:
     if len(files) < MANY_FILES:
         yield from map(read, files)
         return
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
-        for start in range(0, len(files), 8 * MANY_FILES):  # a bounded number at a time: results wait in memory
-            yield from pool.map(read, files[start : start + 8 * MANY_FILES], chunksize=64)
+    others = set(active_children())
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _end_with_the_parent) as pool:
+        try:
+            for start in range(0, len(files), 8 * MANY_FILES):  # a bounded number at a time: results wait in memory
+                places = range(start, min(start + 8 * MANY_FILES, len(files)), 64)
+                with _without_ctrl_c():  # in the processes that are started here
+                    # Not pool.map, which cancels what waits: of that, a killed pool makes a traceback in Python 3.11.
+                    results = deque(pool.submit(_read_each, read, files[place : place + 64]) for place in places)
+                while results:
+                    yield from results.popleft().result()
+        except BrokenProcessPool as error:
+            raise MemoryError(
+                "a process that reads images was ended from outside, as is done where memory is short"
+            ) from error
+        except BaseException:  # of whoever wants no more; the processes would first read all that is waiting
+            for process in set(active_children()) - others:
+                process.kill()
+            raise
+
+
+def _read_each(read, files: Sequence[Path]) -> list[ReadImage]:
+    return [read(file) for file in files]
+
+
+@contextlib.contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Hold SIGINT back: processes started within never get it, for they inherit that; this one does afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_with_the_parent() -> None:
+    """In a process that reads: wait for no more work where the one that gives it has been killed."""
+
+    def wait() -> None:
+        parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -2,14 +2,17 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from siamese.config import UNSEEN_SPLITS, EncoderConfig, PreprocessConfig
+from siamese.config import UNSEEN_SPLITS, Calibration, EncoderConfig, PreprocessConfig
 from siamese.data.folders import read_folder
 from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages
 from siamese.data.pairs import LabelledPairs, read_pairs
 from siamese.evaluation.bootstrap import Intervals, bootstrap_intervals, bootstrap_intervals_over_classes
+from siamese.evaluation.calibration import fit_calibration, independent_pairs
+from siamese.evaluation.unseen import as_of_unseen_classes
 
 
 def load_folder(
@@ -35,3 +38,26 @@ def bootstrap(data: LabelledImages | LabelledPairs, embeddings: Tensor, threshol
         return data.intervals(embeddings, threshold)
     over = bootstrap_intervals_over_classes if split in UNSEEN_SPLITS else bootstrap_intervals
     return over(embeddings, torch.from_numpy(data.labels), threshold)
+
+
+def calibrate(data: LabelledImages | LabelledPairs, embeddings: Tensor, split: str) -> Calibration:
+    """Threshold and probability fitted on validation images, as sure as what is independent among them allows.
+
+    Independent are classes where those of the test are others, images where they are the same ones, and of labelled pairs
+    what the bootstrap draws. A different pair is of two of these units, and so is a same pair of two images.
+    """
+    pairs = data.distances(embeddings)
+    counts = (len(pairs.same), len(pairs.different))
+    if split == "pairs":
+        ends = data.units()
+        units = [len(np.unique(ends[data.is_same == kind])) for kind in (True, False)]
+        if (ends[:, 0] != ends[:, 1]).any():
+            units = [count / 2 for count in units]
+    else:
+        sizes = np.bincount(data.labels)
+        repeated = sizes[sizes >= 2]
+        units = [repeated.sum() / 2, len(data) / 2]
+        if split in UNSEEN_SPLITS:
+            units = [len(repeated), np.count_nonzero(sizes) / 2]
+            pairs = as_of_unseen_classes(pairs, embeddings, torch.from_numpy(data.labels))
+    return fit_calibration(pairs, counts, tuple(map(independent_pairs, counts, units)))

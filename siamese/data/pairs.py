@@ -3,7 +3,10 @@
 A CSV file with the columns image_a, image_b and is_same names them; paths are relative to the file.
 """
 
+import codecs
+import contextlib
 import csv
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +26,12 @@ from siamese.evaluation.bootstrap import Intervals, bootstrap_intervals_over_pai
 from siamese.evaluation.metrics import PairDistances
 
 COLUMNS = ("image_a", "image_b", "is_same")
-IS_SAME = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+DELIMITERS = (",", ";", "\t", "|")
+ALLOWED_LABELS = ("1", "true", "yes", "0", "false", "no")
+# Those, and what spreadsheets in other languages make of them.
+SAME_WORDS = "1 true yes t y same wahr ja vrai oui verdadero si sí vero waar sant tosi prawda tak igaz doğru истина да"
+OTHER_WORDS = "0 false no f n different falsch nein faux non falso onwaar nee falskt epätosi fałsz nie hamis yanliş ложь нет"
+IS_SAME = dict.fromkeys(SAME_WORDS.split(), True) | dict.fromkeys(OTHER_WORDS.split(), False)
 LEAST_OF_A_KIND = 2  # same pairs, and as many different ones: in each of training, validation and test
 FEW_COMPONENTS = 20  # for a bootstrap: with fewer, images are drawn
 
@@ -63,10 +71,13 @@ class LabelledPairs:
         return PairDistances(np.sort(distance[self.is_same]), np.sort(distance[~self.is_same]))
 
     def intervals(self, embeddings: Tensor, threshold: float) -> Intervals:
-        """95% intervals of the rates at `threshold`: bootstrap over connected groups of images, or, if few, over images."""
+        """95% intervals of the rates at `threshold`: bootstrap over `units`."""
+        return bootstrap_intervals_over_pairs(self._distance(embeddings), self.is_same, self.units(), threshold)
+
+    def units(self) -> np.ndarray:
+        """What is independent of each other, for each end of each pair: connected groups, or, if few, images (P, 2)."""
         components = self.components()
-        units = components[self.ends] if components.max() + 1 >= FEW_COMPONENTS else self.ends
-        return bootstrap_intervals_over_pairs(self._distance(embeddings), self.is_same, units, threshold)
+        return components[self.ends] if components.max() + 1 >= FEW_COMPONENTS else self.ends
 
     def hardest(self, embeddings: Tensor, is_same: bool, count: int) -> list[tuple[int, int, float]]:
         """As siamese.evaluation.metrics.hardest_pairs, of the labelled pairs."""
@@ -97,28 +108,35 @@ class ReadPairs:
 def list_pairs(file: str | Path) -> list[tuple[int, Path, Path, bool]]:
     """The rows of a CSV file of pairs: line, the two image files, whether they are the same.
 
-    Raises ValueError where the file cannot be read, lacks a column or a path, says neither yes nor no, or is empty.
+    As spreadsheets write it: with commas, semicolons or tabs, in UTF-8, UTF-16 or the code page of Windows, true and false
+    in words of several languages or as 1.0 and 0.0, and rows that were emptied, which are passed over. Raises ValueError
+    where the file cannot be read, lacks a column or a path, says neither yes nor no, or is empty.
     """
     file = Path(file)
     rows = []
     try:
-        with file.open(newline="", encoding="utf-8-sig") as text:  # -sig: Excel puts a byte order mark in front
-            reader = csv.DictReader(text)
-            if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
+        # One line after the other, since a cell may hold a line break.
+        text = io.StringIO(_decode(file.read_bytes()), newline="")
+        header, delimiter, skipped = _read_header(text)
+        if missing := [name for name in COLUMNS if name not in header]:
+            raise ValueError(
+                f"{str(file)!r} lacks the columns {', '.join(missing)}; its first line is {shorten(header)}, "
+                f"expected: {','.join(COLUMNS)}"
+            )
+        reader = csv.reader(text, delimiter=delimiter, skipinitialspace=True)
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            line = skipped + reader.line_num
+            row = dict(zip(header, cells, strict=False))
+            a, b, is_same = (row.get(name, "").strip() for name in COLUMNS)
+            if not a or not b:
+                raise ValueError(f"{str(file)!r} line {line} has no {'image_b' if a else 'image_a'}")
+            if (label := _read_label(is_same)) is None:
                 raise ValueError(
-                    f"{str(file)!r} lacks the columns {', '.join(missing)}; its first line is {shorten(reader.fieldnames)}, "
-                    f"expected: {','.join(COLUMNS)}"
+                    f"{str(file)!r} line {line}: is_same is {shorten(is_same)}, allowed: {', '.join(ALLOWED_LABELS)}"
                 )
-            for row in reader:
-                a, b, is_same = ((row[name] or "").strip() for name in COLUMNS)
-                if not a or not b:
-                    raise ValueError(f"{str(file)!r} line {reader.line_num} has no {'image_b' if a else 'image_a'}")
-                if is_same.lower() not in IS_SAME:
-                    raise ValueError(
-                        f"{str(file)!r} line {reader.line_num}: is_same is {shorten(is_same)}, allowed: {', '.join(IS_SAME)}"
-                    )
-                paths = (Path(os.path.normpath(file.parent / path)) for path in (a, b))
-                rows.append((reader.line_num, *paths, IS_SAME[is_same.lower()]))
+            rows.append((line, _place(file.parent, a), _place(file.parent, b), label))
     except OSError as error:
         raise ValueError(f"{str(file)!r} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -126,6 +144,46 @@ def list_pairs(file: str | Path) -> list[tuple[int, Path, Path, bool]]:
     if not rows:
         raise ValueError(f"{str(file)!r} has no pairs")
     return rows
+
+
+def _decode(content: bytes) -> str:
+    """The text of a CSV file, by its byte order mark; without one UTF-8, or else what Excel on Windows calls CSV."""
+    for mark, encoding in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+        if content.startswith(mark):
+            return content.decode(encoding)
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        if b"\0" in content:
+            raise
+        return content.decode("cp1252")
+
+
+def _read_header(text: io.StringIO) -> tuple[list[str], str, int]:
+    """The names of the columns, what divides them, and how many lines that took."""
+    line, skipped = text.readline(), 1
+    if line.lower().startswith("sep="):  # which Excel wants to read, and hides
+        line, skipped = text.readline(), 2
+
+    def names(delimiter: str) -> list[str]:
+        return [name.strip().lower() for name in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])]
+
+    delimiter = max(DELIMITERS, key=lambda delimiter: len(set(COLUMNS) & set(names(delimiter))))
+    return names(delimiter), delimiter, skipped
+
+
+def _read_label(text: str) -> bool | None:
+    """Whether a cell says that two images are the same; None where it says neither."""
+    text = text.strip("'\"").casefold()
+    with contextlib.suppress(ValueError):
+        return {1.0: True, 0.0: False}.get(float(text.replace(",", ".")))
+    return IS_SAME.get(text)
+
+
+def _place(folder: Path, name: str) -> Path:
+    """The file that a cell names, with the slashes of any system."""
+    path = Path(os.path.normpath(folder / name))
+    return path if "\\" not in name or path.exists() else Path(os.path.normpath(folder / name.replace("\\", "/")))
 
 
 def image_files(file: str | Path) -> list[Path]:

@@ -4,125 +4,81 @@ Images are canonical (see siamese.images.canonical) and stay uint8.
 """
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from siamese.config import UNSEEN_SPLITS, DataRecord, EncoderConfig, PreprocessConfig
-from siamese.data.datasets import load_dataset
+from siamese.config import UNSEEN_SPLITS, DataRecord, EncoderConfig, PreprocessConfig, counted, readable, shorten
+from siamese.data.datasets import DATASETS, load_dataset
 from siamese.data.folders import read_folder
 from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages, group_numbers
 from siamese.data.pairs import LabelledPairs, read_pairs, split_pairs
-from siamese.data.sampling import derived_seed
+from siamese.data.partition import LEAST_OF_CLASS, hold_out_seen, split_classes, split_images, split_validation
 from siamese.data.storage import allocate
 
-SEEN_SHARE, MOST_SEEN = 0.1, 1000  # images of training classes held out to compare with unseen classes, at most
-LEAST_SEEN_CLASSES = 5  # that they are of
-LEAST_KEPT = 4  # images of such a class that are left to train on
+FOLDER_VALIDATION_SHARE = FOLDER_TEST_SHARE = 0.2
+LEAST_CLASSES = 6  # two for each part; where there are fewer, LEAST_OF_CLASS images of each
 
 
-def split_validation(data: LabelledImages, share: float, seed: int) -> tuple[LabelledImages, LabelledImages]:
-    """Cut `share` (0..1) of each class off for validation by a seeded draw: (training, validation), disjoint."""
-    is_validation = _share_of_each_class(data.labels, share, seed, np.arange(len(data)))
-    return data.take(np.flatnonzero(~is_validation)), data.take(np.flatnonzero(is_validation))
+def default_split(classes: Mapping[str, Sequence[Path]]) -> str:
+    """How a folder of such classes is split where nobody says: by classes, or, where these are few, within them."""
+    has_large = any(len(files) >= LEAST_OF_CLASS for files in classes.values())
+    return "within" if len(classes) < LEAST_CLASSES and has_large else "classes"
 
 
-def _share_of_each_class(labels: np.ndarray, share: float, seed: int, first: np.ndarray) -> np.ndarray:
-    """A seeded draw of `share` of each class, bool (N,); what has the same `first` goes together."""
-    generator = np.random.default_rng(seed)
-    is_drawn = np.zeros(len(labels), dtype=bool)
-    for members in _by_class(labels, first == np.arange(len(labels))):
-        is_drawn[generator.permutation(members)[: round(share * len(members))]] = True
-    return is_drawn[first]
+def choose_split(
+    labels: np.ndarray, names: tuple[str, ...], first: np.ndarray, in_turn: Sequence[str], shares: tuple[float, float, int]
+) -> str:
+    """The first of the splits `in_turn` that the images of a folder (see `read_folder`) are enough for.
+
+    `shares` are of validation and test, and the seed. Raises ValueError where they are enough for none.
+    """
+    numbered = LabelledImages(np.arange(len(labels)), labels, None, group_numbers(names), names)  # nothing is copied
+    for split in in_turn:
+        try:
+            split_folder(numbered, split, first, *shares)
+            return split
+        except ValueError as error:
+            reason = error
+    raise reason
 
 
-def _by_class(labels: np.ndarray, is_wanted: np.ndarray) -> list[np.ndarray]:
-    """The wanted images of each class, in the order of the classes."""
-    wanted = np.flatnonzero(is_wanted)
-    order = wanted[np.argsort(labels[wanted], kind="stable")]
-    return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
-
-
-def split_classes(
-    data: LabelledImages, validation_share: float, test_share: float, seed: int, by_group: bool = False
+def split_folder(
+    data: LabelledImages, split: str, first: np.ndarray, validation_share: float, test_share: float, seed: int
 ) -> tuple[LabelledImages, LabelledImages, LabelledImages]:
-    """Give whole classes to training, validation and test, by a seeded draw; each part counts its classes from 0.
+    """Training, validation and test of the images of a folder.
 
-    Shares are of the classes, 0..1; each part has at least two. With `by_group` whole groups are given, of which each part
-    has at least one, and shares are of the groups. A share of 0 gives an empty part. Raises ValueError where there are too
-    few.
+    Raises ValueError where they are too few, with what would be enough.
     """
-    groups = data.groups if by_group else np.arange(int(data.labels.max()) + 1)
-    count, least, what = int(groups.max()) + 1, 1 if by_group else 2, "groups" if by_group else "classes"
-    validation, test = (max(least, round(share * count)) if share else 0 for share in (validation_share, test_share))
-    if count - validation - test < least:
+    check_classes(data.labels, data.names)
+    shares = (validation_share, test_share, seed)
+    if split == "groups":
+        return split_classes(data, *shares, by_group=True, first=first)
+    try:
+        return (split_images if split == "within" else split_classes)(data, *shares, first=first)
+    except ValueError as error:
+        sizes = np.bincount(data.labels[first == np.arange(len(data))], minlength=len(data.names))
+        if len(sizes) >= LEAST_CLASSES or (sizes >= LEAST_OF_CLASS).sum() >= 2:
+            raise
         raise ValueError(
-            f"too few {what} ({count}): validation takes {validation} and the test {test}, and at least {least} must be "
-            f"left to train on. Add {what}, or use --split within, which tests on the classes it trains on"
-        )
-    order = np.random.default_rng(seed).permutation(count)
-    parts = (order[validation + test :], order[:validation], order[validation : validation + test])
-    parts = [np.flatnonzero(np.isin(groups, part)) for part in parts]  # classes
-    if by_group and min(len(part) for part in parts if len(part)) < 2:
-        raise ValueError(
-            "a group has only one class, and so no pairs of different classes: put several classes into each folder"
-        )
-    return tuple(_of_classes(data, part) for part in parts)
+            f"too few classes ({len(sizes)}) to keep some apart for validation and test, and too few images in each of "
+            f"them ({sizes.min()} to {sizes.max()}, near copies counted once) to keep some of these: a training takes at "
+            f"least {LEAST_CLASSES} classes, or {LEAST_OF_CLASS} images in each of at least 2"
+        ) from error
 
 
-def _of_classes(data: LabelledImages, classes: np.ndarray) -> LabelledImages:
-    numbers = np.full(int(data.labels.max()) + 1, -1)
-    numbers[classes] = np.arange(len(classes))
-    part = data.take(np.flatnonzero(numbers[data.labels] >= 0))
-    groups = None if data.groups is None else data.groups[classes]
-    names = None if data.names is None else tuple(data.names[label] for label in classes)
-    return dataclasses.replace(part, labels=numbers[part.labels], groups=groups, names=names)
-
-
-def hold_out_seen(training: LabelledImages, seed: int) -> tuple[LabelledImages, LabelledImages | None]:
-    """Training less a few images of some of its classes, and those: what a model can do on classes that it has seen.
-
-    Two or more images of a class, none with near duplicates, from classes that keep enough; at most SEEN_SHARE and MOST_SEEN
-    of all. None where fewer than LEAST_SEEN_CLASSES can spare any.
-    """
-    is_single = np.ones(len(training), bool) if training.has_copies is None else ~training.has_copies
-    able = [images for images in _by_class(training.labels, is_single) if len(images) >= LEAST_KEPT + 2]
-    budget = min(MOST_SEEN, int(SEEN_SHARE * len(training)))
-    if min(len(able), budget // 2) < LEAST_SEEN_CLASSES:
-        return training, None
-    generator = np.random.default_rng(derived_seed(seed, 4))
-    is_seen, per_class = np.zeros(len(training), dtype=bool), max(2, budget // len(able))
-    for place in generator.permutation(len(able)):
-        images = generator.permutation(able[place])[: min(per_class, max(2, int(SEEN_SHARE * len(able[place]))))]
-        if is_seen.sum() + len(images) > budget:
-            break
-        is_seen[images] = True
-    return training.take(np.flatnonzero(~is_seen)), training.take(np.flatnonzero(is_seen))
-
-
-def split_images(
-    data: LabelledImages, validation_share: float, test_share: float, seed: int, first: np.ndarray | None = None
-) -> tuple[LabelledImages, LabelledImages, LabelledImages]:
-    """Give a share of each class to validation and to the test; near duplicates, with the same `first` (N,), stay together.
-
-    Raises ValueError where that leaves a part without pairs.
-    """
-    first = np.arange(len(data)) if first is None else first
-    is_test = _share_of_each_class(data.labels, test_share, seed, first)
-    rest = np.flatnonzero(~is_test)
-    first = np.searchsorted(rest, first[rest])
-    share = validation_share / (1 - test_share)
-    is_validation = _share_of_each_class(data.labels[rest], share, derived_seed(seed, 2), first)
-    training, validation, test = map(data.take, (rest[~is_validation], rest[is_validation], np.flatnonzero(is_test)))
-    for name, part in (("validation", validation), ("test", test)):
-        sizes = np.bincount(part.labels)
-        if (sizes >= 2).sum() < 1 or (sizes > 0).sum() < 2:
-            raise ValueError(
-                f"{name} would have {len(part)} images, too few to form same and different pairs: add images, or raise "
-                f"--{name}-share"
-            )
-    return training, validation, test
+def check_classes(labels: np.ndarray, names: tuple[str, ...]) -> None:
+    """Raise ValueError, with what helps, where there is but one class."""
+    if len(names) > 1:
+        return
+    where = f"in one folder, {shorten(names[0])}" if names[0] else "directly in the folder"
+    raise ValueError(
+        f"there is only one class: all {counted(len(labels), 'usable image')} lie {where}. To learn what is the same and "
+        "what is different takes two or more: put the images of each class (a person, a sign, a kind of part) into a "
+        "folder of its own. Where you know only of pairs whether they are the same, list these in a CSV file of pairs"
+    )
 
 
 def with_rotations(data: LabelledImages) -> LabelledImages:
@@ -233,15 +189,20 @@ def _split_folder(
     found = read_folder(folder, preprocess, encoder, progress=True)
     has_copies = np.bincount(found.first)[found.first] > 1
     everything = LabelledImages(found.images, found.labels, has_copies, group_numbers(found.names), found.names)
-    shares, seen = (validation_share, test_share, seed), None
+    training, validation, test = split_folder(everything, split, found.first, validation_share, test_share, seed)
+    remarks, seen = found.remarks, None
+    if missing := len(everything) - len(training) - len(validation) - len(test):
+        what = counted(missing, "image")
+        remarks += (f"{what} left out of validation and test, of which other parts have near copies in other classes",)
     if split in UNSEEN_SPLITS:
-        training, validation, test = split_classes(everything, *shares, by_group=split == "groups")
         training, seen = hold_out_seen(training, seed)
-    else:
-        training, validation, test = split_images(everything, *shares, found.first)
+    elif len(found.names) < LEAST_CLASSES:
+        what = counted(len(found.names), "class", "classes")
+        remarks += (f"{what}, too few to hold out whole ones: validation and test are other images of the same classes",)
     validation, test = (part.at_most(MOST_EVALUATED, seed) for part in (validation, test))
-    record = DataRecord(dataset=Path(folder).resolve().name, split=split)  # the rest of the path is nobody's business
-    return Splits(training, validation, test, record, found.left_out, found.remarks, seen)
+    name = readable(Path(folder).resolve().name)  # the rest of the path is nobody's business
+    record = DataRecord(dataset=f"{name}-folder" if name in DATASETS else name, split=split)
+    return Splits(training, validation, test, record, found.left_out, remarks, seen)
 
 
 def load_pair_splits(
@@ -252,7 +213,7 @@ def load_pair_splits(
     training, *held_out = split_pairs(found.pairs, validation_share, test_share, seed, found.first)
     validation, test = (part.at_most(MOST_EVALUATED // 4, seed) for part in held_out)  # of each kind; two images each
     record = DataRecord(
-        dataset=Path(file).name,
+        dataset=readable(Path(file).name),
         training_images=len(training.images),
         validation_images=len(validation.images),
         test_images=len(test.images),

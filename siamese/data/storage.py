@@ -1,5 +1,7 @@
 """Arrays of images that may be larger than the memory."""
 
+import errno
+import os
 import tempfile
 
 import numpy as np
@@ -18,7 +20,30 @@ def take_images(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
 
 
 def allocate(shape: tuple[int, ...]) -> np.ndarray:
-    """An empty uint8 array, in memory or, where it is large, in a temporary file that is gone with the process."""
+    """An empty uint8 array, in memory or, where it is large, in a temporary file that is gone with the process.
+
+    Raises OSError where there is no room for it.
+    """
     if np.prod(shape) <= MOST_IN_MEMORY:
         return np.empty(shape, np.uint8)
-    return np.memmap(tempfile.TemporaryFile(), np.uint8, "w+", shape=shape)
+    size = int(np.prod(shape))
+    try:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the array
+        _reserve(file.fileno(), size)
+    except OSError as error:
+        raise OSError(
+            f"the images need {size:,} bytes in the folder for temporary files, {tempfile.gettempdir()}: {error.strerror}. "
+            "The variable TMPDIR names another folder"
+        ) from error
+    return np.memmap(file, np.uint8, "w+", shape=shape)
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    """Take the space now: a disk that is full when a mapped page is written ends the process without a word."""
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except AttributeError:  # not on this system
+        pass
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise

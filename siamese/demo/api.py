@@ -14,15 +14,15 @@ def create_api(verifier: Verifier, blocks: Demo) -> None:
     """Serve the endpoints with this model. To be called within `blocks`."""
 
     def compare(image_a: gr.FileData, image_b: gr.FileData, request: gr.Request) -> dict:
-        """Compare two image files: {is_same, probability_same, confidence, distance, threshold, model}."""
+        """Compare two image files: {is_same, probability_same, confidence, distance, threshold, is_familiar, model}."""
         blocks.forget_call(request)
-        embeddings = []
+        looks = []
         for name, path in [(name, _path(value, name)) for name, value in (("image_a", image_a), ("image_b", image_b))]:
             try:
-                embeddings.append(verifier.look(path).embedding)
+                looks.append(verifier.look(path))
             except ValueError as error:
                 raise refusal(f"{name}: {error}") from error
-        return {**verifier.verify_embeddings(*embeddings).to_dict(), "model": verifier.name}
+        return {**verifier.verify_looks(*looks).to_dict(), "model": verifier.name}
 
     def embed(images: list[gr.FileData], request: gr.Request) -> dict:
         """Embeddings of 1 to 32 image files, whose Euclidean distances are those of /compare: {embeddings, model}."""

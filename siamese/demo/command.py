@@ -1,11 +1,16 @@
 """The command line of the demo: `python app.py` and `siamese demo`."""
 
 import argparse
+import errno
 import importlib.util
 import os
+import re
+import socket
 import sys
+from collections.abc import Mapping
 
 PROGRAM = "siamese demo"  # what messages call the command
+LAST_PORT = 65_535
 
 
 def build_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
@@ -40,6 +45,12 @@ def main(argv: list[str] | None = None, program: str = PROGRAM) -> int:
         say("--mcp needs a package that is not installed; try: pip install 'gradio[mcp]'")
         return 2
 
+    try:
+        check_address(args.host, args.port, os.environ)
+    except ValueError as error:
+        say(error)
+        return 2
+
     # Here, since they take seconds to import, for which --help need not wait.
     from siamese.demo import server, uploads
     from siamese.visitors.limits import TrainingLimits
@@ -59,5 +70,57 @@ def main(argv: list[str] | None = None, program: str = PROGRAM) -> int:
     if notice:
         say(notice)
     address = {"server_name": args.host, "server_port": args.port, "share": args.share, "mcp_server": args.mcp}
-    server.launch(verifier, notice, others, limits, most_uploaded, **address)
+    try:
+        server.launch(verifier, notice, others, limits, most_uploaded, **address)
+    except OSError as error:
+        if "empty port" not in str(error):
+            raise
+        say("another program has taken the port since the start: start again, or choose another --port")
+        return 2
     return 0
+
+
+def check_address(host: str | None, port: int | None, environment: Mapping[str, str]) -> None:
+    """Raise ValueError, before anything that takes long, where the page cannot be served at this address.
+
+    Where `host` or `port` is None, Gradio takes what the environment says, and of ports the first free one from there.
+    """
+    first, count = (_number(environment, *each) for each in (("GRADIO_SERVER_PORT", 7860), ("GRADIO_NUM_PORTS", 100)))
+    if port is not None and not 1 <= port <= LAST_PORT:
+        raise ValueError(f"--port is {port}, allowed: 1 to {LAST_PORT}")
+    default = environment.get("GRADIO_SERVER_NAME") or "127.0.0.1"
+    ports = [port] if port else range(first, min(first + count, LAST_PORT + 1))
+    for candidate in ports:
+        if all(_is_free(each, candidate) for each in dict.fromkeys((default, host or default))):  # Gradio asks for both
+            return
+    if port:
+        raise ValueError(
+            f"port {port} is in use: choose another --port, or leave it out for the first free one from {first}"
+        )
+    raise ValueError(f"all ports from {first} to {ports[-1]} are in use: choose another with --port")
+
+
+def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+    """A variable that Gradio reads when it is imported."""
+    text = environment.get(name, str(default))
+    if not (re.fullmatch(r"\s*\d{1,5}\s*", text, re.ASCII) and 1 <= int(text) <= LAST_PORT):
+        raise ValueError(f"{name} is {text!r}, allowed: 1 to {LAST_PORT}")
+    return int(text)
+
+
+def _is_free(host: str, port: int) -> bool:
+    """Whether a port can be listened to. Raises ValueError where none of that host can, or not by this login."""
+    try:
+        kind = {"type": socket.SOCK_STREAM, "flags": socket.AI_PASSIVE}
+        family, *others, _, address = socket.getaddrinfo(host.strip("[]"), port, **kind)[0]
+        with socket.socket(family, *others) as tried:
+            if os.name == "posix":  # elsewhere it would take what is in use
+                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return False
+        if error.errno == errno.EACCES:
+            raise ValueError(f"port {port} is not for this login, allowed: 1024 to {LAST_PORT}") from error
+        raise ValueError(f"host {host!r} is no address of this machine: {error.strerror}") from error
+    return True

@@ -7,7 +7,10 @@ import io
 import numpy as np
 from PIL import Image
 
+from siamese.evaluation.calibration import percent as percent
+
 STRANGE = "unlike anything this model knows: its answer may mean little."
+NOT_SURE = "Not sure: unlike all it knows"  # where a confidence would stand
 
 
 def picture(image: np.ndarray | None, description: str) -> str:
@@ -23,13 +26,6 @@ def picture(image: np.ndarray | None, description: str) -> str:
 def note(text: str, problem: bool = False) -> str:
     """A line about what was just done, or (`problem`) could not be."""
     return f'<p class="note{" problem" * problem}" role="status">{html.escape(text)}</p>'
-
-
-def percent(probability: float) -> str:
-    """A probability in words that never claim certainty."""
-    if probability > 0.999:
-        return "over 99.9%"
-    return "under 0.1%" if probability < 0.001 else f"{probability:.1%}"
 
 
 def panel(state: str, headline: str, details: str, turn: int | None = None) -> str:

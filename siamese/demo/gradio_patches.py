@@ -16,8 +16,14 @@ from gradio import state_holder
 from gradio.components.base import server
 from gradio.components.image_editor import AcceptBlobs
 from gradio.data_classes import ListFiles
+from gradio.exceptions import ComponentProcessingError
 from starlette.exceptions import HTTPException
 
+from siamese.hub.errors import DISK_FULL, MISTAKES, is_mistake_of_ours
+
+logger = logging.getLogger(__name__)
+
+NOT_THE_CALLERS = "this went wrong here, not by your fault; the server's log says why"
 MAX_DRAWING = 2_000_000  # bytes: a PNG of the canvas has some 20,000
 MAX_SKETCHES = 64  # drawings on their way from browsers to a handler, see LatestSketches
 
@@ -122,12 +128,39 @@ class Demo(gr.Blocks):
         """
         try:
             return await super().preprocess_data(*args, **kwargs)
-        except Exception as error:  # each kind of refusal has its own type, all of them are about what was sent
-            logging.getLogger(__name__).info("request refused: %s", error)
-            raise refusal(
-                "a file was not uploaded, cannot be fetched or is no longer here: choose it again, "
-                "or in a program pass gradio_client.handle_file(path or URL)"
-            ) from error
+        except Exception as error:
+            raise self._refused(error) from error
+
+    async def call_function(self, *args: Any, **kwargs: Any) -> dict:
+        """Gradio's own. Raises gr.Error for whatever a handler did not expect, and logs that with its traceback.
+
+        Gradio would tell the page of an error without words.
+        """
+        try:
+            return await super().call_function(*args, **kwargs)
+        except gr.Error:
+            raise
+        except Exception as error:
+            logger.error("a request failed", exc_info=error)
+            is_full = isinstance(error, OSError) and error.errno in DISK_FULL
+            raise refusal("the server's disk is full: try again later" if is_full else NOT_THE_CALLERS) from error
+
+    def _refused(self, error: Exception) -> gr.Error:
+        """What the caller is told of an error in what was sent; the log is told of one that is in this program."""
+        while isinstance(error, ComponentProcessingError) and isinstance(error.__cause__, Exception):
+            error = error.__cause__
+        if is_mistake_of_ours(error):
+            logger.error("a request failed", exc_info=error)
+            return refusal(NOT_THE_CALLERS)
+        logger.info("request refused: %s", error)
+        if isinstance(error, gr.Error):  # Gradio's own words: no such choice, a file of another kind or too large
+            return refusal(error.message)
+        if isinstance(error, (*MISTAKES, KeyError)):
+            return refusal("what was sent is not of the kind that is asked for here: reload the page and try again")
+        return refusal(
+            "a file was not uploaded, cannot be fetched or is no longer here: choose it again, "
+            "or in a program pass gradio_client.handle_file(path or URL)"
+        )
 
     def forget_visitor(self, request: gr.Request) -> None:
         """Keep nothing of a page that is closed.

@@ -51,6 +51,7 @@ def input_side(name: str, title: str) -> Side:
             with gr.Tab("Upload", id="upload") as upload_tab:
                 upload = UploadedImage(
                     sources=["upload", "clipboard", "webcam"], show_label=False, buttons=[], format="png",
+                    webcam_options=gr.WebcamOptions(mirror=False),  # or a 2 on paper would arrive as no 2
                     placeholder="Drop an image here\nor click to choose one", elem_id=f"upload-{name}",
                     elem_classes="upload", alt_text=title,
                 )  # fmt: skip

@@ -28,7 +28,7 @@ from siamese.demo.page import STYLES, build_demo, head
 from siamese.devices import use_one_thread
 from siamese.hub.errors import HubError, HubUnavailableError
 from siamese.hub.sources import bundled_models, split_revision
-from siamese.images.load import MAX_PIXELS
+from siamese.images.load import MAX_PIXELS, ignore_pillow_warnings
 from siamese.verifier import Verifier
 from siamese.visitors.limits import MEGABYTE, TrainingLimits
 from siamese.visitors.task import Task
@@ -45,6 +45,7 @@ def prepare_process() -> None:
     # Keep memory from growing with each new worker thread: glibc gives it a heap of its own, and never takes that back.
     with contextlib.suppress(OSError, AttributeError):  # where there is another C library
         ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, ARENAS)
+    ignore_pillow_warnings()
     keep_little_of_sessions()
     use_one_thread()
 

@@ -1,5 +1,6 @@
 """What every encoder has: the contract between an encoder and all that trains, saves and uses it."""
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -8,7 +9,7 @@ class Encoder(nn.Module):
 
     One set of weights encodes both images of a pair. All that an encoder knows is in its parameters and buffers, which are
     what a model folder holds; batch statistics are nn.BatchNorm's, which become those of all processes in a training of
-    several. Subclasses define `__init__` and `forward`, and set the attributes below.
+    several. Subclasses define `__init__` and `features`, and set the attributes below.
 
     `__init__` takes the embedding's width D, the side of the square images in px and their channels (1 or 3), and raises
     ValueError for what it cannot be built with. It must work on torch's meta device, with shapes alone.
@@ -22,6 +23,18 @@ class Encoder(nn.Module):
 
     def __init__(self, embedding_dim: int, image_size: int, channels: int) -> None:
         super().__init__()
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.features(images)
+        return F.normalize(features, dim=1) if self.unit_length else features  # (B, D)
+
+    def features(self, images: Tensor) -> Tensor:
+        """The embeddings before they are brought to length 1, where they are: float32 (B, D).
+
+        How long they are says whether an image is like those that the encoder was trained on. An encoder that defines
+        `forward` instead cannot tell.
+        """
+        return self.forward(images)
 
     def fit(self, images: Tensor, labels: Tensor) -> None:
         """Compute what can be computed of training images (N, C, H, W), of classes `labels` (N,), int64; here: nothing.

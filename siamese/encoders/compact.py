@@ -1,6 +1,5 @@
 """The default encoder for drawings."""
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from siamese.encoders.base import Encoder
@@ -21,5 +20,5 @@ class CompactEncoder(Encoder):
             nn.Linear(128 * 16, embedding_dim),
         )  # fmt: skip
 
-    def forward(self, images: Tensor) -> Tensor:
-        return F.normalize(self.layers(images).float(), dim=1)  # (B, D)
+    def features(self, images: Tensor) -> Tensor:
+        return self.layers(images).float()  # (B, D)

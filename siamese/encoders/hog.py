@@ -45,10 +45,10 @@ class HOGEncoder(Encoder):
         self.weight = nn.Parameter(nn.init.orthogonal_(weight), requires_grad=False)
         self.metric = nn.Parameter(torch.ones(embedding_dim))
 
-    def forward(self, images: Tensor) -> Tensor:
+    def features(self, images: Tensor) -> Tensor:
         with torch.autocast(images.device.type, enabled=False):  # half precision would blur what whitening magnifies
             features = self._features(images.float()) - self.mean
-            return F.normalize(F.linear(features, self.weight) * self.metric, dim=1)  # (B, D)
+            return F.linear(features, self.weight) * self.metric  # (B, D)
 
     @torch.no_grad()
     def fit(self, images: Tensor, labels: Tensor) -> None:

@@ -1,6 +1,5 @@
 """A wider residual encoder."""
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from siamese.encoders.base import Encoder
@@ -28,5 +27,5 @@ class ResidualEncoder(Encoder):
             nn.Linear(160 * 16, embedding_dim, bias=False), nn.BatchNorm1d(embedding_dim),
         )  # fmt: skip
 
-    def forward(self, images: Tensor) -> Tensor:
-        return F.normalize(self.layers(images).float(), dim=1)  # (B, D)
+    def features(self, images: Tensor) -> Tensor:
+        return self.layers(images).float()  # (B, D)

@@ -3,7 +3,6 @@
 import pickle
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from siamese.config import one_line
@@ -30,9 +29,9 @@ class ResNet18Encoder(Encoder):
             self.layers.maxpool = nn.Identity()
         self.layers.fc = nn.Linear(512, embedding_dim)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def features(self, images: Tensor) -> Tensor:
         images = (images - 0.45) / 0.225  # mean and standard deviation of ImageNet's channels, their average for all three
-        return F.normalize(self.layers(images).float(), dim=1)  # (B, D)
+        return self.layers(images).float()  # (B, D)
 
     def load_pretrained(self) -> None:
         """Take over the weights that torchvision offers (ImageNet-1k), the last layer aside.

@@ -31,5 +31,5 @@ class SeedEncoder(Encoder):
         )  # fmt: skip
         self.metric = nn.Parameter(torch.ones(embedding_dim))
 
-    def forward(self, images: Tensor) -> Tensor:
+    def features(self, images: Tensor) -> Tensor:
         return self.layers(images).float() * self.metric  # (B, D)

@@ -3,7 +3,10 @@
 import contextlib
 import errno
 import json
+import sysconfig
+import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
 from huggingface_hub import constants, errors, get_token
 from huggingface_hub.utils import httpx
@@ -20,6 +23,11 @@ REFUSALS = {  # status -> what it means for {repo}
     413: "the Hub refuses files as large as these for {repo}",
     429: "the Hub has had too many requests from here",
 }
+# What a mistake in a program raises, not what it works with.
+MISTAKES = (TypeError, AttributeError, NameError, AssertionError, IndexError, NotImplementedError, ImportError)
+PACKAGE = Path(__file__).resolve().parents[1]
+LIBRARIES = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}
+STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -33,13 +41,30 @@ class HubUnavailableError(HubError):
 
 @contextlib.contextmanager
 def explained(repo_id: str, revision: str | None = None) -> Iterator[None]:
-    """Whatever is raised within becomes a HubError."""
+    """Whatever is raised within becomes a HubError, but a mistake of this program's own: that is not the Hub's."""
     try:
         yield
     except HubError:
         raise
     except Exception as error:  # the client lets through OSError, ValueError, RuntimeError, those of httpx and hf_xet, ...
+        if is_mistake_of_ours(error):
+            raise
         raise explain(error, repo_id, revision) from error
+
+
+def is_mistake_of_ours(error: BaseException) -> bool:
+    """Whether this is a mistake in code of this program, not what a library makes of what it was sent."""
+    if not isinstance(error, MISTAKES):
+        return False
+    if isinstance(error, TypeError) and " argument" in str(error):  # called with others than it takes, through a decorator
+        return True
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        folders = set(Path(frame.filename).resolve().parents)
+        if PACKAGE in folders or not ({*LIBRARIES, STANDARD} & folders):
+            return True
+        if LIBRARIES & folders:
+            return False
+    return True
 
 
 def explain(error: BaseException, repo_id: str, revision: str | None = None) -> HubError:

@@ -23,7 +23,7 @@ from siamese.data.datasets import DATASETS
 from siamese.hub.client import check_login, check_names, connect
 from siamese.hub.errors import HubError, HubUnavailableError, explain, explained
 from siamese.hub.project import PROJECT, commit_exactly, describe_files, project_files
-from siamese.hub.push import Pushed, push_command
+from siamese.hub.push import SWITCHES, Pushed, push_command
 
 # torch and torchvision as requirements.txt wants them; CUDA 12.8 is the oldest that knows every flavor's GPU.
 IMAGE = "pytorch/pytorch:2.9.1-cuda12.8-cudnn9-runtime"
@@ -61,7 +61,7 @@ exit $code
 """
 
 # Options that are not passed on to the training: those about the job and the push, and those about this machine.
-JOB_OPTIONS = ("hosted", "hosted_timeout", "dry_run", "push", "repo_id", "private", "revision")
+JOB_OPTIONS = ("hosted", "hosted_timeout", "dry_run", "push", "repo_id", "revision", *SWITCHES)
 LOCAL_OPTIONS = ("output", "device", "data_dir", "overwrite")
 ADVICE = {  # status -> what to do about a job that the Hub refuses
     402: "jobs need a positive balance of credits, prepaid or included in a paid plan: {hub}/settings/billing; "
@@ -188,7 +188,9 @@ def make_plan(flavor: str, given: dict, timeout: str = DEFAULT_TIMEOUT, commit: 
         repo_id=given["repo_id"],
         revision=given.get("revision"),
         train=shlex.join(["python", *launcher, "train.py", *arguments]),
-        push=push_command("model", given["repo_id"], bool(given.get("private")), given.get("revision")),
+        push=push_command(
+            "model", given["repo_id"], revision=given.get("revision"), **{name: bool(given.get(name)) for name in SWITCHES}
+        ),
         environment=ENVIRONMENT | endpoint | ({"SIAMESE_COMMIT": commit} if commit else {}),
         files=project_files("train.py", "requirements.txt"),
     )

@@ -9,13 +9,18 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, constants, errors
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, errors
 from huggingface_hub.utils import disable_progress_bars
 
+from siamese.data.datasets import is_own
 from siamese.hub.client import check_names, connect
 from siamese.hub.errors import HubError, explained
-from siamese.model_folder.model_card import PLOTS
-from siamese.model_folder.weights import CARD_FILE, CONFIG_FILE, METRICS_FILE, REFERENCE_FILE, WEIGHTS_FILE, load_model
+from siamese.hub.published import OWN, published
+from siamese.model_folder.model_card import SHOW_PIXELS
+from siamese.model_folder.weights import REFERENCE_FILE, load_model
+
+SWITCHES = ("private", "public", "publish_pictures", "without_reference")  # of push_folder
+HISTORY = "earlier commits still hold them, for all who may see the repository: delete it and push again to be rid of them"
 
 
 @dataclass(frozen=True)
@@ -25,53 +30,95 @@ class Pushed:
     repo_id: str
     url: str  # the page of the repository, at the branch
     commit: str  # 40 hex digits; where nothing had changed, the one that was there
+    is_private: bool | None = None  # None: not known
+    remarks: tuple[str, ...] = ()  # on what was not sent, or was taken away
+    is_hidden: bool = False  # whether pictures and names were kept back
+
+    @property
+    def visibility(self) -> str:
+        """Who may see it, in a sentence; "" where that is not known."""
+        if self.is_private is None:
+            return ""
+        who = "private: only those may see it whom its owner lets" if self.is_private else "public: everybody may see it"
+        return f"{self.repo_id} is {who}"
 
     def __str__(self) -> str:
         snippet = f"from siamese import Verifier; verifier = Verifier.from_pretrained({self.repo_id!r}, {self.commit!r})"
-        return f"pushed to {self.url}\ncommit {self.commit}\nuse it: {snippet}"
+        advice = "--publish-pictures sends all as it lies" * self.is_hidden
+        more = "".join(f"\n{line}" for line in (self.visibility, *self.remarks, advice) if line)
+        return f"pushed to {self.url}\ncommit {self.commit}\nuse it: {snippet}{more}"
 
 
-def push_command(folder: str | Path, repo_id: str, private: bool = False, revision: str | None = None) -> str:
-    """The command line that pushes a model folder, for another try."""
-    flags = ["--private"] * private + (["--revision", revision] if revision else [])
+def push_command(
+    folder: str | Path, repo_id: str, private: bool = False, revision: str | None = None, **switches: bool
+) -> str:
+    """The command line that pushes a model folder, for another try; `switches` are more of SWITCHES."""
+    flags = [f"--{name.replace('_', '-')}" for name, is_on in {"private": private, **switches}.items() if is_on]
+    flags += ["--revision", revision] if revision else []
     return shlex.join(["python", "-m", "siamese", "push", str(folder), "--repo-id", repo_id, *flags])
 
 
 def push_folder(
-    folder: str | Path, repo_id: str, private: bool = False, revision: str | None = None, token: str | None = None
+    folder: str | Path,
+    repo_id: str,
+    private: bool = False,
+    revision: str | None = None,
+    token: str | None = None,
+    public: bool = False,
+    publish_pictures: bool = False,
+    without_reference: bool = False,
 ) -> Pushed:
     """Upload a complete model folder in one commit, to a repository (and branch `revision`) that is made if need be.
 
     Only the files of a model folder are sent, and of those what the Hub lacks; where nothing changed, no commit is made.
-    `token` is used instead of the login of this machine.
+    A new repository is `private` or `public`; with neither, it is private where the model was trained on images of one's
+    own, else as its owner prefers. Of such a model nothing is sent that shows or names an image unless `publish_pictures`,
+    and what an earlier push has sent of it is deleted from the branch; `without_reference`, no embeddings of test images
+    either. `token` is used instead of the login of this machine.
 
     Raises ValueError where the folder is no complete model or a name cannot be, HubError for everything else.
     """
     check_names(repo_id, revision)
+    if private and public:
+        raise ValueError("a repository is private or public, not both")
     _, config = load_model(folder)
-    files = _files_to_push(Path(folder))
-    headline = f"{config.metrics.balanced_accuracy:.2f}% balanced pair accuracy on {Path(config.data.dataset).name}"
+    files = published(Path(folder), config, publish_pictures, without_reference)
+    is_of_own = is_own(config.data)
+    is_hidden = is_of_own and not publish_pictures
+    headline = (
+        f"{config.metrics.balanced_accuracy:.2f}% balanced pair accuracy on {OWN if is_hidden else config.data.dataset}"
+    )
+    unwanted = [*SHOW_PIXELS] * is_hidden + [REFERENCE_FILE] * without_reference
     with explained(repo_id, revision), contextlib.nullcontext() if sys.stderr.isatty() else disable_progress_bars():
         api = connect(token=token)
-        try:
-            is_private = api.model_info(repo_id, expand=["private"]).private
-        except errors.RepositoryNotFoundError:
-            api.create_repo(repo_id, private=private or None)  # None: as its owner prefers
-        else:
-            if private and not is_private:
-                raise HubError(f"{repo_id} is there already and public: change that in its settings, or leave out --private")
+        is_private = _make_repository(api, repo_id, private or (is_of_own and not public), private, public)
         if revision and revision != constants.DEFAULT_REVISION:
             api.create_branch(repo_id, branch=revision, exist_ok=True)
+        there = {file.rfilename for file in api.model_info(repo_id, revision=revision).siblings or ()} if unwanted else set()
+        deleted = [name for name in unwanted if name in there]
         # Not upload_folder: with hf_xet it may make several commits.
-        additions = [CommitOperationAdd(path.name, path) for path in files]
-        commit = api.create_commit(repo_id, additions, commit_message=headline, revision=revision).oid
-    return Pushed(repo_id, f"{api.endpoint}/{repo_id}" + (f"/tree/{revision}" if revision else ""), commit)
+        changes = [*(CommitOperationAdd(*file) for file in files.items()), *map(CommitOperationDelete, deleted)]
+        commit = api.create_commit(repo_id, changes, commit_message=headline, revision=revision).oid
+    remarks = []
+    if is_hidden:
+        remarks.append("not sent: pictures, and names of files and folders; the card is written anew without them")
+    if deleted:
+        remarks.append(f"deleted there: {', '.join(deleted)}; {HISTORY}")
+    url = f"{api.endpoint}/{repo_id}" + (f"/tree/{revision}" if revision else "")
+    return Pushed(repo_id, url, commit, is_private, tuple(remarks), is_hidden)
 
 
-def _files_to_push(folder: Path) -> list[Path]:
-    optional = [folder / name for name in (METRICS_FILE, REFERENCE_FILE, *PLOTS) if (folder / name).exists()]
-    files = [folder / WEIGHTS_FILE, folder / CONFIG_FILE, folder / CARD_FILE, *optional]
-    for path in files:
-        if path.is_symlink() or not path.is_file():  # a link could lead to anything
-            raise ValueError(f"{str(folder)!r} is not a complete model folder: {path.name} is missing or not a plain file")
-    return files
+def _make_repository(api: HfApi, repo_id: str, is_new_private: bool, private: bool, public: bool) -> bool:
+    """Make the repository if need be; whether it is private. Raises HubError where it is not what was asked for."""
+    try:
+        is_private = api.model_info(repo_id, expand=["private"]).private
+    except errors.RepositoryNotFoundError:
+        wanted = True if is_new_private else False if public else None  # None: as its owner prefers
+        api.create_repo(repo_id, private=wanted)
+        # Asked, since an organisation may make all of its own private whatever is wanted.
+        return api.model_info(repo_id, expand=["private"]).private
+    if private and not is_private:
+        raise HubError(f"{repo_id} is there already and public: change that in its settings, or leave out --private")
+    if public and is_private:
+        raise HubError(f"{repo_id} is there already and private: change that in its settings, or leave out --public")
+    return is_private

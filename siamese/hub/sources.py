@@ -1,14 +1,19 @@
 """Where a model comes from: a folder, the Hugging Face Hub, or the weights that come with the package."""
 
 import atexit
+import difflib
+import re
 import shutil
 import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
+from siamese.config import shorten
 from siamese.data.archives import ArchiveLimits, Chosen, unpack
 from siamese.model_folder.weights import BUNDLED_WEIGHTS, CONFIG_FILE, DEFAULT_BUNDLED, LOADED
 
+SIMILAR = 5  # models that a message names in place of one that is not there
+LOCAL_ALONE = re.compile(r"[./~]|.*\\")  # begins, or goes on, as no name of a repository does
 MAX_ARCHIVE_BYTES = 1 << 32  # of a ZIP file, in which more may lie than is read
 
 
@@ -35,15 +40,49 @@ def locate_model(source: str | Path | None, revision: str | None = None) -> tupl
         return Path(source), f"{folder.name} (bundled)" if folder.parent == BUNDLED_WEIGHTS.resolve() else folder.name
     if Path(source).suffix.lower() == ".zip" and Path(source).is_file():
         return _unpack(Path(source)), Path(source).name
-    if not isinstance(source, str) or source.count("/") != 1:
+    if not isinstance(source, str) or source.count("/") != 1 or LOCAL_ALONE.match(source):
         raise ValueError(
-            f"model {str(source)!r} is not a folder or ZIP file here, not a Hub repository USER/NAME "
-            f"and not a bundled model: {', '.join(bundled)}"
+            f"model {shorten(str(source))} is not a folder or ZIP file here, not a Hub repository USER/NAME "
+            f"and not a bundled model: {', '.join(bundled)}{_and_similar(_similar_folders(Path(source)))}"
         )
+    similar = [] if revision else _similar_folders(Path(source))
+    if any(folder.parent == Path(source).parent for folder in similar):
+        raise ValueError(
+            f"model {shorten(source)} is not a folder here{_and_similar(similar)}; if it is meant to be a Hub repository, "
+            f"write {source}@main"
+        )
+    from siamese.hub.errors import HubError  # these bring the library of the Hub
     from siamese.hub.fetch import fetch_model
 
-    folder, _ = fetch_model(source, revision)
+    try:
+        folder, _ = fetch_model(source, revision)
+    except HubError as error:
+        if revision:
+            raise
+        raise type(error)(f"{error}; nor is it a folder here{_and_similar(similar)}") from error
     return folder, f"{source}@{revision}" if revision else source
+
+
+def _similar_folders(source: Path) -> list[Path]:
+    """Folders here that may be meant by `source`, which is none: those with a name like its own, first where it says they
+    are, and there all models too, then in folders with names like that.
+    """
+    place = source.parent
+    near = [place.with_name(name) for name in _close(place.name, place.parent)]
+    found = [folder / name for folder in [place, *near] for name in _close(source.name, folder)]
+    return list(dict.fromkeys([*found, *sorted(path.parent for path in place.glob(f"*/{CONFIG_FILE}"))]))
+
+
+def _close(name: str, folder: Path) -> list[str]:
+    """The folders in `folder` with a name like `name`, the most alike first."""
+    return difflib.get_close_matches(name, [path.name for path in folder.glob("*/")]) if name else []
+
+
+def _and_similar(folders: list[Path]) -> str:
+    if not folders:
+        return ""
+    more = ", ..." if len(folders) > SIMILAR else ""
+    return f"; there is {', '.join(shorten(str(folder)) for folder in folders[:SIMILAR])}{more}"
 
 
 def _unpack(archive: Path) -> Path:

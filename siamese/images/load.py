@@ -1,25 +1,22 @@
 """Any image source -> a decoded, upright image within bounds."""
 
+import functools
 import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from siamese.images.formats import HEIC, HEIC_ADVICE, LONGEST_BEGINNING
 from siamese.images.ink import WORKING_SIDE
 
-if TYPE_CHECKING:
-    pass
-
 MAX_SIDE = 12_000  # px
-
 MAX_PIXELS = 50_000_000  # what phones of 2026 make; decoded as RGBA this is 200 MB
-
 MAX_FILE_BYTES = 100_000_000
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"  # how a text begins that Git LFS leaves in place of a file
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000")
 
 
 def load_image(source: str | os.PathLike | Image.Image | np.ndarray) -> Image.Image:
@@ -41,17 +38,48 @@ def load_image(source: str | os.PathLike | Image.Image | np.ndarray) -> Image.Im
     if path.stat().st_size > MAX_FILE_BYTES:
         raise ValueError(f"{path.name!r} has {path.stat().st_size:,} bytes, allowed: at most {MAX_FILE_BYTES:,}")
     try:
-        with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as image:
-            warnings.simplefilter("ignore")  # Pillow warns of sizes below our own limit
+        with Image.open(path, formats=_formats()) as image:
             _check_size(image.size)
             image.draft("RGB", (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # JPEG: decode no more than is needed
             return _decode(image, repr(path.name))
     except UnidentifiedImageError as error:
+        with path.open("rb") as file:
+            if HEIC.match(file.read(LONGEST_BEGINNING)):
+                raise ValueError(f"{path.name!r} {'is damaged' if 'HEIF' in _formats() else f'is {HEIC_ADVICE}'}") from error
+        if is_lfs_pointer(path):
+            raise ValueError(
+                f"{path.name!r} only points to a picture that Git LFS keeps elsewhere: run `git lfs pull` where it lies"
+            ) from error
         raise ValueError(f"{path.name!r} is not an image, allowed: {', '.join(FORMATS)}") from error
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # the latter where warnings are errors
         raise ValueError(f"{path.name!r} is too large, allowed: at most {MAX_PIXELS:,} pixels") from error
     except OSError as error:
         raise ValueError(f"{path.name!r} cannot be read: {error}") from error
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """FORMATS, and HEIC where pillow-heif is installed."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return FORMATS
+    pillow_heif.register_heif_opener()
+    return (*FORMATS, "HEIF")
+
+
+def ignore_pillow_warnings() -> None:
+    """Have a program print no warnings of Pillow's, on metadata and on sizes that we judge ourselves.
+
+    For the beginning of a program, since what Python does with warnings is one thing for all threads.
+    """
+    warnings.filterwarnings("ignore", module=r"PIL\.", append=True)
+
+
+def is_lfs_pointer(path: Path) -> bool:
+    """Whether a file is not what its name says but what Git LFS leaves in its place where the content was not fetched."""
+    with path.open("rb") as file:
+        return file.read(len(LFS_POINTER)) == LFS_POINTER
 
 
 def _check_size(size: tuple[int, int]) -> None:
@@ -73,18 +101,44 @@ def from_array(array: np.ndarray) -> Image.Image:
 
 def _decode(image: Image.Image, name: str) -> Image.Image:
     """The pixels, turned as EXIF says, as mode L, LA, RGB or RGBA."""
+    transparent = _transparent_colour(image)  # decoding forgets how it is to be read
     try:
         image.load()
         image = ImageOps.exif_transpose(image)
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise ValueError(f"{name} is damaged or incomplete: {error}") from error
-    if image.mode.startswith("I") or image.mode == "F":  # 16 and 32 bits a pixel: stretch what is there to 0..255
-        values = np.asarray(image, dtype=np.float32)
-        if not np.isfinite(values).all():
-            raise ValueError(f"{name} holds values that are not finite")
-        low, high = values.min(), values.max()
-        image = Image.fromarray(((values - low) * (255 / max(high - low, 1e-9))).astype(np.uint8))
-    if image.mode in ("L", "LA", "RGB", "RGBA"):
+    if image.mode.startswith("I") or image.mode == "F":
+        return _stretch(np.asarray(image, dtype=np.float32), transparent, name)
+    if image.mode in ("1", "L", "RGB"):
+        if transparent is None:
+            return image.convert("L") if image.mode == "1" else image
+        image.info["transparency"] = transparent  # of a copy: turning it upright made one
+        return image.convert("RGBA" if image.mode == "RGB" else "LA")
+    if image.mode in ("LA", "RGBA"):
         return image
     has_transparency = "transparency" in image.info or image.mode in ("PA", "La", "RGBa")
-    return image.convert("L" if image.mode == "1" else "RGBA" if has_transparency else "RGB")
+    return image.convert("RGBA" if has_transparency else "RGB")
+
+
+def _transparent_colour(image: Image.Image) -> int | tuple[int, int, int] | None:
+    """The one colour that stands for "transparent" (tRNS of PNG), as decoded pixels hold it; None where there is none.
+
+    To be asked before decoding. Pillow gives the number as the file holds it, whose pixels may have 1 to 16 bits.
+    """
+    colour = image.info.get("transparency")
+    layout = image.tile[0].args if getattr(image, "tile", None) else image.mode
+    if image.mode == "RGB" and isinstance(colour, tuple) and len(colour) == 3:
+        return tuple(int(part) >> 8 for part in colour) if layout == "RGB;16B" else tuple(int(part) & 255 for part in colour)
+    if image.mode in ("1", "L", "I;16", "I") and isinstance(colour, int):
+        return colour * {"L;2": 85, "L;4": 17}.get(layout, 1) if isinstance(layout, str) else colour
+    return None
+
+
+def _stretch(values: np.ndarray, transparent: int | None, name: str) -> Image.Image:
+    """Pixels of 16 or 32 bits (H, W), of which those are stretched to 0..255 that can be seen: mode L or LA."""
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} holds values that are not finite")
+    is_seen = np.ones(values.shape, bool) if transparent is None else values != transparent
+    low, high = (values[is_seen].min(), values[is_seen].max()) if is_seen.any() else (0, 0)
+    grey = Image.fromarray(((np.clip(values, low, high) - low) * (255 / max(high - low, 1e-9))).astype(np.uint8))
+    return grey if transparent is None else Image.merge("LA", (grey, Image.fromarray(np.uint8(255) * is_seen)))

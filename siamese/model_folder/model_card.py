@@ -3,13 +3,14 @@
 The card is rendered from the same `ModelFolderConfig` that config.json holds, so the two cannot disagree.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCardData
 
 from siamese.config import Metrics, ModelFolderConfig, counted, one_line
-from siamese.data.datasets import DATASETS
+from siamese.data.datasets import DATASETS, is_own
+from siamese.evaluation.bootstrap import interval_in_words
 from siamese.evaluation.metrics import LEAST_FALSE_ACCEPTS
 from siamese.model_folder.citations import citations
 
@@ -22,6 +23,14 @@ PLOTS = {
     "false_accepts.png": "The nearest different pairs",
     "false_rejects.png": "The farthest same pairs",
 }
+# Plots that show test images themselves; no other does.
+SHOW_PIXELS = ("false_accepts.png", "false_rejects.png")
+REFERENCE_IN_WORDS = """
+`reference.safetensors` holds the embeddings of up to 1,000 test images and the numbers of their classes, from which the
+demo knows what is unlike these images. They are no pictures and no names, but they do tell something: with them and the
+model, anybody can find out whether a picture that they have is very like one of these images. `siamese push
+--without-reference` leaves them out.
+"""
 LEFT_OUT_SHOWN = 200
 AUGMENTATION_IN_WORDS = {
     "ink": "random affine distortion and stroke thickness; of digits, strokes added",
@@ -56,15 +65,21 @@ SPLIT_IN_WORDS = {
 MODEL_PLACEHOLDER = "USER/NAME"  # the card is written before anybody knows where the folder will go
 
 
-def render_card(config: ModelFolderConfig, left_out: Sequence[tuple[Path, str]] = ()) -> str:
+def render_card(
+    config: ModelFolderConfig,
+    left_out: Sequence[tuple[Path, str]] = (),
+    plots: Collection[str] = tuple(PLOTS),
+    has_reference: bool = True,
+) -> str:
     """The README.md of a model folder: metadata for the Hub, then the card in Markdown.
 
-    `left_out` are the files of a folder of images that were not used, each with the reason.
+    `left_out` are the files of a folder of images that were not used, each with the reason; `plots`, those of PLOTS that lie
+    beside the card. Of images of one's own it says what the reference embeddings are, where there are any.
     """
     parts = {field: getattr(config, field) for field in ("encoder", "calibration", "loss", "data", "training", "metrics")}
     metrics, data, training, encoder = config.metrics, config.data, config.training, config.encoder
     name = f"siamese-{encoder.name}-{Path(data.dataset).name}"
-    dataset = DATASETS.get(data.dataset)
+    dataset = None if is_own(data) else DATASETS[data.dataset]
     are_labelled = data.split == "pairs"
     pairs = metrics.same_pairs + metrics.different_pairs
     step = training.finished_at_step
@@ -81,14 +96,19 @@ def render_card(config: ModelFolderConfig, left_out: Sequence[tuple[Path, str]] 
         which_pairs="the labelled" if are_labelled else "all",
         tar_at_far_1=_tar_at_far(metrics.tar_at_far_1, metrics),
         tar_at_far_01=_tar_at_far(metrics.tar_at_far_01, metrics),
+        **{
+            f"{name}_interval": interval_in_words(metrics, name, digits, data.split, "%")
+            for name, digits in (("balanced_accuracy", 2), ("false_accept_rate", 3), ("false_reject_rate", 3))
+        },
         bootstrap=BOOTSTRAP_IN_WORDS[data.split],
         least_false_accepts=LEAST_FALSE_ACCEPTS,
         few_classes=f", and the test has {counted(data.test_classes, 'class', 'classes')}" if data.test_classes else "",
         comparison=_comparison(config),
-        pictures="\n\n".join(f"**{caption}**\n\n![{caption}]({file})" for file, caption in PLOTS.items()),
+        pictures="\n\n".join(f"**{caption}**\n\n![{caption}]({file})" for file, caption in PLOTS.items() if file in plots),
         seen_images=f"| seen classes | {data.seen_images:,} | the comparison above |\n" if config.seen else "",
         split=SPLIT_IN_WORDS[data.split].format(**parts),
         left_out=_list_of_left_out(data.left_out, left_out),
+        reference=REFERENCE_IN_WORDS if has_reference and is_own(data) else "",
         channels=counted(encoder.channels, "channel"),
         margin=f" (margin {config.loss.margin:g})" if config.loss.margin else "",
         epochs=counted(training.epochs, "epoch"),
@@ -116,8 +136,9 @@ def _comparison(config: ModelFolderConfig) -> str:
         return ""
 
     def cell(metrics: Metrics, name: str, digits: int) -> str:
-        value, low, high = (getattr(metrics, name + end, None) for end in ("", "_low", "_high"))
-        return f"{value:.{digits}f}" if low is None else f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+        value = f"{getattr(metrics, name):.{digits}f}"
+        has_interval = hasattr(metrics, f"{name}_low")
+        return f"{value} ({interval_in_words(metrics, name, digits, data.split)})" if has_interval else value
 
     rows = (
         ("balanced pair accuracy, %", "balanced_accuracy", 2),
@@ -143,6 +164,8 @@ def _list_of_left_out(count: int, left_out: Sequence[tuple[Path, str]]) -> str:
     if not count:
         return ""
     shown = [f"    {one_line(file.name, 120)}: {one_line(reason)}" for file, reason in left_out[:LEFT_OUT_SHOWN]]
+    if not shown:
+        return f"\n{counted(count, 'file was', 'files were')} left out.\n"
     more = [f"    and {count - len(shown):,} more"] if count > len(shown) else []
     return "\n".join([f"\n{counted(count, 'file was', 'files were')} left out:\n", *shown, *more, ""])
 

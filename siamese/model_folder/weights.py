@@ -4,11 +4,12 @@ A folder is data only: nothing in it is executed or unpickled, its size is bound
 that do not match the encoder in every name, shape and type are refused.
 """
 
+import contextlib
 import hashlib
 import os
 import struct
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from siamese.config import ModelFolderConfig, one_line, parse_json
+from siamese.images.load import is_lfs_pointer
 from siamese.network import SiameseNetwork
 
 WEIGHTS_FILE = "model.safetensors"
@@ -36,18 +38,79 @@ MAX_WEIGHTS_BYTES = 400_000_000  # what a folder from anywhere may take of the m
 LOADED = {REFERENCE_FILE: MAX_REFERENCE_BYTES, CONFIG_FILE: MAX_CONFIG_BYTES, WEIGHTS_FILE: MAX_WEIGHTS_BYTES}
 
 
+class WriteError(OSError):
+    """A file or folder cannot be written: which one, and why. What was there before is as it was."""
+
+    def __init__(self, path: Path, error: Exception) -> None:
+        self.reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or one_line(str(error))
+        super().__init__(f"{str(path)!r} cannot be written: {self.reason}")
+
+
 def write_file(path: Path, write: Callable[[Path], None]) -> None:
-    """Have `write` fill a temporary file beside `path`, then rename it: `path` is never half-written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(descriptor)
-    temporary = Path(name)
+    """Have `write` fill a temporary file beside `path`, then rename it: `path` is never half-written.
+
+    Raises WriteError, and then leaves nothing.
+    """
+    with _in_folder(path.parent, path):
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(descriptor)
+        temporary = Path(name)
+        try:
+            write(temporary)
+            temporary.chmod(0o644)  # mkstemp made it private
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """An empty folder to write into; at the end, what is in it replaces the files of those names in `folder`.
+
+    After an error `folder` is as it was. Raises WriteError. It lies within `folder`, which can be a file system of its own.
+    """
+    with _in_folder(folder, folder), tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as name:
+        yield Path(name)
+        for file in sorted(Path(name).iterdir()):
+            file.replace(folder / file.name)
+
+
+def check_writable(folder: Path) -> None:
+    """Raise WriteError where no file can be written into `folder`, there or to be made. Leaves nothing behind."""
+
+    def fill(temporary: Path) -> None:
+        temporary.write_bytes(bytes(4096))  # a full disk takes names, and no content
+        raise _TriedOut
+
     try:
-        write(temporary)
-        temporary.chmod(0o644)  # mkstemp made it private
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        write_file(folder / "tried", fill)
+    except _TriedOut:
+        return
+    except WriteError as error:
+        raise WriteError(folder, error) from error
+
+
+class _TriedOut(Exception):
+    """It can be written."""
+
+
+@contextlib.contextmanager
+def _in_folder(folder: Path, path: Path) -> Iterator[None]:
+    """Within, there is `folder`; after an error it is gone if it was not there before.
+
+    An error about files becomes a WriteError of `path`.
+    """
+    made = [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException as error:
+        for each in made:  # the innermost first
+            with contextlib.suppress(OSError):
+                each.rmdir()
+        if isinstance(error, OSError | SafetensorError):
+            raise WriteError(path, error) from error
+        raise
 
 
 def write_text(path: Path, text: str) -> None:
@@ -111,6 +174,8 @@ def _check_file(path: Path, limit: int) -> None:
         raise ValueError(f"{str(path.parent)!r} is not a model folder: it has no {path.name}, or an empty one")
     if size > limit:
         raise ValueError(f"{path} has {size:,} bytes, allowed: at most {limit:,}")
+    if is_lfs_pointer(path):
+        raise ValueError(f"{path} only points to a file that Git LFS keeps elsewhere: run `git lfs pull` where it lies")
 
 
 def _check_shapes(path: Path, expected: dict[str, Tensor]) -> None:

@@ -1,8 +1,8 @@
 """A model folder, written whole: weights, config, training log, plots and card."""
 
 import dataclasses
+import io
 import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,11 +11,20 @@ from torch import Tensor
 from siamese.config import ModelFolderConfig
 from siamese.data.labelled_images import LabelledImages
 from siamese.data.pairs import LabelledPairs
-from siamese.evaluation.calibration import probability_same
+from siamese.evaluation.calibration import percent, probability_same
 from siamese.evaluation.metrics import PairDistances
 from siamese.model_folder.model_card import render_card
 from siamese.model_folder.reference import choose_reference, save_reference
-from siamese.model_folder.weights import CARD_FILE, CONFIG_FILE, METRICS_FILE, RESUME_FILE, WEIGHTS_FILE, save_weights
+from siamese.model_folder.weights import (
+    CARD_FILE,
+    CONFIG_FILE,
+    METRICS_FILE,
+    RESUME_FILE,
+    WEIGHTS_FILE,
+    save_weights,
+    staged,
+    write_text,
+)
 from siamese.network import SiameseNetwork
 
 HARDEST_SHOWN = 16
@@ -32,23 +41,23 @@ def write_model_folder(
 ) -> None:
     """Write a complete model folder. An earlier model there stays untouched until every new file is written.
 
+    Raises WriteError where that cannot be done; then the earlier model and the state that resumes the training are there.
+
     The `test` images, their `embeddings` (N, D) and the distances of all their `pairs` feed the plots.
     `left_out` are the files of a folder of images that were not used, each with the reason.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as staging_name:
-        staging = Path(staging_name)
+    with staged(folder) as staging:
         save_weights(network, staging / WEIGHTS_FILE)
-        save_reference(choose_reference(embeddings, getattr(test, "labels", None)), network, staging)
-        (staging / CONFIG_FILE).write_text(config.to_json(), encoding="utf-8")
+        labels = getattr(test, "labels", None)  # labelled pairs have none
+        save_reference(choose_reference(network, test.images, labels, config.data.split), network, staging)
+        write_text(staging / CONFIG_FILE, config.to_json())
         log = (json.dumps(dataclasses.asdict(record)) + "\n" for record in config.history)
-        (staging / METRICS_FILE).write_text("".join(log), encoding="utf-8")
-        (staging / CARD_FILE).write_text(render_card(config, left_out), encoding="utf-8")
+        write_text(staging / METRICS_FILE, "".join(log))
+        write_text(staging / CARD_FILE, render_card(config, left_out))
         for name, figure in _figures(config, test, embeddings, pairs).items():
-            figure.savefig(staging / name, dpi=100)
-        folder.mkdir(exist_ok=True)
-        for file in sorted(staging.iterdir()):
-            file.replace(folder / file.name)
+            drawn = io.BytesIO()  # to a file itself it would say "encoder error -2" where the disk is full
+            figure.savefig(drawn, dpi=100, format="png")
+            (staging / name).write_bytes(drawn.getbuffer())
     (folder / RESUME_FILE).unlink(missing_ok=True)
 
 
@@ -60,7 +69,7 @@ def _figures(config, test, embeddings, pairs) -> dict:
     def gallery(is_same: bool, heading: str):
         hardest = test.hardest(embeddings, is_same, HARDEST_SHOWN)
         titles = [
-            f"{classes(a, b)}d {distance:.2f}   p {float(probability_same(distance, calibration)):.3f}"
+            f"{classes(a, b)}d {distance:.2f}   p {percent(float(probability_same(distance, calibration)))}"
             for a, b, distance in hardest
         ]
         return plots.pair_gallery(test.images, hardest, titles, f"{heading} ({legend})")

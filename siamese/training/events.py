@@ -25,6 +25,16 @@ class Diverged(ValueError):
     """The loss is no number any more."""
 
 
+class OutOfMemory(MemoryError):
+    """The memory of the machine or of its GPU is too small for the training. What was saved of it is on disk."""
+
+    def __init__(self, settings: TrainingSettings) -> None:
+        """`settings` as they were when it happened, to say which of them to lower."""
+        self.settings = settings
+        size = f" of {settings.image_size} x {settings.image_size} px" if settings.image_size else ""
+        super().__init__(f"there is not enough memory to train with {settings.batch_size} images{size} in a step")
+
+
 class Ask(enum.Enum):
     """What a training can be asked while it runs; it does so after its step."""
 

@@ -5,11 +5,11 @@ import datetime
 import torch
 from torch import Tensor
 
-from siamese.config import Calibration, Metrics, ModelFolderConfig, TrainingRecord
+from siamese.config import Calibration, Metrics, ModelFolderConfig, TrainingRecord, readable
 from siamese.data.labelled_images import LabelledImages
-from siamese.data.measured import bootstrap
+from siamese.data.measured import bootstrap, calibrate
 from siamese.data.pairs import LabelledPairs
-from siamese.evaluation.calibration import distance_curve, fit_calibration, measure
+from siamese.evaluation.calibration import distance_curve, measure
 from siamese.evaluation.metrics import PairDistances
 from siamese.images.canonical import to_tensor
 from siamese.model_folder.write import write_model_folder
@@ -35,7 +35,7 @@ def finish(state: TrainingState, setup: Setup) -> Finished:
             f"training collapsed: all {len(embeddings):,} validation images have one and the same embedding, as loss "
             f"{settings.loss} may bring about"
         )
-    calibration = fit_calibration(splits.validation.distances(embeddings))
+    calibration = calibrate(splits.validation, embeddings, splits.record.split)
     metrics, embeddings, pairs = _evaluate(network, splits.test, calibration, splits.record.split)
     seen = _evaluate(network, splits.seen, calibration, splits.record.split)[0] if splits.seen else None
     config = ModelFolderConfig(
@@ -57,12 +57,12 @@ def finish(state: TrainingState, setup: Setup) -> Finished:
 def _record(state: TrainingState, setup: Setup) -> TrainingRecord:
     settings, steps = state.settings, setup.batches.steps_per_epoch * state.settings.epochs
     return TrainingRecord(
-        command=state.command,
+        command=readable(state.command),
         commit=current_commit(),
         seed=settings.seed,
         epochs=settings.epochs,
         best_epoch=state.best_epoch,
-        batch_size=settings.batch_size,
+        batch_size=setup.batches.size,
         learning_rate=settings.lr,
         weight_decay=settings.weight_decay,
         augment=settings.augment,

@@ -9,11 +9,13 @@ import torch
 from siamese.config import EpochRecord
 from siamese.data.augmentation import AUGMENTATIONS
 from siamese.data.sampling import derived_seed
+from siamese.devices import is_out_of_memory
 from siamese.evaluation.metrics import PairDistances
 from siamese.images.canonical import to_tensor
+from siamese.model_folder.weights import check_writable
 from siamese.network import embed_all
 from siamese.training.distributed import ALONE, World, gather_rows
-from siamese.training.events import Ask, Diverged, EpochEnded, Event, Fitted, Interrupted, Sample, Stepped
+from siamese.training.events import Ask, Diverged, EpochEnded, Event, Fitted, Interrupted, OutOfMemory, Sample, Stepped
 from siamese.training.finish import finish
 from siamese.training.settings import TrainingSettings, check, command_of, fill_in
 from siamese.training.setup import Setup, choose_sample, prepare
@@ -35,12 +37,23 @@ def train(
     process only. To close the generator is to stop at once; `asked` is called after each step, for gentler ends. `state` is
     what an interrupted training left, whose settings then count. `command` is recorded as what made the model.
 
-    Raises ValueError for a mistake in the settings or the data, Diverged, OSError where the folder cannot be written, and
-    Interrupted where that was asked for.
+    Raises ValueError for a mistake in the settings or the data, Diverged, WriteError where the folder cannot be written
+    (before anything else, where that can be known), OutOfMemory, and Interrupted where that was asked for.
     """
-    if state is None:
-        check(settings)
-        state = TrainingState(fill_in(settings), command or command_of(settings))
+    try:
+        if state is None:
+            check(settings)
+        if world.is_main:
+            check_writable(state.settings.folder if state else settings.folder)
+        state = state or TrainingState(fill_in(settings), command or command_of(settings))
+        yield from _train(state, world, asked)
+    except (RuntimeError, MemoryError, OSError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise OutOfMemory(state.settings if state else settings) from error
+
+
+def _train(state: TrainingState, world: World, asked: Callable[[], Ask | None]) -> Iterator[Event]:
     settings = state.settings
     setup = prepare(state, world)
     network, average, batches, steps = setup.network, setup.average, setup.batches, setup.batches.steps_per_epoch

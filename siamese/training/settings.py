@@ -4,13 +4,17 @@ Error sentences name settings as train.py's options do.
 """
 
 import dataclasses
+import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from siamese.config import readable
+from siamese.data.class_tree import find_classes
 from siamese.data.datasets import DATASETS
-from siamese.data.folders import choose_settings, folder_files
+from siamese.data.folders import choose_settings
 from siamese.data.pairs import image_files
+from siamese.data.splits import FOLDER_TEST_SHARE, FOLDER_VALIDATION_SHARE, default_split
 from siamese.encoders import ENCODERS, encoder_class
 from siamese.losses import LOSSES, for_labelled_pairs, loss_class
 
@@ -18,7 +22,7 @@ EPOCHS, FOLDER_EPOCHS = 24, 12
 # On 8 unseen of the 28 people of the ORL faces, compact does no better than raw pixels, and residual little.
 FEW_PHOTOS = 2000  # too few for a network to learn what matters in a photograph
 ENCODER_FOR = {"ink": "compact", "photo": "residual", "few photos": "hog"}
-VALIDATION_SHARE, FOLDER_VALIDATION_SHARE = 0.1, 0.2
+VALIDATION_SHARE = 0.1
 ABOUT_FOLDERS = ("split", "preprocess", "image_size", "channels")
 ALLOWED = {
     "epochs": (1, 10_000),
@@ -43,7 +47,7 @@ class TrainingSettings:
     dataset: str = "mnist"  # key of siamese.data.datasets.DATASETS, or a folder of class folders
     pairs: str | None = None  # instead: a CSV file of labelled pairs
     data_dir: str = "data"  # folder of datasets
-    split: str | None = None  # of a folder, see siamese.config.DataRecord; classes held out if None
+    split: str | None = None  # of a folder, see siamese.config.DataRecord; None: see default_split
     preprocess: str | None = None  # of a folder: "ink" or "photo"; None here and below: what fits its pictures
     image_size: int | None = None  # of a folder: px a side, 8..512
     channels: int | None = None  # of a folder: 1 grey, 3 colour
@@ -59,7 +63,7 @@ class TrainingSettings:
     weight_decay: float = 0.05
     average: float = 0.15  # share of the steps so far that the running average of weights looks back on, 0: no average
     validation_share: float | None = None  # 0.01..0.5; VALIDATION_SHARE or FOLDER_VALIDATION_SHARE if None
-    test_share: float = 0.2  # of a folder, 0.01..0.5
+    test_share: float = FOLDER_TEST_SHARE  # of a folder, 0.01..0.5
     augment: bool = True
     precision: str = "auto"  # "float32", "bfloat16", or "auto": what is fast on the device
     device: str = "auto"
@@ -74,7 +78,7 @@ class TrainingSettings:
     @property
     def folder(self) -> Path:
         """The folder to write."""
-        name = Path(self.pairs).stem if self.pairs else Path(self.dataset).resolve().name
+        name = readable(Path(self.pairs).stem if self.pairs else Path(self.dataset).resolve().name)
         return Path(self.output or "runs/" + "-".join(filter(None, [name, self.encoder, self.loss])))
 
     def fixed(self) -> dict:
@@ -89,10 +93,11 @@ def fill_in(settings: TrainingSettings) -> TrainingSettings:
     How images of one's own are prepared fits a sample of them. Raises ValueError where there are none that can be read.
     """
     if settings.is_own:
-        files = image_files(settings.pairs) if settings.pairs else folder_files(settings.dataset)
-        mode, image_size, channels = choose_settings(files)
-        mode, are_few = settings.preprocess or mode, len(files) < FEW_PHOTOS
-        split = "pairs" if settings.pairs else settings.split or "classes"
+        classes = {} if settings.pairs else find_classes(settings.dataset)
+        files = image_files(settings.pairs) if settings.pairs else [file for files in classes.values() for file in files]
+        mode, image_size, channels = choose_settings(files, settings.preprocess)
+        are_few = len(files) < FEW_PHOTOS
+        split = "pairs" if settings.pairs else settings.split or default_split(classes)
         epochs, validation_share = FOLDER_EPOCHS, FOLDER_VALIDATION_SHARE
     else:
         dataset = DATASETS.get(settings.dataset, DATASETS["mnist"])  # load_splits says which there are
@@ -136,8 +141,14 @@ def check(settings: TrainingSettings) -> None:
     if settings.margin is not None and loss.default_margin is None:
         with_margin = ", ".join(name for name, each in LOSSES.items() if each.default_margin is not None)
         raise ValueError(f"--margin is {settings.margin}, but loss {settings.loss} has none, allowed with: {with_margin}")
-    if settings.output and settings.output.exists() and not settings.output.is_dir():
+    if settings.output and os.path.exists(settings.output) and not settings.output.is_dir():
         raise ValueError(f"--output is {str(settings.output)!r}, which is a file, allowed: a folder, there or to be made")
+
+
+def what_to_lower(settings: TrainingSettings) -> str:
+    """The options that decide how much memory a training takes, with their values."""
+    names = ("batch_size", *["image_size"] * settings.is_own)
+    return " or ".join(f"{_option(name)} ({value})" for name in names if (value := getattr(settings, name)))
 
 
 def command_of(settings: TrainingSettings) -> str:

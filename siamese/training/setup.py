@@ -1,5 +1,6 @@
 """All that a training needs before its first step: data, network, loss, optimiser; or what an earlier run left of them."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +17,14 @@ from siamese.data.pairs import LabelledPairs
 from siamese.data.sampling import derived_seed
 from siamese.data.splits import Splits, load_splits
 from siamese.devices import choose_device, describe_device, has_fast_bfloat16
+from siamese.evaluation.bootstrap import LEAST_UNITS
 from siamese.images.canonical import to_tensor
 from siamese.losses import Loss, build_loss
 from siamese.network import SiameseNetwork
 from siamese.training.batches import Batches
 from siamese.training.distributed import World
 from siamese.training.events import Started
+from siamese.training.fingerprint import check_files, check_split, fingerprint_files, fingerprint_split
 from siamese.training.settings import TrainingSettings
 from siamese.training.state import TrainingState
 
@@ -75,7 +78,7 @@ class Setup:
 def prepare(state: TrainingState, world: World) -> Setup:
     """Read the data and build the network, or take over what an interrupted training has left in `state`.
 
-    Raises ValueError for a mistake in the settings or the data.
+    Raises ValueError for a mistake in the settings or the data, and where these are not those of the interrupted training.
     """
     settings = state.settings
     device = choose_device(settings.device)
@@ -83,7 +86,14 @@ def prepare(state: TrainingState, world: World) -> Setup:
     torch.manual_seed(settings.seed)  # the initial weights; all later randomness has generators of its own
     preprocess = PreprocessConfig(settings.preprocess, *[FOLDER_BOX_FRACTION] * settings.is_own)
     encoder = EncoderConfig(settings.encoder, settings.embedding_dim, settings.image_size, settings.channels)
+    source, before = settings.pairs or settings.dataset, state.data
+    if world.is_main:  # the one that saves it
+        state.data = fingerprint_files(settings)
+        check_files(before, state.data, source)
     splits = world.main_first(lambda: _load(settings, preprocess, encoder))
+    if world.is_main:
+        state.data = dataclasses.replace(state.data, split=fingerprint_split(splits))
+        check_split(before, state.data, source)
     batches = Batches(splits.training, settings, device, world)
 
     network = SiameseNetwork(encoder)
@@ -150,12 +160,14 @@ def _load(settings: TrainingSettings, preprocess: PreprocessConfig, encoder: Enc
 
 def _few_to_test_on(splits: Splits) -> tuple[str, ...]:
     """A remark where the test is so small that its result says little."""
-    what = ""
+    what, advice = "", "trust the interval of its result, not the number alone"
     if splits.record.split in UNSEEN_SPLITS and splits.record.test_classes < FEW_CLASSES:
         what = counted(splits.record.test_classes, "class", "classes")
+        if splits.record.test_classes < LEAST_UNITS:
+            advice = f"its result says little, and an interval needs {LEAST_UNITS}"
     if isinstance(splits.test, LabelledPairs) and (few := np.bincount(splits.test.is_same).min()) < FEW_PAIRS:
         what = f"{few} pairs of a kind"
-    return (f"the test has only {what}: trust the interval of its result, not the number alone",) if what else ()
+    return (f"the test has only {what}: {advice}",) if what else ()
 
 
 def _describe_data(splits: Splits, preprocess: PreprocessConfig, encoder: EncoderConfig) -> str:

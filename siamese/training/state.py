@@ -1,14 +1,17 @@
 """How far a training has come: all that changes while it runs, and what continues it when it was interrupted."""
 
 import dataclasses
+import io
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from siamese.config import EpochRecord
+from siamese.config import EpochRecord, one_line
 from siamese.model_folder.weights import RESUME_FILE, write_file
+from siamese.training.fingerprint import Fingerprint
 from siamese.training.settings import TrainingSettings, fill_in
 
 
@@ -26,6 +29,7 @@ class TrainingState:
     best: dict[str, Tensor] | None = None  # the averaged weights after that epoch
     # What `load` found of the network, its average, the loss and the optimiser, by these names: their state_dicts
     parts: dict[str, dict] = field(default_factory=dict)
+    data: Fingerprint | None = None  # what is trained on; None before it is read, and in states of older versions
 
     def take(self, record: EpochRecord, weights: dict[str, Tensor]) -> bool:
         """Note an epoch and, where none before was better, its weights; whether they are the best so far."""
@@ -37,13 +41,19 @@ class TrainingState:
         return is_best
 
     def save(self, **parts: torch.nn.Module | torch.optim.Optimizer) -> None:
-        """Write what continues this training into its folder, by write-then-rename: plain values and tensors only."""
+        """Write what continues this training into its folder, by write-then-rename: plain values and tensors only.
+
+        Raises WriteError; what was saved before is there then.
+        """
         plain = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
         plain |= {name: part.state_dict() for name, part in parts.items()}
         plain |= {"settings": self.settings.fixed(), "data_dir": self.settings.data_dir}
+        plain["data"] = self.data and self.data.plain()
         plain["history"] = [dataclasses.asdict(record) for record in self.history]
         del plain["parts"]
-        write_file(self.settings.folder / RESUME_FILE, lambda temporary: torch.save(plain, temporary))
+        packed = io.BytesIO()  # on its own, torch says "unexpected pos" where the disk is full
+        torch.save(plain, packed)
+        write_file(self.settings.folder / RESUME_FILE, lambda temporary: temporary.write_bytes(packed.getbuffer()))
 
     @classmethod
     def load(cls, folder: Path, device: str, data_dir: str | None = None) -> "TrainingState":
@@ -52,16 +62,29 @@ class TrainingState:
         Raises ValueError where there is none or it cannot be read.
         """
         path = folder / RESUME_FILE
-        if not path.is_file():
+        if not os.path.isfile(path):  # Path.is_file raises for a name that is too long
             raise ValueError(f"{str(folder)!r} holds no interrupted training: there is no {RESUME_FILE}")
         try:
             plain = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch.load raises many types on a damaged file; all mean the same to the user
-            reason = str(error).splitlines()[0]
-            raise ValueError(f"{path} cannot be read, so that training cannot continue from it: {reason}") from error
+            raise ValueError(f"{path} cannot be read, so that training cannot continue from it: {_why(error)}") from error
+        try:
+            return cls._from_plain(plain, folder, device, data_dir)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{path} is not the state of a training by this version of the program, so that training cannot continue "
+                f"from it: {_why(error)}"
+            ) from error
+
+    @classmethod
+    def _from_plain(cls, plain: dict, folder: Path, device: str, data_dir: str | None) -> "TrainingState":
         places = {"data_dir": data_dir or plain["data_dir"], "device": device, "output": folder}
+        data = Fingerprint.from_plain(plain["data"]) if plain.get("data") else None
+        settings = TrainingSettings(**plain["settings"], **places)
+        if data and data.files and not settings.pairs and not settings.is_own:
+            raise ValueError(f"{settings.dataset!r}, on which the interrupted training was begun, is no folder any more")
         return cls(
-            settings=fill_in(TrainingSettings(**plain["settings"], **places)),
+            settings=fill_in(settings),
             command=plain["command"],
             step=plain["step"],
             loss_sum=plain["loss_sum"],
@@ -70,4 +93,10 @@ class TrainingState:
             best_epoch=plain["best_epoch"],
             best=plain["best"],
             parts={name: plain[name] for name in ("network", "average", "loss", "optimizer")},
+            data=data,
         )
+
+
+def _why(error: Exception) -> str:
+    text = one_line(str(error).partition("\n")[0]) or type(error).__name__
+    return f"it has no {text}" if isinstance(error, KeyError) else text

@@ -10,14 +10,12 @@ from PIL import Image
 
 from siamese.config import shorten
 from siamese.data.archives import unpack
-from siamese.data.folders import find_classes
-from siamese.images.formats import SUFFIXES
+from siamese.data.class_tree import find_classes
+from siamese.images.formats import BEGINNING, LONGEST_BEGINNING, SUFFIXES
 from siamese.visitors.limits import MEGABYTE, TrainingLimits
 
 LONGEST_CLASS = 40  # characters of the name of a class
 LONGEST_FILE = 60  # of a file, its suffix aside
-# How files of the kinds in SUFFIXES begin. Whether they go on as images is for a process of its own to find out.
-BEGINNING = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|RIFF....WEBP|BM|GIF8|II[*+]\0|MM\0[*+]|P[1-7]\s", re.DOTALL)
 
 
 def take_archive(archive: str | Path, folder: Path, limits: TrainingLimits) -> tuple[str, ...]:
@@ -117,7 +115,7 @@ def _check_counts(classes: dict, limits: TrainingLimits) -> None:
 
 def _begins_as_an_image(file: Path) -> bool:
     with file.open("rb") as opened:
-        return BEGINNING.match(opened.read(12)) is not None
+        return BEGINNING.match(opened.read(LONGEST_BEGINNING)) is not None
 
 
 def _classes(folder: Path) -> dict[str, list[Path]]:

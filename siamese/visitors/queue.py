@@ -1,4 +1,4 @@
-"""Trainings, one at a time, in the order in which visitors asked for them; and how a task is done."""
+"""Trainings one at a time, checks of data one at a time, each in the order of asking; and how a task is done."""
 
 import contextlib
 import contextvars
@@ -13,7 +13,14 @@ from siamese.visitors.task import FINISH, STOP, Task, Update
 CHECK_SECONDS = 120  # that a look through a visitor's data may take
 LATE_SECONDS = 120  # after its time is up, for a training to measure its best epoch and to write it, before it is ended
 
+TOO_MUCH = "This went wrong here, not by your fault: it may be too much for this machine."
+MISTAKE = "This went wrong here, not by your fault: it is a mistake in the program, which the server's log describes."
+
 logger = logging.getLogger(__name__)
+
+
+class QueueFullError(ValueError):
+    """Too many are waiting already."""
 
 
 class Run:
@@ -44,12 +51,16 @@ class Run:
 
 
 class TrainingQueue:
-    """At most `waiting` trainings, under way or not. `on_gpu` does a training elsewhere than in a process here."""
+    """At most `waiting` trainings, and as many checks, under way or not.
+
+    `on_gpu` does a training elsewhere than in a process here.
+    """
 
     def __init__(self, waiting: int, on_gpu: Callable[[Task], Iterator[Update]] | None = None) -> None:
         self.waiting = waiting
         self._on_gpu = on_gpu
         self._runs: list[Run] = []  # the first is under way
+        self._checks: list[Run] = []  # as well
         self._changed = threading.Condition()
 
     def place(self, run: Run) -> int:
@@ -58,14 +69,32 @@ class TrainingQueue:
             return self._runs.index(run) if run in self._runs else 0
 
     def enter(self, run: Run) -> None:
-        """Put a training into the queue. Raises ValueError where that is full."""
-        with self._changed:
-            if len(self._runs) >= self.waiting:
-                raise ValueError(f"{len(self._runs)} trainings are waiting already, as many as may: try again in a while")
-            self._runs.append(run)
+        """Put a training into the queue. Raises QueueFullError."""
+        self._line_up(run, self._runs, "trainings")
         # In the context of the request: a GPU of ZeroGPU is lent to whoever asks, and spaces looks there for who that is.
         context = contextvars.copy_context()
         threading.Thread(target=context.run, args=(self._take_turn, run), daemon=True).start()
+
+    def check(self, run: Run) -> None:
+        """Do a check, and return when it is done or ended; it waits until those before it are. Raises QueueFullError."""
+        self._line_up(run, self._checks, "checks of images")
+        try:
+            with self._changed:
+                self._changed.wait_for(lambda: run.is_over or self._checks[0] is run)
+            if run.is_over:
+                run.take(Update(problem="The check was ended."))
+            else:
+                self.do(run)
+        finally:
+            with self._changed:
+                self._checks.remove(run)
+                self._changed.notify_all()
+
+    def _line_up(self, run: Run, line: list[Run], what: str) -> None:
+        with self._changed:
+            if len(line) >= self.waiting:
+                raise QueueFullError(f"{len(line)} {what} are waiting already, as many as may: try again in a while")
+            line.append(run)
 
     def wake(self) -> None:
         """Have those in the queue look whether they are meant."""
@@ -92,8 +121,10 @@ class TrainingQueue:
             self._do(run)
         except Exception as error:
             if not run.is_over:  # else it was ended, on purpose
-                logger.warning("%s", error)
-                run.take(Update(problem="This went wrong here, not by your fault: it may be too much for this machine."))
+                logger.error("a %s failed: %s", run.task.kind, error, exc_info=error)
+                # A process that ends, and torch where memory runs out, are RuntimeErrors.
+                is_too_much = isinstance(error, RuntimeError | MemoryError | OSError)
+                run.take(Update(problem=TOO_MUCH if is_too_much else MISTAKE))
         if run.is_over and not run.state.is_done:
             run.take(Update(problem="This took longer than is allowed here, and was ended."))
 

@@ -10,7 +10,7 @@ from siamese.training.snapshot import EmbeddingMap, Snapshot
 # Files in the folder of a task that ask its training to end: with the best so far, or at once.
 FINISH, STOP = "finish", "stop"
 SAMPLE = "mnist-sample"
-FEW_CLASSES = 10  # with fewer, none can be spared for validation and test
+FEW_CLASSES = 10  # with fewer, none are spared for validation and test where images of each can be
 LEAST_CLASSES, LEAST_IMAGES = 2, 12  # that can be trained on at all
 EPOCHS = 8  # by default
 LARGE, SMALL = 64, 32  # images in a batch
@@ -68,6 +68,8 @@ class DataReport:
     left_out: int = 0  # files
     files: tuple[tuple[str, ...], ...] = ()  # the first of those: path below the folder, and why
     remarks: tuple[str, ...] = ()
+    split: str = ""  # what a training can hold out of a folder: "classes", or images "within" them
+    problem: str = ""  # where it can hold out nothing: what is missing
 
 
 @dataclass(frozen=True)
@@ -118,16 +120,20 @@ class Checked:
     dataset: str  # SAMPLE or a folder
     classes: int
     images: int
+    split: str = ""  # of a folder, as its check found it can be; "": by the number of classes
 
     def plan(self) -> dict[str, str | int | None]:
         """What suits this data, as arguments of Task: all but the choices of the visitor."""
-        split = "within" if self.dataset != SAMPLE and self.classes < FEW_CLASSES else None
+        split = None if self.dataset == SAMPLE or self._holds_out_classes() else "within"
         size = LARGE if self.images >= MANY_IMAGES else SMALL
         return {"dataset": self.dataset, "split": split, "batch_size": size, "images": self.images}
+
+    def _holds_out_classes(self) -> bool:
+        return self.split == "classes" if self.split else self.classes >= FEW_CLASSES
 
     def sentence(self) -> str:
         """What the training will be measured on, in words."""
         how = "on images of these classes that it is not shown"
-        if self.dataset != SAMPLE and self.classes >= FEW_CLASSES:
+        if self.dataset != SAMPLE and self._holds_out_classes():
             how = "on whole classes that it is not shown, as new ones will be"
         return f"{self.images:,} images of {self.classes:,} classes; the network is measured {how}."

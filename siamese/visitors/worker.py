@@ -14,6 +14,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +24,8 @@ from PIL import Image
 
 from siamese.config import one_line
 from siamese.data.check import check_folder
-from siamese.visitors.task import FINISH, SAMPLE, STOP, DataReport, HardPair, Result, ShownClass, Task, Update
+from siamese.images.load import ignore_pillow_warnings
+from siamese.visitors.task import FEW_CLASSES, FINISH, SAMPLE, STOP, DataReport, HardPair, Result, ShownClass, Task, Update
 
 if TYPE_CHECKING:
     from siamese.training.events import Event, Finished
@@ -44,7 +46,13 @@ def updates(task: Task) -> Iterator[Update]:
         else:
             yield from _training(task)
     except (ValueError, OSError, MemoryError) as error:
-        message = str(error) or type(error).__name__
+        if not isinstance(error, ValueError):  # not of the visitor's making: to the log, which the server reads
+            traceback.print_exc()
+        message = str(error)
+        if isinstance(error, MemoryError):
+            message = "there is not enough memory here for this: bring fewer pictures, or smaller ones"
+        elif isinstance(error, OSError) and error.strerror:  # without the path, which is the server's
+            message = f"this went wrong on the server, not by your fault: {error.strerror}"
         yield Update(problem=message.replace(f"{task.dataset}/", "").replace(repr(task.dataset), "your data"))
 
 
@@ -56,7 +64,7 @@ def check_data(dataset: str) -> DataReport:
         training, test = load_mnist_sample()
         images, labels = np.concatenate([training.images, test.images]), np.concatenate([training.labels, test.labels])
         return _report(images, labels, tuple("0123456789"), "seen as ink, 28 x 28 px, grey")
-    checked = check_folder(dataset)
+    checked = check_folder(dataset, few_classes=FEW_CLASSES)
     found = checked.found
 
     def below(words: str, longest: int) -> str:
@@ -68,6 +76,8 @@ def check_data(dataset: str) -> DataReport:
         left_out=len(found.left_out),
         files=tuple((below(str(file), LONGEST_FILE), below(why, 300)) for file, why in found.left_out[:SHOWN_FILES]),
         remarks=tuple(below(remark, 300) for remark in found.remarks),
+        split=checked.split,
+        problem=below(checked.problem, 500),
     )
 
 
@@ -155,6 +165,7 @@ def main() -> int:
     os.dup2(2, 1)  # what libraries print is no update
     with contextlib.suppress(AttributeError, OSError):  # another system
         os.nice(NICE)
+    ignore_pillow_warnings()
     task = Task(**json.loads(sys.stdin.readline()))
     threading.Thread(target=_end_with_the_server, daemon=True).start()
     if task.kind == "train":

@@ -20,12 +20,18 @@ from siamese.config import counted
 from siamese.verifier import Verifier
 from siamese.visitors import class_folders
 from siamese.visitors.limits import TrainingLimits
-from siamese.visitors.queue import Run, TrainingQueue
+from siamese.visitors.queue import QueueFullError, Run, TrainingQueue
 from siamese.visitors.task import LEAST_CLASSES, LEAST_IMAGES, SAMPLE, Checked, DataReport, Task, Update
 from siamese.visitors.worker import check_data
 
 SWEEP_SECONDS = 10  # between two looks for workspaces that nobody uses any more
 SOURCES = {"sample": SAMPLE, "zip": "uploaded-pictures", "hand": "own-pictures"}  # the names that models know their data by
+
+
+def contents(dataset: str) -> list[tuple]:
+    """What lies in a folder, so that any change shows: of each file its path, number, size and time; nothing for SAMPLE."""
+    files = sorted(path for path in Path(dataset).rglob("*") if path.is_file()) if dataset != SAMPLE else []
+    return [(str(file), about.st_ino, about.st_size, about.st_mtime_ns) for file in files for about in [file.lstat()]]
 
 
 class Workspaces:
@@ -92,6 +98,7 @@ class Workspace:
         self._folder: Path | None = None
         self._run: Run | None = None
         self._checked: Checked | None = None
+        self._as_checked: list[tuple] = []  # what lay in its folder then, see contents
         self._checks: set[Run] = set()
         self._copies: list[Path] = []
         self._used = time.monotonic()
@@ -155,6 +162,8 @@ class Workspace:
         """
         try:
             return self._check(source)
+        except QueueFullError:
+            raise
         except ValueError:
             if source == "zip" and self._folder and not (self._run and not self._run.is_over):
                 shutil.rmtree(self._folder / SOURCES["zip"], ignore_errors=True)
@@ -163,35 +172,43 @@ class Workspace:
     def _check(self, source: str) -> tuple[DataReport, Checked]:
         self._checked = None
         if source == "sample":  # of which nothing is to be feared
-            report, dataset = check_data(SAMPLE), SAMPLE
+            report, dataset, before = check_data(SAMPLE), SAMPLE, []
         else:
-            report, dataset = self._check_brought(source)
+            report, dataset, before = self._check_brought(source)
         if report.classes < LEAST_CLASSES or report.images < LEAST_IMAGES:
             raise ValueError(
                 f"there are {report.images} usable images in {counted(report.classes, 'class', 'classes')}; training needs "
                 f"at least {LEAST_IMAGES} in {LEAST_CLASSES}, and two or more in each"
             )
-        self._checked = checked = Checked(source, dataset, report.classes, report.images)
+        if report.problem:
+            raise ValueError(report.problem)
+        checked = Checked(source, dataset, report.classes, report.images, report.split)
+        with self._lock:
+            if contents(dataset) != before:
+                raise ValueError("the images have changed while they were checked: check them again")
+            self._checked, self._as_checked = checked, before
         return report, checked
 
-    def _check_brought(self, source: str) -> tuple[DataReport, str]:
-        """The report of a process of its own, and the folder that it is on."""
+    def _check_brought(self, source: str) -> tuple[DataReport, str, list[tuple]]:
+        """The report of a process of its own, the folder that it is on, and what lay there before it began."""
         with self._lock:
             run = Run(self._task("check", source))
             self._checks.add(run)
+            before = contents(run.task.dataset)
         try:
-            self.queue.do(run)
+            self.queue.check(run)
         finally:
             self._checks.discard(run)
             shutil.rmtree(run.task.folder, ignore_errors=True)
         if run.state.data is None:
             raise ValueError(run.state.problem)
-        return run.state.data, run.task.dataset
+        return run.state.data, run.task.dataset, before
 
     def start(self, encoder: str | None, loss: str, epochs: int) -> Run:
         """Ask for a training on what was checked last; `encoder` None is the one that fits the images.
 
-        Raises ValueError where there is nothing, one is under way, the queue is full, or there are too many epochs.
+        Raises ValueError where there is nothing, or not what was checked, where one is under way, the queue is full, or
+        there are too many epochs.
         """
         if not 1 <= epochs <= self.limits.epochs:
             raise ValueError(f"epochs are {epochs}, allowed: 1 to {self.limits.epochs}")
@@ -200,6 +217,8 @@ class Workspace:
             checked = self._checked
             if checked is None:
                 raise ValueError("there are no checked images to train on: bring some first")
+            if contents(checked.dataset) != self._as_checked:
+                raise ValueError("the images have changed since they were checked: check them again")
             task = self._task("train", checked.source)
             choices = {"encoder": encoder, "loss": loss, "epochs": epochs, "seconds": self.limits.seconds}
             run = Run(dataclasses.replace(task, **checked.plan(), **choices))

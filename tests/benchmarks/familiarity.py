@@ -1,16 +1,21 @@
-"""How often the demo warns that an image is unlike anything the model knows: of digits it never saw, and of other things.
+"""How often an image is called unlike all that the model knows: of what it is for, and of other things.
 
-python tests/benchmarks/familiarity.py --data-dir data --unlike data/omniglot data/faces [--pen data/pendigits.csv] [--write]
+python tests/benchmarks/familiarity.py --model digits --data-dir data --like data/more-digits --unlike data/faces
+    [--pen data/pendigits.csv] [--write data/omniglot-background]
 
-The reference is drawn from the test images of the dataset that the model was trained on, the false warnings are counted on
-the rest of them. `--write` puts the reference into the folder of the model, as train.py does.
+Of a model by the name of its dataset, the test images that are not in its reference are counted first. `--like` and
+`--unlike` are folders of images; made scribbles are always counted. `--write FOLDER` adds to the reference of an older model
+the lengths of features, from the images among which its test images are: they are found by their embeddings. Without a
+folder, they are those of the model's dataset.
 """
 
 import argparse
+import dataclasses
 import sys
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -19,52 +24,82 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from pendigits import load_pendigits, render
 
 from siamese import Verifier
-from siamese.data.datasets import load_dataset
-from siamese.distances import distance_matrix
+from siamese.data.datasets import DATASETS, load_dataset
+from siamese.data.folders import folder_files
 from siamese.hub.sources import locate_model
 from siamese.images.canonical import to_tensor
-from siamese.model_folder.reference import Reference, choose_reference, save_reference
-from siamese.network import embed_all
+from siamese.model_folder.reference import save_reference
+from siamese.network import embed_and_measure
 
-SUFFIXES = (".png", ".jpg", ".pgm", ".jpeg")
+NEAR = 1e-3  # embeddings nearer than that are of one image
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Print the share of images that are warned of, a line for each kind."""
+    """Print the share of images that are called unfamiliar, a line for each kind."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", help="model folder (default: the bundled digits)")
     parser.add_argument("--data-dir", default="data", help="folder of datasets, as for train.py (default: data)")
+    parser.add_argument("--like", nargs="*", default=[], help="folders of images of what the model is for")
     parser.add_argument("--unlike", nargs="*", default=[], help="folders of images of other things")
     parser.add_argument("--pen", help="pendigits.csv: digits drawn on a tablet")
     parser.add_argument("--count", type=int, default=1500, help="images of each kind at most (default: 1500)")
-    parser.add_argument("--write", action="store_true", help="put the reference into the model's folder")
+    parser.add_argument("--write", nargs="?", const="", help="a folder: find the reference's images there")
     arguments = parser.parse_args(argv)
 
-    verifier = Verifier.from_pretrained(arguments.model)
-    config, generator = verifier.config, np.random.default_rng(0)
-    _, test = load_dataset(config.data.dataset, arguments.data_dir, config.preprocess, config.encoder)
-    embeddings = embed_all(verifier.network, to_tensor(test.images), progress="embedding")
-    reference = choose_reference(embeddings, test.labels)
-    rest = embeddings[distance_matrix(embeddings, reference.embeddings).amin(dim=1) > 1e-3]  # the product rounds
-    print(f"limit {reference.limit:.4f}, threshold {config.calibration.threshold:.4f}")
-    _report(f"rest of {config.data.dataset}'s test", reference, rest.numpy())
-    for folder in arguments.unlike:
-        files = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in SUFFIXES)
+    verifier, generator = Verifier.from_pretrained(arguments.model), np.random.default_rng(0)
+    config, reference = verifier.config, verifier.reference
+    if config.data.dataset in DATASETS:
+        _, test = load_dataset(config.data.dataset, arguments.data_dir, config.preprocess, config.encoder)
+        embeddings, lengths = embed_and_measure(verifier.network, to_tensor(test.images))
+    if arguments.write is not None:
+        if arguments.write:
+            embeddings, lengths = _embed_folder(verifier, arguments.write)
+        places = _places(reference.embeddings, embeddings)
+        reference = dataclasses.replace(reference, lengths=lengths[places])
+        save_reference(reference, verifier.network, locate_model(arguments.model)[0])
+        verifier = Verifier.from_pretrained(arguments.model)
+    print(f"familiar: features of length {reference.usual}, at most {reference.farthest:.3f} from a test image")
+    if config.data.dataset in DATASETS:
+        is_rest = np.ones(len(lengths), bool)
+        is_rest[_places(reference.embeddings, embeddings)] = False
+        rest = zip(embeddings[is_rest], lengths[is_rest].tolist(), strict=True)
+        known = [reference.is_familiar(*each) for each in rest]
+        _report(f"rest of {config.data.dataset}'s test", known)
+    for folder in [*arguments.like, *arguments.unlike]:
+        files = folder_files(folder)
         drawn = generator.permutation(len(files))[: arguments.count]
-        _report(folder, reference, verifier.embed([files[index] for index in drawn]))
+        _report(folder, [verifier.look(files[index]).is_familiar for index in drawn])
     scribbles = [_scribble(generator) for _ in range(min(300, arguments.count))]
-    _report("scribbles", reference, verifier.embed(scribbles))
+    _report("scribbles", [verifier.look(image).is_familiar for image in scribbles])
     if arguments.pen:
         strokes, _ = load_pendigits(arguments.pen)
-        _report("digits drawn with a pen", reference, verifier.embed([render(line) for line in strokes[: arguments.count]]))
-    if arguments.write:
-        save_reference(reference, verifier.network, locate_model(arguments.model)[0])
+        drawn = generator.permutation(len(strokes))[: arguments.count]
+        _report("digits drawn with a pen", [verifier.look(render(strokes[index])).is_familiar for index in drawn])
     return 0
 
 
-def _report(name: str, reference: Reference, embeddings: np.ndarray) -> None:
-    warned = np.mean([not reference.is_familiar(embedding) for embedding in embeddings])
-    print(f"{name}: {warned:.2%} of {len(embeddings):,} warned of")
+def _embed_folder(verifier: Verifier, folder: str) -> tuple[torch.Tensor, torch.Tensor]:
+    images = []
+    for file in folder_files(folder):
+        try:
+            images.append(verifier.canonical(file))
+        except ValueError as error:
+            print(f"left out {file}: {error}", file=sys.stderr)
+    return embed_and_measure(verifier.network, to_tensor(np.stack(images)))
+
+
+def _places(reference: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
+    """Where among the embeddings (N, D) each of the reference (M, D) is: int64 (M,)."""
+    exact = "donot_use_mm_for_euclid_dist"  # the product rounds
+    found = [torch.cdist(rows, embeddings, compute_mode=exact).min(dim=1) for rows in reference.split(100)]
+    if max(float(part.values.max()) for part in found) > NEAR:
+        raise SystemExit("some images of the reference are not among these")
+    return torch.cat([part.indices for part in found])
+
+
+def _report(name: str, is_familiar: list[bool | None]) -> None:
+    warned = np.mean([known is False for known in is_familiar])
+    print(f"{name}: {warned:.2%} of {len(is_familiar):,} called unlike all that the model knows")
 
 
 def _scribble(generator: np.random.Generator) -> Image.Image:

@@ -6,10 +6,12 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 from terminal import assert_refused, run
 
-VERDICT_KEYS = ["is_same", "probability_same", "confidence", "distance", "threshold", "model"]
+VERDICT_KEYS = ["is_same", "probability_same", "confidence", "distance", "threshold", "is_familiar", "model"]
 
 
 def test_compare_in_json_holds_the_verdict_and_the_model(pictures, trained_folder, verifier, capsys):
@@ -31,13 +33,26 @@ def test_compare_in_words_says_the_same(pictures, trained_folder, verifier, thre
     code, stdout, stderr = run(command, capsys)
     assert (code, stderr) == (0, "")
     verdict = verifier.verify(pictures["small"], pictures["sketch"], threshold)
-    word, confidence, distance, limit = re.match(
-        r"(same|different) \(([\d.]+)% sure\), distance ([\d.]+), threshold ([\d.]+)", stdout
+    word, over, confidence, distance, limit = re.match(
+        r"(same|different) \((over )?([\d.]+)% sure\), distance ([\d.]+), threshold ([\d.]+)", stdout
     ).groups()
     assert word == ("same" if verdict.is_same else "different")
-    assert float(confidence) == pytest.approx(100 * verdict.confidence, abs=0.05)
+    assert float(confidence) == pytest.approx(100 * verdict.confidence, abs=0.1 if over else 0.05)
+    assert float(confidence) < 100
+    assert bool(over) == (verdict.confidence > 0.999)
     assert float(distance) == pytest.approx(verdict.distance, abs=5e-5)
     assert float(limit) == pytest.approx(verdict.threshold, abs=5e-5)
+
+
+def test_what_is_unlike_all_that_the_model_knows_is_no_sure_answer(pictures, bundled_folder, tmp_path, capsys):
+    noise = np.random.default_rng(0).integers(0, 2, (28, 28)).astype(np.uint8) * 255
+    Image.fromarray(noise).resize((280, 280), Image.Resampling.NEAREST).save(tmp_path / "noise.png")
+    command = ["compare", pictures["small"], tmp_path / "noise.png", "--model", bundled_folder]
+    code, stdout, _ = run(command, capsys)
+    assert code == 0
+    assert "(not sure: an image is unlike anything this model knows)" in stdout
+    assert "%" not in stdout
+    assert json.loads(run([*command, "--json"], capsys)[1])["is_familiar"] is False
 
 
 def test_compare_as_a_program_prints_the_verdict_and_nothing_else(pictures, trained_folder, root):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -93,6 +94,27 @@ def test_a_folder_is_evaluated_over_all_pairs_of_its_images(support_and_query, t
     accuracy = balanced_accuracy_score(same, distances <= verifier.config.calibration.threshold)
     assert answer["balanced_accuracy"] == pytest.approx(100 * accuracy, abs=0.3)
     assert answer["balanced_accuracy_low"] <= answer["balanced_accuracy"] <= answer["balanced_accuracy_high"]
+    assert "no_interval" not in answer
+
+
+def test_two_classes_give_no_interval_and_are_told_why(support_and_query, trained_folder, tmp_path, capsys):
+    _, query = support_and_query
+    for label in (0, 1):
+        shutil.copytree(query / f"digit {label}", tmp_path / f"digit {label}")
+    arguments = ["evaluate", "--dataset", tmp_path, "--model", trained_folder]
+    answer = json.loads(run([*arguments, "--json"], capsys)[1])
+    ends = [name for name in answer if name.endswith(("_low", "_high"))]
+    assert [answer[name] for name in ends] == [None] * 6
+    why = {True: "all pairs are judged rightly", False: "too few test classes"}
+    assert answer["no_interval"] == why[answer["balanced_accuracy"] == 100]
+    stdout = run(arguments, capsys)[1]
+    for label, value in (
+        ("balanced pair accuracy  ", answer["balanced_accuracy"] == 100),
+        ("different pairs accepted", answer["false_accept_rate"] == 0),
+        ("same pairs rejected     ", answer["false_reject_rate"] == 0),
+    ):
+        (line,) = (line for line in stdout.splitlines() if line.startswith(label))
+        assert line.endswith(f"(no interval: {why[value]})")
 
 
 def test_a_rate_of_false_accepts_that_the_pairs_do_not_support_is_refused(support_and_query, trained_folder, capsys):

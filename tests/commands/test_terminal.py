@@ -44,6 +44,8 @@ def test_images_of_classes_seen_in_training_have_a_line_where_there_are_some():
     assert describe_seen(None) == ""
     assert "1,200 same" in describe_seen(seen)
     assert "91.23% (89.90 to 92.00)" in describe_seen(seen)
+    few = dataclasses.replace(seen, balanced_accuracy_low=None, balanced_accuracy_high=None)
+    assert "91.23% (no interval: too few test classes)" in describe_seen(few)
 
 
 def test_a_bar_goes_on_where_an_epoch_was_left_and_there_is_none_after_the_last():
@@ -57,6 +59,7 @@ def test_a_bar_goes_on_where_an_epoch_was_left_and_there_is_none_after_the_last(
 def test_the_first_signal_is_a_wish_the_second_stops_at_once_and_then_all_is_as_before(number):
     before = signal.getsignal(number)
     with StopRequest() as stop:
+        stop.is_patient = True
         assert stop.asked() is None
         os.kill(os.getpid(), number)
         assert stop.asked() is Ask.INTERRUPT
@@ -64,3 +67,11 @@ def test_the_first_signal_is_a_wish_the_second_stops_at_once_and_then_all_is_as_
             os.kill(os.getpid(), number)
     assert signal.getsignal(number) is before
     assert StopRequest().asked() is None
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_before_the_first_step_a_signal_stops_at_once_and_the_code_says_which(number, code):
+    with StopRequest() as stop:
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+        assert stop.code == code

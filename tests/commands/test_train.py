@@ -2,16 +2,21 @@
 
 import contextlib
 import dataclasses
+import itertools
+import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
+from full_disk import REASON, files_of_at_most
 from model_files import FILES, names
+from PIL import Image
 from safetensors.torch import load_file
 from terminal import assert_refused, run
 
@@ -22,6 +27,9 @@ from siamese.encoders import ENCODERS
 from siamese.losses import LOSSES
 from siamese.model_folder import plots
 from siamese.model_folder.weights import RESUME_FILE, WEIGHTS_FILE, load_model
+from siamese.training import loop as training
+from siamese.training.events import Ask, Interrupted
+from siamese.training.settings import TrainingSettings
 
 ONE_EPOCH = ["--dataset", "mnist-sample", "--device", "cpu", "--epochs", "1"]  # seven steps of 256 images
 
@@ -128,7 +136,113 @@ def test_ctrl_c_before_the_first_step_says_that_nothing_was_saved(tmp_path, monk
     assert "start again" in stderr
 
 
+def living(group: int) -> list[str]:
+    """The states of the processes of a group, without those that have ended and wait to be asked for their code."""
+    states = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            state, _, owner = stat.read_text().rpartition(") ")[2].split()[:3]
+            states += [state] if int(owner) == group and state != "Z" else []
+    return states
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped_while_many_images_are_read_it_says_so_in_a_line_and_no_process_is_left(
+    number, code, root, digits, tmp_path
+):
+    for index in range(2100):
+        path = tmp_path / "digits" / str(index % 10) / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(digits[0][index % 1000]).save(path, compress_level=1)
+    command = [sys.executable, "train.py", "--dataset", str(tmp_path / "digits"), "--output", str(tmp_path / "model")]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=root, process_group=0, **pipes) as process:
+        shown = b""
+        while b" 0/2100" not in shown:  # the progress bar
+            shown += os.read(process.stderr.fileno(), 1000)
+        time.sleep(1)  # processes that read are being started
+        if number == signal.SIGINT:
+            os.killpg(process.pid, number)  # so does a terminal
+        else:
+            process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=300)
+    assert (process.returncode, stdout) == (code, b"")
+    assert stderr.decode().splitlines()[-1] == "Interrupted. Nothing was saved yet: start again"
+    assert b"Traceback" not in stderr
+    assert b"Error" not in stderr
+    assert living(process.pid) == []
+    assert names(tmp_path) == {"digits"}
+
+
+@pytest.mark.slow
+def test_sigterm_is_as_ctrl_c_and_the_code_says_which(root, short_training, tmp_path):
+    command = [sys.executable, "train.py", *short_training, "--output", str(tmp_path / "model")]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if re.match(r"epoch 1/3: .* [1-9]\d*/28", line):
+                break
+        process.send_signal(signal.SIGTERM)
+        _, stderr = process.communicate(timeout=300)
+    assert process.returncode == 143
+    assert re.match(r"Stopped after step \d+ of 84; nothing is lost\. Continue with: ", stderr.splitlines()[-1])
+    assert names(tmp_path / "model") == {RESUME_FILE}
+
+
+@pytest.mark.slow
+def test_it_goes_on_with_the_data_that_it_was_begun_with_alone(digit_folder, tmp_path, capsys):
+    folder, state = tmp_path / "model", tmp_path / "model" / RESUME_FILE
+    settings = TrainingSettings(str(digit_folder), output=folder, epochs=2, device="cpu", image_size=28)
+    with pytest.raises(Interrupted):
+        list(training.train(settings, asked=itertools.chain([None] * 2, itertools.repeat(Ask.INTERRUPT)).__next__))
+    before = state.read_bytes()
+    shutil.copytree(digit_folder / "digit 0", digit_folder / "a new one")
+    said = ("has changed since the training was interrupted", "4 files new (a new one/0.png, ", "--overwrite")
+    assert_refused(train(["--resume", "--output", folder], capsys), *said)
+    assert state.read_bytes() == before
+    shutil.rmtree(digit_folder / "a new one")
+    assert main(["--resume", "--output", str(folder)]) == 0
+
+
 # ---- Failures ----
+
+
+def assert_failed(result: tuple[int, str, str], *expected: str) -> None:
+    """Exit code 1, and on stderr one last line that says all that is expected."""
+    code, _, stderr = result
+    lines = [line for line in re.split(r"[\r\n]+", stderr) if line.strip() and not re.match(r"(\x1b\[A)?epoch", line)]
+    assert code == 1
+    assert len(lines) == 1, stderr
+    for text in ("error: ", *expected):
+        assert text in lines[0]
+
+
+def test_an_output_that_cannot_be_written_is_said_before_any_training(tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    for output in ("/proc/model", tmp_path / "file" / "model", tmp_path / ("n" * 300)):
+        result = train([*ONE_EPOCH, "--output", output], capsys)
+        assert_failed(result, f"{str(output)!r} cannot be written: ", ". Nothing was saved yet: start again")
+        assert result[1] == ""
+    assert names(tmp_path) == {"file"}
+
+
+def test_on_a_full_disk_the_earlier_model_stays(trained_folder, tmp_path, capsys):
+    folder = tmp_path / "model"
+    shutil.copytree(trained_folder, folder)
+    before = contents(folder)
+    with files_of_at_most(500_000):
+        result = train([*ONE_EPOCH, "--output", folder], capsys)
+    assert_failed(result, f"{RESUME_FILE}' cannot be written: {REASON}", "start again")
+    assert contents(folder) == before
+    assert names(tmp_path) == {"model"}
+
+
+def test_too_little_memory_is_told_with_what_to_lower(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(training.AUGMENTATIONS, "ink", lambda *_: torch.empty(1 << 50))
+    assert_failed(
+        train([*ONE_EPOCH, "--output", tmp_path / "model"], capsys), "not enough memory", "lower --batch-size (256)"
+    )
+    assert names(tmp_path) == set()
 
 
 @pytest.mark.slow

@@ -1,12 +1,15 @@
 """Archives from strangers: good ones are unpacked, hostile ones refused with a sentence, and nothing is left behind."""
 
+import io
 import os
 import stat
 import time
+import zipfile
 from pathlib import Path, PurePosixPath
 
 import pytest
 from hostile_files import GOOD, HOSTILE, archive_of, noise, overlapping, png, special
+from PIL import Image
 
 from siamese.data.archives import ArchiveLimits, unpack
 
@@ -41,6 +44,51 @@ def test_images_are_written_and_the_rest_is_named(tmp_path: Path):
     assert unpack(archive, tmp_path / "unpacked", LIMITS) == (8, ("my pictures/readme.txt",))
     found = {str(path.relative_to(tmp_path / "unpacked")) for path in (tmp_path / "unpacked").rglob("*") if path.is_file()}
     assert found == {name for name, _ in entries}
+    for name, content in entries:
+        assert (tmp_path / "unpacked" / name).read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("set/c0/Screenshot 2025-04-26 at 9.52.38\u202fAM.png", None),
+        ("set/c0/Sn\u00edmek 2026-05-15 v\u00a013.05.05.png", None),
+        ("set/c0/\u5199\u771f\u30001.png", None),
+        ("set/\u0645\u06cc\u200c\u062e/1.png", None),
+        ("set/\U0001f468\u200d\U0001f469\u200d\U0001f467/1.png", None),
+        ("set\\c0\\1.png", "set/c0/1.png"),
+        ("./set/c0/1.png", "set/c0/1.png"),
+        ("././1.png", "1.png"),
+        ("set/12:30:01.png", "set/12_30_01.png"),
+    ],
+)
+def test_ordinary_names_are_taken(name: str, written: str | None, tmp_path: Path):
+    entries = [("set/c0/0.png", png(0)), (zipfile.ZipInfo(name), png(1)), ("set/Icon\r", b"")]
+    entries += [(zipfile.ZipInfo("./"), b""), (zipfile.ZipInfo("set\\c0\\"), b"")]
+    (tmp_path / "upload.zip").write_bytes(archive_of(*entries))
+    assert unpack(tmp_path / "upload.zip", tmp_path / "unpacked", LIMITS) == (2, ())
+    assert (tmp_path / "unpacked" / (written or name)).read_bytes() == png(1)
+
+
+def test_names_in_utf8_that_are_not_marked_so_are_read_as_meant(tmp_path: Path):
+    content = archive_of(("a/xx.png", png(0)), ("b/0.png", png(1)))
+    (tmp_path / "upload.zip").write_bytes(content.replace(b"a/xx.png", "a/\u00e9.png".encode()))
+    unpack(tmp_path / "upload.zip", tmp_path / "unpacked", LIMITS)
+    assert (tmp_path / "unpacked" / "a" / "\u00e9.png").is_file()
+
+
+def test_scans_in_two_tones_are_no_bombs(tmp_path: Path):
+    """Pages with a line on them, as scanners save them, which a ZIP file makes hundreds of times smaller."""
+    limits, entries = ArchiveLimits(), []
+    for number, kind in enumerate(("BMP", "TIFF", "PPM", "PNG")):
+        page = Image.new("L", (2480, 3508), 255)
+        page.paste(0, (200, 300 + number, 1800, 306))
+        buffer = io.BytesIO()
+        page.save(buffer, kind)
+        entries.append((f"a/{number}.{ {'PPM': 'pgm', 'TIFF': 'tif'}.get(kind, kind.lower()) }", buffer.getvalue()))
+    (tmp_path / "upload.zip").write_bytes(archive_of(*entries))
+    assert sum(len(content) for _, content in entries) > 200 * (tmp_path / "upload.zip").stat().st_size
+    assert unpack(tmp_path / "upload.zip", tmp_path / "unpacked", limits) == (4, ())
     for name, content in entries:
         assert (tmp_path / "unpacked" / name).read_bytes() == content
 

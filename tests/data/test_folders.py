@@ -10,49 +10,17 @@ from PIL import Image
 
 from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data import folders, storage
-from siamese.data.folders import SUFFIXES, choose_settings, find_classes, folder_files, read_folder
+from siamese.data.folders import choose_settings, folder_files, read_folder
 from siamese.images.canonical import canonical_image
+from siamese.images.formats import OTHER_SUFFIXES, SUFFIXES
 from siamese.images.load import load_image
 
 INK, PHOTO = PreprocessConfig("ink"), PreprocessConfig("photo")
 
 
-def put(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("L", (8, 8)).save(path)
-    return path
-
-
-def test_a_class_is_a_folder_that_directly_holds_images_at_any_depth(tmp_path):
-    files = [put(tmp_path / name) for name in ("b/2.png", "b/10.png", "a/x/1.JPG", "a/x/y/1.pgm", "größe 1/é.png", "0.bmp")]
-    (tmp_path / "b" / "notes.txt").write_text("no image")
-    (tmp_path / "empty").mkdir()
-    put(tmp_path / ".hidden" / "1.png")
-    put(tmp_path / "b" / ".hidden.png")
-    assert find_classes(tmp_path) == {
-        "": [files[5]],
-        "a/x": [files[2]],
-        "a/x/y": [files[3]],
-        "b": [files[1], files[0]],
-        "größe 1": [files[4]],
-    }
-
-
-def test_links_that_run_in_circles_end(tmp_path):
-    put(tmp_path / "a" / "1.png")
-    os.symlink(tmp_path, tmp_path / "a" / "loop")
-    assert list(find_classes(tmp_path)) == ["a"]
-
-
-def test_no_folder_and_no_image_are_said(tmp_path):
-    with pytest.raises(ValueError, match="is not a folder"):
-        find_classes(tmp_path / "missing")
-    with pytest.raises(ValueError, match="there are no images in"):
-        find_classes(tmp_path)
-
-
 def test_suffixes_are_compared_in_lower_case():
-    assert all(suffix == suffix.lower() for suffix in SUFFIXES)
+    assert all(suffix == suffix.lower() for suffix in (*SUFFIXES, *OTHER_SUFFIXES))
+    assert not set(SUFFIXES) & set(OTHER_SUFFIXES)
 
 
 # ---- Reading ----
@@ -197,6 +165,18 @@ def test_drawings_and_photographs_are_told_apart(digit_folder, tmp_path):
             photo(number, (200, 150), mode).save(path)
     assert choose_settings(folder_files(tmp_path / "grey")) == ("photo", 64, 1)
     assert choose_settings(folder_files(tmp_path / "colour")) == ("photo", 64, 3)
+    assert choose_settings(folder_files(tmp_path / "colour"), "ink") == ("ink", 40, 1)
+
+
+def test_coloured_parts_on_white_keep_their_colours_where_photographs_are_asked_for(tmp_path):
+    for number, colour in enumerate(("red", "green", "blue")):
+        path = tmp_path / "a" / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        part = Image.new("RGB", (200, 200), "white")
+        part.paste(colour, (70, 70, 130, 130))
+        part.save(path)
+    assert choose_settings(folder_files(tmp_path)) == ("ink", 40, 1)
+    assert choose_settings(folder_files(tmp_path), "photo") == ("photo", 64, 3)
 
 
 def test_real_drawings_and_faces_are_told_apart(full_mnist_root):

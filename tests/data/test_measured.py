@@ -1,5 +1,7 @@
 """Images to measure a model on: as it would see them, not too many, with intervals that fit how they were split."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +10,12 @@ from brought import write_classes
 from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data import measured
 from siamese.data.labelled_images import LabelledImages
-from siamese.data.measured import bootstrap, load_folder, load_pairs
+from siamese.data.measured import bootstrap, calibrate, load_folder, load_pairs
+from siamese.data.pairs import LabelledPairs
 from siamese.evaluation.bootstrap import bootstrap_intervals, bootstrap_intervals_over_classes
+from siamese.evaluation.calibration import fit_calibration, independent_pairs
+from siamese.evaluation.metrics import pair_distances
+from siamese.evaluation.unseen import as_of_unseen_classes
 from siamese.images.canonical import canonical_image
 from siamese.images.load import load_image
 
@@ -63,3 +69,42 @@ def test_intervals_are_over_classes_where_classes_were_held_out_and_else_over_im
     assert bootstrap_intervals_over_classes(embeddings, torch.from_numpy(data.labels), 8.0) != bootstrap_intervals(
         embeddings, torch.from_numpy(data.labels), 8.0
     )
+
+
+# ---- Calibration ----
+
+
+def looped_counts(data: LabelledImages, is_unseen: bool) -> tuple[float, float]:
+    """As how many the pairs count, pair by pair: classes where they are unseen, else images, two of which make a pair."""
+    pairs, units = {True: 0, False: 0}, {True: set(), False: set()}
+    for i, j in itertools.combinations(range(len(data)), 2):
+        is_same = bool(data.labels[i] == data.labels[j])
+        pairs[is_same] += 1
+        units[is_same] |= {int(data.labels[i]), int(data.labels[j])} if is_unseen else {i, j}
+    same, different = (len(units[kind]) for kind in (True, False))
+    same = same if is_unseen else same / 2
+    return independent_pairs(pairs[True], same), independent_pairs(pairs[False], different / 2)
+
+
+@pytest.mark.parametrize("split", ["given", "within", "classes", "groups"])
+def test_confidence_counts_classes_where_they_are_unseen_and_else_images(split, digits):
+    images, labels = digits
+    kept = np.concatenate([np.flatnonzero(labels == label)[: 1 + 4 * label] for label in range(4)])  # one class of one image
+    data = LabelledImages(images[kept], labels[kept])
+    embeddings = torch.from_numpy(data.images).flatten(1).float() / 255
+    is_unseen = split in ("classes", "groups")
+    pairs, counts = data.distances(embeddings), looped_counts(data, is_unseen)
+    if is_unseen:
+        pairs = as_of_unseen_classes(pairs, embeddings, torch.from_numpy(data.labels))
+    measured = pair_distances(embeddings, torch.from_numpy(data.labels))
+    assert calibrate(data, embeddings, split) == fit_calibration(
+        pairs, (len(measured.same), len(measured.different)), counts
+    )
+
+
+def test_confidence_of_labelled_pairs_counts_groups_that_hang_together(digits):
+    images, _ = digits
+    ends, is_same = np.arange(80).reshape(40, 2), np.arange(40) % 4 == 0
+    embeddings = torch.from_numpy(images[:80]).flatten(1).float() / 255
+    apart = LabelledPairs(images[:80], ends, is_same)  # forty pairs that share nothing are independent
+    assert calibrate(apart, embeddings, "pairs") == fit_calibration(apart.distances(embeddings), (10, 30), (10, 30))

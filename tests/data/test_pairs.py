@@ -42,7 +42,9 @@ def test_columns_may_be_in_any_order_with_others_between_and_paths_are_relative_
     ("content", "expected"),
     [
         (b"", "lacks the columns image_a, image_b, is_same"),
-        (b"image_a;image_b;is_same\n", "lacks the columns image_a, image_b, is_same"),
+        (b"image_a;image_b;is_same\n", "has no pairs"),
+        (b"image_a;image_b;label\n", "lacks the columns is_same; its first line is ['image_a', 'image_b', 'label']"),
+        (b"sep=;\nimage_a;image_b;is_same\na.png;b.png;0,5\n", "line 3: is_same is '0,5', allowed: 1, true"),
         (b"image_a,is_same\n", "lacks the columns image_b"),
         (b"image_a,image_b,is_same\n", "has no pairs"),
         (
@@ -64,6 +66,43 @@ def test_what_is_wrong_with_a_file_is_said_with_the_line_and_what_is_allowed(con
     stderr = capsys.readouterr().err
     assert stderr.startswith("error: ")
     assert stderr.count("\n") == 1
+
+
+PLAIN = "image_a,image_b,is_same\nimg/0 é.png,img/1.png,1\nimg/1.png,img/2.png,0\n"
+
+
+@pytest.mark.parametrize(
+    ("made", "encoding"),
+    [
+        (PLAIN.replace(",", ";"), "utf-8"),
+        (PLAIN.replace(",", "\t"), "utf-16"),  # Excel: "Unicode text"
+        (PLAIN.replace(",", "\t"), "utf-8-sig"),
+        ("sep=;\r\n" + PLAIN.replace(",", ";").replace("\n", "\r\n"), "cp1252"),
+        (PLAIN.replace("\n", "\r"), "utf-8"),
+        (PLAIN.replace(",", ", "), "utf-8"),
+        (PLAIN.replace(",1\n", ",1.0\n").replace(",0\n", ",0.0\n"), "utf-8"),
+        (PLAIN.replace(",", ";").replace(";1\n", ";1,0\n").replace(";0\n", ";0,00\n"), "utf-8"),
+        (PLAIN.replace(",1\n", ",WAHR\n").replace(",0\n", ",FALSCH\n"), "utf-8"),
+        (PLAIN.replace(",1\n", ",VRAI\n").replace(",0\n", ",Faux\n"), "utf-8"),
+        (PLAIN.replace(",1\n", ",ИСТИНА\n").replace(",0\n", ",ЛОЖЬ\n"), "utf-8"),
+        (PLAIN.replace("/", "\\"), "utf-8"),
+        (PLAIN.upper().replace("IMG", "img").replace("PNG", "png").replace("É", "é"), "utf-8"),
+        (PLAIN + ",,\n,,\n\n  , ,\n", "utf-8"),
+        ("\n".join(",".join(f'"{cell}"' for cell in line.split(",")) for line in PLAIN.split("\n")[:3]), "utf-8"),
+    ],
+)
+def test_what_spreadsheets_make_of_a_file_is_the_same_file(made, encoding, tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_bytes(made.encode(encoding))
+    image = [tmp_path / "img" / name for name in ("0 é.png", "1.png", "2.png")]
+    first = 3 if made.startswith("sep=") else 2
+    assert list_pairs(path) == [(first, image[0], image[1], True), (first + 1, image[1], image[2], False)]
+
+
+def test_a_backslash_that_is_part_of_a_name_stays(tmp_path):
+    (tmp_path / "a\\b.png").write_bytes(b"")
+    (tmp_path / "pairs.csv").write_text("image_a,image_b,is_same\na\\b.png,c\\d.png,yes\n")
+    assert list_pairs(tmp_path / "pairs.csv") == [(2, tmp_path / "a\\b.png", tmp_path / "c" / "d.png", True)]
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path):

@@ -1,17 +1,17 @@
-"""Splits: whole classes or groups go to one part each, nothing is lost and nothing is in two parts."""
+"""Splits of datasets and folders: which one a folder is large enough for, and that near copies are in one part."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 from dataset_files import put_omniglot
-from hypothesis import given
-from hypothesis import strategies as st
+from PIL import Image
 
 from siamese.config import EncoderConfig, PreprocessConfig
-from siamese.data.datasets.mnist import load_mnist_sample
+from siamese.data.folders import read_folder
 from siamese.data.labelled_images import LabelledImages
-from siamese.data.splits import hold_out_seen, load_splits, split_classes, split_images, split_validation, with_rotations
+from siamese.data.splits import choose_split, default_split, load_splits, split_folder, with_rotations
 
 
 def test_omniglot_is_validated_on_alphabets_held_out_and_rotated_in_training_alone(tmp_path):
@@ -26,124 +26,71 @@ def test_omniglot_is_validated_on_alphabets_held_out_and_rotated_in_training_alo
     assert len(splits.training) == 4 * 9 * 8  # too few classes to hold out images of seen ones
 
 
-@given(share=st.floats(0.01, 0.5), seed=st.integers(0, 2**31 - 1))
-def test_validation_is_cut_from_each_class_and_shares_nothing_with_training(share, seed):
-    everything, _ = load_mnist_sample()
-    numbered = LabelledImages(np.arange(len(everything)), everything.labels)  # each image is its own number
-    training, validation = split_validation(numbered, share, seed)
-    assert sorted([*training.images, *validation.images]) == list(range(len(everything)))
-    for part in (training, validation):
-        assert np.array_equal(part.labels, everything.labels[part.images])
-    assert np.bincount(validation.labels).tolist() == [round(share * 200)] * 10
-    again = split_validation(numbered, share, seed)
-    assert np.array_equal(again[0].images, training.images)
-    assert np.array_equal(again[1].images, validation.images)
-
-
-def test_another_seed_cuts_another_validation_set():
-    everything, _ = load_mnist_sample()
-    first, other = (split_validation(everything, 0.1, seed)[1] for seed in (0, 1))
-    assert not np.array_equal(first.images, other.images)
-
-
 def numbered(labels: list[int]) -> LabelledImages:
     """Images that are their own number."""
     images = np.arange(len(labels), dtype=np.uint32).view(np.uint8).reshape(len(labels), 2, 2)
     return LabelledImages(images, np.array(labels))
 
 
-def numbers(part: LabelledImages) -> list[int]:
-    return np.ascontiguousarray(part.images).reshape(len(part), 4).view(np.uint32).ravel().tolist()
-
-
-@given(
-    st.lists(st.integers(1, 6), min_size=1, max_size=30),
-    st.floats(0.01, 0.5),
-    st.floats(0.01, 0.5),
-    st.integers(0, 1000),
-)
-def test_whole_classes_go_to_one_part_each(sizes, validation_share, test_share, seed):
-    labels = [label for label, size in enumerate(sizes) for _ in range(size)]
-    data = numbered(labels)
-    held_out = [max(2, round(share * len(sizes))) for share in (validation_share, test_share)]
-    if len(sizes) - sum(held_out) < 2:
-        with pytest.raises(ValueError, match=rf"too few classes \({len(sizes)}\)"):
-            split_classes(data, validation_share, test_share, seed)
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([6, 6], "within"), ([6, 6, 3], "within"), ([7] * 5, "within"), ([4] * 6, "classes"), ([60] * 6, "classes"),
+        ([2] * 6, "classes"), ([5] * 5, "refused"), ([4, 4], "refused"), ([20, 5], "within"),
+        ([6, 3], "refused"), ([9], "refused"),
+    ],
+)  # fmt: skip
+def test_a_folder_is_split_by_classes_or_within_few_or_refused_with_what_is_enough(sizes, expected):
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    names = tuple(f"class {number}" for number in range(len(sizes)))
+    split = default_split({name: [Path()] * size for name, size in zip(names, sizes, strict=True)})
+    data, shares = dataclasses.replace(numbered(labels), names=names), (0.2, 0.2, 0)
+    if expected == "refused":
+        with pytest.raises(ValueError, match=r"only one class|too few classes") as refusal:
+            split_folder(data, split, np.arange(len(labels)), *shares)
+        assert "--" not in str(refusal.value)
         return
-    parts = split_classes(data, validation_share, test_share, seed)
-    assert sorted(number for part in parts for number in numbers(part)) == list(range(len(data)))
-    owners = [{labels[number] for number in numbers(part)} for part in parts]
-    assert [len(owner) for owner in owners] == [len(sizes) - sum(held_out), *held_out]
-    for part in parts:
-        originals = [labels[number] for number in numbers(part)]
-        assert part.labels.tolist() == [sorted(set(originals)).index(label) for label in originals]
-    again = split_classes(data, validation_share, test_share, seed)
-    assert [numbers(part) for part in again] == [numbers(part) for part in parts]
+    assert split == expected
+    assert choose_split(labels, names, np.arange(len(labels)), ("groups", split), shares) == expected
+    for part in split_folder(data, split, np.arange(len(labels)), *shares):
+        counts = np.bincount(part.labels)
+        assert (counts >= 2).any()
+        assert (counts > 0).sum() >= 2
 
 
-@given(st.lists(st.integers(1, 60), min_size=1, max_size=60), st.integers(0, 1000))
-def test_few_images_of_seen_classes_are_held_out_from_classes_that_keep_enough(sizes, seed):
-    labels = [label for label, size in enumerate(sizes) for _ in range(size)]
-    data = numbered(labels)
-    has_copies = np.random.default_rng(seed).random(len(data)) < 0.2
-    data = LabelledImages(data.images, data.labels, has_copies)
-    training, seen = hold_out_seen(data, seed)
-    assert hold_out_seen(data, seed)[0].labels.tolist() == training.labels.tolist()
-    if seen is None:
-        able = [size for size in np.bincount(data.labels[~has_copies]) if size >= 6]
-        assert len(able) < 5 or len(data) < 100
-        assert training is data
-        return
-    assert sorted(numbers(training) + numbers(seen)) == list(range(len(data)))
-    assert len(seen) <= len(data) / 10
-    assert not has_copies[numbers(seen)].any()
-    assert len(set(seen.labels)) >= 5
-    for label in set(seen.labels):
-        held_out = (seen.labels == label).sum()
-        assert held_out >= 2
-        assert held_out <= max(2, sizes[label] / 10)
-        assert (training.labels == label).sum() >= 4
-    assert seen.labels.tolist() == [labels[number] for number in numbers(seen)]
+@pytest.mark.parametrize("split", ["classes", "groups", "within"])
+def test_one_class_is_met_with_advice_that_helps(split):
+    for name, place in (("", "directly in the folder"), ("me/left", "in one folder, 'me/left'")):
+        data = dataclasses.replace(numbered([0] * 40), names=(name,), groups=np.array([0]))
+        with pytest.raises(ValueError, match=f"only one class: all 40 usable images lie {place}") as refusal:
+            split_folder(data, split, np.arange(40), 0.2, 0.2, 0)
+        assert "within" not in str(refusal.value)
+        assert "a folder of its own" in str(refusal.value)
 
 
-@given(
-    st.lists(st.lists(st.integers(1, 4), min_size=2, max_size=6), min_size=1, max_size=15),
-    st.floats(0.01, 0.5),
-    st.sampled_from([0, 0.1, 0.4]),
-    st.integers(0, 1000),
-)
-def test_whole_groups_of_classes_go_to_one_part_each(groups, validation_share, test_share, seed):
-    sizes = [(group, size) for group, classes in enumerate(groups) for size in classes]
-    labels = [label for label, (_, size) in enumerate(sizes) for _ in range(size)]
-    data = numbered(labels)
-    data = LabelledImages(data.images, data.labels, groups=np.array([group for group, _ in sizes]))
-    held_out = [max(1, round(share * len(groups))) if share else 0 for share in (validation_share, test_share)]
-    if len(groups) - sum(held_out) < 1:
-        with pytest.raises(ValueError, match=rf"too few groups \({len(groups)}\)"):
-            split_classes(data, validation_share, test_share, seed, by_group=True)
-        return
-    parts = split_classes(data, validation_share, test_share, seed, by_group=True)
-    assert sorted(number for part in parts for number in numbers(part)) == list(range(len(data)))
-    owners = [{sizes[labels[number]][0] for number in numbers(part)} for part in parts]
-    assert [len(owner) for owner in owners] == [len(groups) - sum(held_out), *held_out]
-    for part in parts:
-        assert part.groups[part.labels].tolist() == [sizes[labels[number]][0] for number in numbers(part)]
-
-
-def test_a_group_of_one_class_makes_no_part():
-    data = numbered([0, 0, 1, 1, 2, 2])
-    data = LabelledImages(data.images, data.labels, groups=np.arange(3))
-    with pytest.raises(ValueError, match="a group has only one class"):
-        split_classes(data, 0.2, 0.2, 0, by_group=True)
-
-
-def test_a_split_within_classes_gives_each_part_its_share_of_each_class():
-    data = numbered([label for label in range(5) for _ in range(40)])
-    parts = split_images(data, 0.1, 0.2, 0)
-    assert sorted(number for part in parts for number in numbers(part)) == list(range(200))
-    assert [np.bincount(part.labels).tolist() for part in parts] == [[28] * 5, [4] * 5, [8] * 5]
-    with pytest.raises(ValueError, match="too few to form same and different pairs"):
-        split_images(numbered([0, 0, 1, 1, 2, 2]), 0.1, 0.2, 0)
+@pytest.mark.parametrize("split", ["classes", "within"])
+def test_near_copies_of_a_folder_are_in_one_part_whatever_their_class_and_number(split, digits, tmp_path):
+    for label in range(8):
+        for number, image in enumerate(digits[0][digits[1] == label][:8]):
+            path = tmp_path / str(label) / f"{number}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(image).resize((56, 56), Image.Resampling.BICUBIC).save(path)
+    for label, count in ((0, 1), (1, 24)):  # copies of an image of 0 in 5, and many of one of 1
+        original = Image.open(tmp_path / str(label) / "0.png")
+        for number in range(count):
+            copy = original.point(lambda value, by=number: min(255, int(value * (1 - by / 100))))
+            copy.save(tmp_path / ("1" if label else "5") / f"copy {number}.jpg", quality=90)
+    settings = (PreprocessConfig("ink"), EncoderConfig(image_size=28))
+    found = read_folder(tmp_path, *settings)
+    group = {image.tobytes(): first for image, first in zip(found.images, found.first.tolist(), strict=True)}
+    assert sorted(np.bincount(found.first))[-2:] == [2, 25]
+    for seed in range(6):
+        splits = load_splits(str(tmp_path), "", *settings, split, 0.2, 0.2, False, seed)
+        training = [splits.training, *([splits.seen] if splits.seen else [])]
+        parts = [{group[image.tobytes()] for part in parts for image in part.images}
+                 for parts in (training, [splits.validation], [splits.test])]  # fmt: skip
+        assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
+        assert sum(len(part) for part in (*training, splits.validation, splits.test)) == len(found.images)
 
 
 def test_rotated_classes_are_classes_of_their_own():

@@ -1,7 +1,9 @@
 """Each patch of Gradio does what it is for, and Gradio without it still has the fault: else the patch can go."""
 
 import asyncio
+import errno
 import importlib
+import logging
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +26,7 @@ from siamese.demo.gradio_patches import (
     Sketch,
     UploadedFiles,
     UploadedImage,
+    WithoutStub,
     keep_little_of_sessions,
 )  # fmt: skip
 
@@ -133,6 +136,66 @@ def test_what_is_refused_is_said_in_a_sentence_to_whoever_sent_it(blocks):
     assert isinstance(caught.value, gr.Error) == (blocks is Demo)  # Gradio: another error, of which it says nothing
     if blocks is Demo:
         assert "was not uploaded" in str(caught.value)
+
+
+def answer_to(component: gr.components.Component, value: object) -> str:
+    """What the caller of a listener with this input is told."""
+    with Demo() as demo:
+        component.render()
+        component.change(lambda value: None, component, None)
+    (listener,) = demo.fns.values()
+    with pytest.raises(gr.Error) as caught:
+        asyncio.run(demo.preprocess_data(listener, [value], None))
+    return caught.value.message
+
+
+class Mistaken(gr.Textbox, metaclass=WithoutStub):
+    """A component with a mistake in it."""
+
+    is_template = True
+
+    def preprocess(self, payload: str | None) -> str:
+        return payload + 1
+
+
+def test_a_mistake_of_this_program_is_logged_and_not_said_to_be_the_callers(caplog):
+    said = answer_to(Mistaken(render=False), "x")
+    assert said.startswith("this went wrong here, not by your fault")
+    assert "was not uploaded" not in said
+    (record,) = [record for record in caplog.records if record.exc_info]
+    assert "return payload + 1" in logging.Formatter().format(record)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (TypeError("a secret"), "this went wrong here, not by your fault"),
+        (ValueError("a secret"), "this went wrong here, not by your fault"),
+        (OSError(errno.ENOSPC, "a secret"), "the server's disk is full"),
+    ],
+)
+@pytest.mark.parametrize("blocks", [Demo, gr.Blocks])
+def test_what_a_handler_did_not_expect_is_logged_and_said_in_a_sentence(blocks, error, expected, caplog):
+    def handler() -> None:
+        raise error
+
+    with blocks() as demo:
+        demo.load(handler)
+    (listener,) = demo.fns.values()
+    with pytest.raises(Exception, match=r".") as caught:
+        asyncio.run(demo.call_function(listener, []))
+    assert isinstance(caught.value, gr.Error) == (blocks is Demo)  # Gradio: another error, of which it says nothing
+    if blocks is Demo:
+        assert caught.value.message.startswith(expected)
+        assert caught.value.print_exception is False
+        (record,) = [record for record in caplog.records if record.exc_info]
+        assert "raise error" in logging.Formatter().format(record)
+
+
+def test_what_gradio_says_itself_of_a_value_is_handed_on(caplog):
+    assert "is not in the list of choices" in answer_to(gr.Radio(["a", "b"], render=False), "c")
+    assert "not of the kind" in answer_to(gr.Slider(render=False), [])
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 @pytest.mark.parametrize(("is_forgotten", "kept"), [(True, 0), (False, 1)])

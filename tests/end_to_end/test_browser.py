@@ -12,6 +12,7 @@ from browser_fixtures import (
     PHONE,
     STAR,
     ZERO,
+    camera_frame,
     draw,
     draw_by_touch,
     expect_state,
@@ -112,7 +113,7 @@ def test_a_file_that_is_no_image_gets_a_sentence_and_the_page_goes_on(page, pict
     expect_verdict_on(page, bundled, [pictures["plain.png"], pictures["sketch.png"]])
 
 
-def test_pictures_come_from_clipboard_and_camera_too(page):
+def test_pictures_come_from_clipboard_and_camera_as_they_are(page, digits, bundled):
     open_tab(page, 0, "Upload")
     page.evaluate(
         """async () => {
@@ -137,6 +138,9 @@ def test_pictures_come_from_clipboard_and_camera_too(page):
     page.wait_for_function("document.querySelector('#upload-second video')?.currentTime > 0.5")
     page.locator("#upload-second").get_by_label("capture photo").click()
     expect_state(page, "same", "different")
+    expected = bundled.canonical(camera_frame(digits[0][0])).astype(int)
+    difference, mirrored = (np.abs(expected - photo).mean() for photo in (seen(page)[1], seen(page)[1][:, ::-1]))
+    assert difference < 10 < 20 < mirrored
 
 
 # ---- Examples, tabs, buttons ----

@@ -1,5 +1,7 @@
 """Training on a folder of images of one's own: classes or groups held out, or images within classes."""
 
+import json
+import os
 import shutil
 
 import pytest
@@ -117,3 +119,19 @@ def test_too_few_classes_are_said_before_training(digit_folder, tmp_path, capsys
         shutil.rmtree(digit_folder / f"digit {label}")
     assert train.main(["--dataset", str(digit_folder), "--output", str(tmp_path / "model")]) == 2
     assert "too few classes (2)" in capsys.readouterr().err
+
+
+def test_names_that_are_no_utf8_train_to_the_end(digit_folder, tmp_path, capsys):
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/Z\xfcrich")
+    digit_folder.rename(folder)
+    with open(os.fsdecode(os.fsencode(folder) + b"/digit 1/copie\xe9.png"), "wb") as file:
+        file.write(b"no picture")
+    output = tmp_path / "model"
+    arguments = ["--dataset", folder, "--device", "cpu", "--epochs", "1", "--batch-size", "16", "--output", str(output)]
+    assert train.main(arguments) == 0
+    config = Verifier.from_pretrained(output).config
+    assert config.data.dataset == "Z\\xfcrich"
+    card = (output / "README.md").read_text(encoding="utf-8")
+    assert "    copie\\xe9.png: " in card
+    json.dumps(json.loads((output / "config.json").read_text(encoding="utf-8")), ensure_ascii=False).encode()
+    assert train.main(["--dataset", folder, "--output", str(output), "--epochs", "0"]) == 2

@@ -10,6 +10,7 @@ from hub_fake.client import ROOT, environment
 from hub_fake.protocol import READER, WRITER
 from hub_fake.server import HubServer
 
+from siamese.commands import train
 from siamese.model_folder.weights import load_model
 
 pytestmark = pytest.mark.slow
@@ -46,6 +47,39 @@ def test_what_is_trained_is_pushed_with_its_headline(server, tmp_path):
     assert (
         f"Verifier.from_pretrained('ada/digits', '{server.repositories['ada/digits'].branches['main']}')" in finished.stdout
     )
+
+
+def test_what_is_trained_on_own_pictures_is_pushed_without_them_to_a_private_repository(server, digit_folder, tmp_path):
+    (digit_folder / "digit 3" / "grandma.png").write_bytes(b"no image")
+    arguments = ["--dataset", str(digit_folder), "--repo-id", "ada/own"]
+    finished = train_and_push(server, tmp_path, WRITER, *arguments)
+    assert finished.returncode == 0, finished.stderr
+    assert "ada/own is private" in finished.stdout
+    assert server.repositories["ada/own"].private
+    here = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
+    assert b"grandma" in here["README.md"]
+    pushed = server.files("ada/own")
+    assert set(here) - set(pushed) == {"false_accepts.png", "false_rejects.png"}
+    for name, content in pushed.items():
+        assert not [
+            word
+            for word in (b"grandma", b"false_accepts", b"false_rejects", str(tmp_path).encode(), b"digit 3")
+            if word in content
+        ], name
+    flags = ["--publish-pictures", "--public", "--repo-id", "ada/shown"]
+    command = [sys.executable, "-m", "siamese", "push", tmp_path / "model", *flags]
+    variables = environment(server.endpoint, tmp_path, WRITER)
+    again = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=300)
+    assert "ada/shown is public" in again.stdout, again.stderr
+    assert not server.repositories["ada/shown"].private
+    assert {name: server.files("ada/shown")[name] for name in here} == here
+
+
+@pytest.mark.parametrize("flag", ["--private", "--public", "--publish-pictures", "--without-reference"])
+def test_how_to_push_is_refused_without_a_push(flag, tmp_path, capsys):
+    assert train.main([*ONE_EPOCH, "--output", str(tmp_path / "model"), flag]) == 2
+    assert f"error: {flag} says where or how to push: add --push" in capsys.readouterr().err
+    assert not (tmp_path / "model").exists()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from hub_fake.client import PATIENCE, HubClient, make_model_folder
+from hub_fake.client import PATIENCE, HubClient, make_model_folder, make_own_folder
 from hub_fake.jobs import Commands, FullHubServer, full_hub
 from hub_fake.protocol import USERS
 from hub_fake.server import HubServer
@@ -71,6 +71,13 @@ def folder(template, tmp_path) -> Path:
     (folder / "old").mkdir()
     (folder / "old" / CONFIG_FILE).write_text("{}")
     return folder
+
+
+@pytest.fixture
+def own_folder(tmp_path) -> Path:
+    """A model folder of images of somebody's own."""
+    make_own_folder(tmp_path / "of-own")
+    return tmp_path / "of-own"
 
 
 @pytest.fixture

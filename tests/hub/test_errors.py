@@ -1,5 +1,6 @@
 """What is said when something fails between here and the Hub: the real client over real HTTP, a Hub on loopback."""
 
+import json
 import math
 import re
 import subprocess
@@ -11,7 +12,9 @@ from hub_fake.client import PATIENCE, HubClient
 from hub_fake.expect import assert_explained, assert_pushed, contents, fetched
 from hub_fake.protocol import WRITER
 from hub_fake.server import HubServer
+from huggingface_hub import HfApi, ModelInfo
 
+from siamese.hub.errors import HubError, explained
 from siamese.model_folder.weights import (
     CARD_FILE,
 )
@@ -65,6 +68,19 @@ def test_metadata_that_the_hub_refuses_is_quoted(server, client, new):
     assert_explained(client.call("push_folder", folder, f"ada/{name}", token=WRITER), "metadata is no YAML")
     (folder / CARD_FILE).write_text(card)
     assert_pushed(server, client.call("push_folder", folder, f"ada/{name}", token=WRITER), name, folder)
+
+
+@pytest.mark.parametrize(
+    "mistake", [lambda: None + 1, lambda: "".nothing, lambda: HfApi().whoami(nothing=1), lambda: json.dumps({1})]
+)
+def test_a_mistake_of_this_program_is_no_error_of_the_hub(mistake):
+    with pytest.raises((TypeError, AttributeError)), explained("ada/x"):
+        mistake()
+
+
+def test_what_the_client_makes_of_an_answer_is_one():
+    with pytest.raises(HubError), explained("ada/x"):
+        ModelInfo(id="ada/x", siblings=[5])  # fails in the client, as where the answer of another server is read
 
 
 # ---- No network, another network, no room ----

@@ -34,6 +34,7 @@ def test_a_push_makes_the_repository_and_one_commit_of_exactly_the_model(server,
     assert stored.pop(".gitattributes")
     assert stored == contents(folder)
     assert not server.repositories[repo].private
+    assert f"{repo} is public" in result["text"]
     assert result["commit"] == server.repositories[repo].branches["main"]
     assert result["url"] == f"{server.endpoint}/{repo}"
 
@@ -214,3 +215,5 @@ def test_the_command_of_a_push_is_one_that_a_shell_takes():
     command = push_command("my models/it's", "ada/x", True, "trial")
     parts = ["push", "my models/it's", "--repo-id", "ada/x", "--private", "--revision", "trial"]
     assert shlex.split(command) == ["python", "-m", "siamese", *parts]
+    command = push_command("m", "ada/x", public=True, publish_pictures=False, without_reference=True)
+    assert shlex.split(command)[4:] == ["m", "--repo-id", "ada/x", "--public", "--without-reference"]

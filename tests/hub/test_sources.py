@@ -1,6 +1,7 @@
 """Where a model comes from: a folder, a bundled model, a ZIP file."""
 
 import contextlib
+import shutil
 import struct
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from siamese import Verifier
+from siamese.hub import fetch
+from siamese.hub.errors import HubUnavailableError
 from siamese.hub.sources import bundled_models, locate_model, split_revision
 from siamese.model_folder.weights import CONFIG_FILE, MAX_CONFIG_BYTES, WEIGHTS_FILE
 
@@ -124,3 +127,49 @@ def test_names_that_lead_elsewhere_are_passed_over(tmp_path):
     assert not (tmp_path / CONFIG_FILE).exists()
     with pytest.raises(ValueError, match="model"):
         Verifier.from_pretrained(path)
+
+
+# ---- A folder that is not there ----
+
+
+@pytest.fixture
+def runs(untrained_folder, tmp_path, monkeypatch) -> Path:
+    """Two models in runs/, seen from the folder above."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("first", "second"):
+        shutil.copytree(untrained_folder, tmp_path / "runs" / name)
+    return tmp_path / "runs"
+
+
+@pytest.mark.parametrize("source", ["runs/frist", "runs/typo"])
+def test_a_model_mistyped_where_models_are_is_not_looked_for_on_the_hub(source, runs, monkeypatch):
+    monkeypatch.setattr(fetch, "fetch_model", None)
+    sentence = f"model '{source}' is not a folder here; there is 'runs/first', 'runs/second'; .* write {source}@main"
+    with pytest.raises(ValueError, match=sentence):
+        locate_model(source)
+
+
+@pytest.mark.parametrize("source", ["./first", "../runs/x/first", "~/first", "/first", "./runs/frist", "runs\\\\first/x"])
+def test_what_can_be_no_repository_is_a_folder_that_is_not_there(source, runs, monkeypatch):
+    monkeypatch.setattr(fetch, "fetch_model", None)
+    with pytest.raises(ValueError, match="is not a folder or ZIP file here, not a Hub repository USER/NAME") as caught:
+        locate_model(source)
+    assert ("there is 'runs/first'" in str(caught.value)) == (source == "./runs/frist")
+
+
+@pytest.mark.parametrize(("source", "hint"), [("run/first", "; there is 'runs/first'"), ("user/name", "")])
+def test_what_the_hub_does_not_have_is_no_folder_either(source, hint, runs, monkeypatch):
+    def away(*_):
+        raise HubUnavailableError("it is away")
+
+    monkeypatch.setattr(fetch, "fetch_model", away)
+    with pytest.raises(HubUnavailableError) as caught:
+        locate_model(source)
+    assert str(caught.value) == f"it is away; nor is it a folder here{hint}"
+    with pytest.raises(HubUnavailableError, match=r"^it is away$"):
+        locate_model(source, "main")
+
+
+def test_with_a_revision_the_hub_is_meant(runs, monkeypatch):
+    monkeypatch.setattr(fetch, "fetch_model", lambda source, revision: (runs / "first", "commit"))
+    assert locate_model("runs/typo", "main") == (runs / "first", "runs/typo@main")

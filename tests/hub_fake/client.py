@@ -26,22 +26,45 @@ def environment(endpoint: str, home: Path, token: str = "", **more: str) -> dict
     return {**ours, **settings, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]), "NO_PROXY": "*", **more}
 
 
-def make_model_folder(folder: Path, seed: int = 0) -> None:
+LEFT_OUT = [(Path("ada-at-the-beach.jpg"), "the same image as /home/ada/family/ada/1.jpg"), (Path("grandma.png"), "blank")]
+
+
+def make_own_folder(folder: Path) -> None:
+    """The same of images of somebody's own, whose folder, card, plots and embeddings tell of them."""
+    import numpy as np
+
+    from siamese.config import DataRecord, TrainingRecord
+    from siamese.model_folder.reference import choose_reference, save_reference
+    from siamese.model_folder.weights import load_model
+
+    command = "python train.py --dataset /home/ada/family --data-dir='my pictures' --epochs 3 --loss supcon --lr 1e-3"
+    data = DataRecord("family", 5, 3, 9, split="classes", left_out=2)
+    make_model_folder(folder, 0, data, TrainingRecord(command), LEFT_OUT)
+    network, config = load_model(folder)
+    side = config.encoder.image_size
+    images = np.random.default_rng(0).integers(0, 255, (9, side, side), np.uint8)
+    save_reference(choose_reference(network, images, None, data.split), network, folder)
+
+
+def make_model_folder(folder: Path, seed: int = 0, data=None, training=None, left_out=()) -> None:
     """A complete model folder without a training: random weights, a card, small plots."""
     import torch
     from PIL import Image
 
-    from siamese.config import DataRecord, EncoderConfig, Metrics, ModelFolderConfig
+    from siamese.config import DataRecord, EncoderConfig, Metrics, ModelFolderConfig, TrainingRecord
     from siamese.model_folder import model_card as card
     from siamese.model_folder import weights as checkpoint
     from siamese.network import SiameseNetwork
 
     torch.manual_seed(seed)
     metrics = Metrics(balanced_accuracy=99.724)
-    config = ModelFolderConfig(encoder=EncoderConfig(embedding_dim=8), data=DataRecord("mnist"), metrics=metrics)
+    config = ModelFolderConfig(
+        encoder=EncoderConfig(embedding_dim=8), data=data or DataRecord("mnist"), training=training or TrainingRecord(),
+        metrics=metrics,
+    )  # fmt: skip
     checkpoint.save_weights(SiameseNetwork(config.encoder), folder / checkpoint.WEIGHTS_FILE)
     checkpoint.write_text(folder / checkpoint.CONFIG_FILE, config.to_json())
-    checkpoint.write_text(folder / checkpoint.CARD_FILE, card.render_card(config))
+    checkpoint.write_text(folder / checkpoint.CARD_FILE, card.render_card(config, left_out))
     checkpoint.write_text(folder / checkpoint.METRICS_FILE, "{}\n")
     for number, name in enumerate(card.PLOTS):
         Image.new("L", (20, 20 + number), seed).save(folder / name)

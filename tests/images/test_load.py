@@ -1,6 +1,9 @@
 """Any source becomes an upright image within bounds, or an error that says what is wrong."""
 
 import struct
+import threading
+import time
+import warnings
 import zlib
 
 import numpy as np
@@ -11,7 +14,7 @@ from PIL import Image, ImageOps
 from siamese.config import PreprocessConfig
 from siamese.data.datasets.mnist import load_sample_digits
 from siamese.images.canonical import canonical_image
-from siamese.images.load import MAX_SIDE, load_image
+from siamese.images.load import MAX_SIDE, ignore_pillow_warnings, load_image
 
 CONFIG = PreprocessConfig()
 DIGITS, _ = load_sample_digits()
@@ -62,6 +65,14 @@ def test_bad_input_says_what_is_wrong(tmp_path) -> None:
             canonical(picture)
 
 
+def test_what_git_lfs_leaves_in_place_of_a_picture_is_called_so(tmp_path) -> None:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{64 * '0'}\nsize 12345\n"
+    with pytest.raises(
+        ValueError, match=r"'a\.png' only points to a picture that Git LFS keeps elsewhere: run `git lfs pull`"
+    ):
+        canonical(write(tmp_path / "a.png", pointer.encode()))
+
+
 def test_huge_image_is_refused_before_it_is_decoded(tmp_path) -> None:
     Image.new("1", (6, 6)).save(tmp_path / "bomb.png")
     content = bytearray((tmp_path / "bomb.png").read_bytes())
@@ -78,3 +89,101 @@ def test_source_is_left_alone() -> None:
     canonical(picture)
     assert picture.mode == before.mode
     np.testing.assert_array_equal(np.asarray(picture), np.asarray(before))
+
+
+def test_what_python_does_with_warnings_is_not_changed_for_other_threads(tmp_path) -> None:
+    """A thread that has warnings recorded gets all of its own while others load images, and its filters stay."""
+    Image.fromarray(DIGITS[3]).save(tmp_path / "digit.png")
+    done = threading.Event()
+
+    def load() -> None:
+        while not done.is_set():
+            load_image(tmp_path / "digit.png")
+
+    threads = [threading.Thread(target=load) for _ in range(3)]
+    with warnings.catch_warnings(record=True) as recorded:
+        warnings.simplefilter("always")
+        before = list(warnings.filters)
+        for thread in threads:
+            thread.start()
+        for _ in range(100):
+            warnings.warn("mine", stacklevel=1)
+            time.sleep(0.0002)
+        done.set()
+        for thread in threads:
+            thread.join()
+        assert warnings.filters == before
+    assert sum(str(warning.message) == "mine" for warning in recorded) == 100
+
+
+def test_a_program_prints_no_warnings_of_pillow_but_its_own() -> None:
+    with warnings.catch_warnings(record=True) as recorded:
+        warnings.resetwarnings()
+        ignore_pillow_warnings()
+        ignore_pillow_warnings()
+        assert len(warnings.filters) == 1
+        warnings.warn_explicit("of Pillow", UserWarning, "TiffImagePlugin.py", 1, "PIL.TiffImagePlugin")
+        warnings.warn_explicit("of another", UserWarning, "other.py", 1, "other")
+    assert [str(warning.message) for warning in recorded] == ["of another"]
+
+
+# ---- Transparent colours ----
+
+
+def written(path, pixels: np.ndarray, kind: int, bits: int, transparent: bytes):
+    """A PNG by hand: Pillow writes neither all kinds nor all numbers of bits. `pixels` hold the bytes of its rows."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    height, row = pixels.shape
+    width = row * 8 // bits // (3 if kind == 2 else 1)
+    rows = b"".join(b"\0" + line.tobytes() for line in pixels)
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+    parts = [(b"IHDR", header), (b"tRNS", transparent), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return write(path, b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts))
+
+
+# Of each kind of pixel: dark ink (20, or the darkest there is), and a transparent colour that is nearly as dark, so that
+# where it counts as a colour, the sheet is dark all over.
+KINDS = {
+    "grey of 1 bit": (0, 1, lambda ink: np.packbits(~ink, axis=1), b"\0\1"),
+    "grey of 2 bits": (0, 2, lambda ink: np.packbits(np.repeat(~ink, 2, axis=1) & [False, True] * 80, axis=1), b"\0\1"),
+    "grey of 4 bits": (
+        0, 4, lambda ink: np.packbits(np.repeat(~ink, 4, axis=1) & [False, False, True, True] * 80, axis=1), b"\0\3",
+    ),
+    "grey of 8 bits": (0, 8, lambda ink: np.where(ink, 20, 60).astype(np.uint8), b"\0\x3c"),
+    "grey of 16 bits": (0, 16, lambda ink: np.where(ink, 5000, 15000).astype(">u2").view(np.uint8), b"\x3a\x98"),
+    "colour of 8 bits": (2, 8, lambda ink: np.repeat(np.where(ink, 20, 60).astype(np.uint8), 3, axis=1), b"\0\x3c" * 3),
+    "colour of 16 bits": (
+        2, 16, lambda ink: np.repeat(np.where(ink, 5000, 15000).astype(">u2"), 3, axis=1).view(np.uint8),
+        b"\x3a\x98" * 3,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_transparent_colour_is_paper_whatever_the_bits_of_a_pixel(name, tmp_path) -> None:
+    kind, bits, pixels, transparent = KINDS[name]
+    ink = np.zeros((80, 80), bool)
+    ink[10:70, 36:44] = ink[10:18, 20:44] = True
+    image = load_image(written(tmp_path / "see-through.png", np.ascontiguousarray(pixels(ink)), kind, bits, transparent))
+    assert image.mode == ("LA" if kind == 0 else "RGBA")
+    np.testing.assert_array_equal(np.asarray(image)[..., -1], 255 * ink)
+    np.testing.assert_array_equal(canonical(image), canonical(Image.fromarray(grey(1 - ink))))
+
+
+def test_a_photograph_with_a_transparent_colour_lies_on_white(tmp_path) -> None:
+    pixels = np.full((40, 40, 3), (10, 200, 30), np.uint8)
+    pixels[10:30, 10:30] = (200, 30, 20)
+    Image.fromarray(pixels).save(tmp_path / "photo.png", transparency=(10, 200, 30))
+    seen = canonical_image(load_image(tmp_path / "photo.png"), PreprocessConfig("photo"), 40, 3)
+    expected = np.where((pixels == (10, 200, 30)).all(axis=2, keepdims=True), 255, pixels)
+    np.testing.assert_array_equal(seen, expected)
+
+
+def test_a_transparent_colour_of_an_image_in_memory_leaves_it_as_it_was() -> None:
+    picture = Image.fromarray(grey(1 - strokes(DIGITS[3])))
+    picture.info["transparency"] = 255
+    assert load_image(picture).mode == "LA"
+    assert (picture.mode, picture.info) == ("L", {"transparency": 255})

@@ -194,6 +194,22 @@ def test_a_rate_of_false_accepts_that_the_pairs_do_not_support_is_refused(config
     assert "tar_at_far_01" not in {result.metric_type for result in ModelCard(card).data.eval_results}
 
 
+def test_what_has_no_interval_says_why_in_its_place(config):
+    """Two classes: no end of an interval is known, and config.json holds null."""
+    rates = ("balanced_accuracy", "false_accept_rate", "false_reject_rate")
+    ends = dict.fromkeys(f"{name}_{end}" for name in rates for end in ("low", "high"))
+    few = dataclasses.replace(config.metrics, **ends, false_accept_rate=0.0)
+    data = DataRecord("mine", split="classes", test_classes=2, seen_classes=5)
+    own = dataclasses.replace(config, data=data, metrics=few, seen=few)
+    assert ModelFolderConfig.from_json(own.to_json()) == own
+    assert '"balanced_accuracy_low": null' in own.to_json()
+    rows = {row[0]: row[1:] for row in table_rows(render_card(own)) if len(row) == 3}
+    assert rows["balanced pair accuracy"][1] == "no interval: too few test classes"
+    assert rows["different pairs accepted"][1] == "no interval: all pairs are judged rightly"
+    cell = f"{few.balanced_accuracy:.2f} (no interval: too few test classes)"
+    assert rows["balanced pair accuracy, %"] == [cell, cell]
+
+
 def test_the_margin_is_stated_where_the_loss_has_one(config):
     triplet = dataclasses.replace(config, loss=LossConfig("triplet", 0.75))
     assert "| loss | triplet (margin 0.75) |" in render_card(triplet)

@@ -9,7 +9,17 @@ from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 
 from siamese import Verifier
-from siamese.model_folder.reference import MOST_IMAGES, Reference, choose_reference, load_reference, save_reference
+from siamese.model_folder.reference import (
+    FALSE_ALARMS,
+    FAR_ALARMS,
+    LEAST_UNITS,
+    MOST_IMAGES,
+    Reference,
+    choose_reference,
+    load_reference,
+    save_reference,
+    usual_range,
+)  # fmt: skip
 from siamese.model_folder.weights import REFERENCE_FILE, load_model
 
 LINES = {
@@ -21,15 +31,82 @@ LINES = {
 
 @pytest.fixture(scope="module")
 def reference(digits, verifier) -> Reference:
-    return choose_reference(torch.from_numpy(verifier.embed_canonical(digits[0][:300])), digits[1][:300])
+    return choose_reference(verifier.network, digits[0][:300], digits[1][:300], "given")
 
 
-def test_all_but_one_in_a_hundred_of_the_reference_are_as_near_as_the_limit_to_another(reference):
+# ---- What is familiar ----
+
+
+def test_lengths_are_those_that_normalising_takes_away(reference, verifier, digits):
+    drawn = np.random.default_rng(0).permutation(300)[:20]
+    layers = verifier.network.encoder.layers
+    for place, image in enumerate(digits[0][:300][drawn]):
+        with torch.no_grad():
+            features = layers(torch.from_numpy(image)[None, None] / 255)[0].numpy().astype(float)
+        assert reference.lengths[place].item() == pytest.approx(math.hypot(*features), rel=1e-4)
+        assert reference.embeddings[place].numpy() == pytest.approx(features / math.hypot(*features), abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("shape", ["normal", "skewed", "two-humped"])
+def test_of_new_images_the_stated_share_is_outside(shape, seed):
+    """Whatever the distribution: on average over what the range is found from."""
+    draw = {
+        "normal": lambda generator, size: generator.normal(30, 5, size),
+        "skewed": lambda generator, size: generator.exponential(10, size) + 1,
+        "two-humped": lambda generator, size: np.where(generator.random(size) < 0.3, 10, 40) + generator.random(size),
+    }[shape]
+    generator, outside = np.random.default_rng(seed), []
+    for _ in range(200):
+        low, high = usual_range(draw(generator, 1000), np.arange(1000), FALSE_ALARMS / 2)
+        outside.append(np.mean([not low <= length <= high for length in draw(generator, 1000)]))
+    assert np.mean(outside) == pytest.approx(FALSE_ALARMS, abs=0.002)
+
+
+@pytest.mark.parametrize("classes", [LEAST_UNITS, 8, 30, 98, 150])
+def test_of_new_classes_no_more_than_the_stated_share_is_outside_however_alike_the_images_of_each_are(classes):
+    generator, outside = np.random.default_rng(classes), []
+    for _ in range(400):
+        middles = generator.normal(3, 0.3, classes + 20)
+        lengths = np.exp(middles[:, None] + generator.normal(0, 0.1, (classes + 20, 10)))
+        low, high = usual_range(lengths[:classes].ravel(), np.arange(classes).repeat(10), FALSE_ALARMS / 2)
+        outside.append(np.mean((lengths[classes:] < low) | (lengths[classes:] > high)))
+    assert np.mean(outside) <= FALSE_ALARMS * 1.1
+    naive = np.quantile(lengths[:classes], [FALSE_ALARMS / 2, 1 - FALSE_ALARMS / 2])
+    assert low < naive[0] * 1.05  # pooled images would promise more than so few classes hold
+    assert high > naive[1] * 0.95
+
+
+def test_where_new_images_are_of_new_classes_these_are_what_is_drawn_anew(reference):
+    kinds = {
+        split: Reference(reference.embeddings, reference.labels, reference.lengths, split) for split in ("given", "classes")
+    }
+    lengths, labels = reference.lengths.double().numpy(), reference.labels.numpy()
+    assert kinds["given"].usual == usual_range(lengths, np.arange(300), (FALSE_ALARMS - FAR_ALARMS) / 2)
+    assert kinds["classes"].usual == usual_range(lengths, labels, FALSE_ALARMS / 2)  # ten of them
+    assert kinds["classes"].usual[0] < kinds["given"].usual[0] < kinds["given"].usual[1] < kinds["classes"].usual[1]
+    low, high = kinds["given"].usual
+    known = reference.embeddings[0]
+    assert [kinds["given"].is_familiar(known, length) for length in (low, high)] == [True, True]
+    assert [kinds["given"].is_familiar(known, length) for length in (low * 0.999, high * 1.001)] == [False, False]
+    assert not kinds["given"].is_familiar(known + 9, low)
+    assert kinds["classes"].is_familiar(known + 9, low)
+
+
+def test_all_but_the_stated_share_of_the_reference_are_as_near_as_the_farthest_to_another(reference):
     points = reference.embeddings.numpy().astype(float)
     nearest = sorted(min(math.dist(a, b) for j, b in enumerate(points) if j != i) for i, a in enumerate(points))
-    assert nearest[295] <= reference.limit <= nearest[297]
-    assert reference.is_familiar(reference.embeddings[0].numpy())
-    assert not reference.is_familiar(reference.embeddings[0].numpy() + 9)
+    assert reference.farthest == pytest.approx(nearest[-1], rel=1e-3)  # of 300
+    assert Reference(reference.embeddings[:150], reference.labels[:150]).farthest == math.inf  # too few for so rare an event
+
+
+def test_with_too_few_to_tell_nobody_says_anything(reference):
+    few = reference.labels < LEAST_UNITS - 1
+    parts = reference.embeddings[few], reference.labels[few], reference.lengths[few]
+    for silent in (Reference(*parts, "classes"), Reference(*parts, "groups"), Reference(*parts[:2])):
+        assert silent.usual is None
+        assert silent.is_familiar(parts[0][0], 1e9) is None
+    assert Reference(*parts, "within").is_familiar(parts[0][0], 1e9) is False
 
 
 def test_the_plane_is_that_in_which_the_reference_spreads_most(reference):
@@ -41,22 +118,25 @@ def test_the_plane_is_that_in_which_the_reference_spreads_most(reference):
     assert np.abs(flat[:, 0]) == pytest.approx(np.abs((points - points.mean(axis=0)) @ axes[:, -1]), abs=1e-4)
 
 
-def test_a_reference_is_a_seeded_draw_of_bounded_size():
-    embeddings = torch.arange(2.0 * (MOST_IMAGES + 500)).reshape(-1, 2)
-    once, again = (choose_reference(embeddings, np.arange(len(embeddings))) for _ in range(2))
+def test_a_reference_is_a_seeded_draw_of_bounded_size(verifier, digits):
+    images = np.concatenate([digits[0], digits[0][:100]])
+    once, again = (choose_reference(verifier.network, images, np.arange(len(images)), "given") for _ in range(2))
     assert torch.equal(once.embeddings, again.embeddings)
+    assert torch.equal(once.lengths, again.lengths)
     assert len(once.labels) == len(once.labels.unique()) == MOST_IMAGES
-    assert torch.equal(once.embeddings, embeddings[once.labels])
-    assert choose_reference(embeddings, None).labels.sum() == 0  # labelled pairs have no classes
+    expected = verifier.embed_canonical(images[once.labels[:50]])
+    assert once.embeddings[:50].numpy() == pytest.approx(expected, abs=1e-5)
+    assert choose_reference(verifier.network, images[:9], None, "pairs").labels.sum() == 0  # labelled pairs have no classes
 
 
 @pytest.mark.parametrize("name", LINES)
 def test_the_bundled_digits_know_digits_but_not_these_drawings(name, digits, bundled_folder):
     bundled = Verifier.from_pretrained(bundled_folder)
-    assert np.mean([bundled.is_familiar(embedding) for embedding in bundled.embed_canonical(digits[0])]) > 0.975
+    assert np.mean([look.is_familiar for look in bundled.look_at_canonical(digits[0])]) > 0.97
     drawing = Image.new("L", (400, 400), 255)
     ImageDraw.Draw(drawing).line(LINES[name], fill=0, width=20, joint="curve")
-    assert not bundled.is_familiar(bundled.embed([drawing])[0])
+    assert bundled.look(drawing).is_familiar is False
+    assert bundled.verify(drawing, digits[0][0]).is_familiar is False
 
 
 # ---- The file ----
@@ -75,6 +155,9 @@ def test_a_saved_reference_comes_back_unless_the_weights_are_others(reference, t
     loaded = load_reference(tmp_path, network)
     assert torch.equal(loaded.embeddings, reference.embeddings)
     assert torch.equal(loaded.labels, reference.labels)
+    assert torch.equal(loaded.lengths, reference.lengths)
+    assert loaded.usual == reference.usual
+    assert load_reference(tmp_path, network, "classes").split == "classes"
     with torch.no_grad():
         next(network.parameters()).add_(1e-3)
     assert load_reference(tmp_path, network) is None
@@ -88,9 +171,12 @@ def test_a_saved_reference_comes_back_unless_the_weights_are_others(reference, t
         {"embeddings": torch.full((4, 64), float("nan"))},
         {"labels": torch.zeros(5, dtype=torch.int64)},
         {"labels": torch.zeros(4)},
+        {"lengths": torch.zeros(5)},
+        {"lengths": torch.full((4,), float("inf"))},
+        {"lengths": torch.zeros(4, dtype=torch.float64)},
         {"more": torch.zeros(1)},
     ],
-    ids=["dimension", "nan", "labels", "type", "more"],
+    ids=["dimension", "nan", "labels", "type", "lengths", "infinite", "double", "more"],
 )
 def test_a_damaged_reference_is_refused(change, trained_folder, tmp_path):
     network, _ = load_model(trained_folder)
@@ -103,7 +189,17 @@ def test_a_damaged_reference_is_refused(change, trained_folder, tmp_path):
         load_reference(tmp_path, network)
 
 
-def test_without_a_reference_nothing_is_called_unfamiliar(untrained_folder):
+def test_a_reference_of_an_older_version_loads_and_is_silent(reference, trained_folder, tmp_path):
+    network, config = load_model(trained_folder)
+    save_reference(Reference(reference.embeddings, reference.labels), network, tmp_path)
+    loaded = load_reference(tmp_path, network)
+    assert torch.equal(loaded.embeddings, reference.embeddings)
+    assert loaded.is_familiar(loaded.embeddings[0], 1e9) is None
+    silent = Verifier(network, config, "older", torch.device("cpu"), loaded)
+    assert silent.verify(np.eye(28, dtype=np.uint8) * 255, np.eye(28, dtype=np.uint8) * 255).is_familiar is None
+
+
+def test_without_a_reference_nobody_says_what_is_familiar(untrained_folder, digits):
     verifier = Verifier.from_pretrained(untrained_folder)
     assert verifier.reference is None
-    assert verifier.is_familiar(np.full(16, 100, np.float32))
+    assert verifier.verify(*digits[0][:2]).is_familiar is None

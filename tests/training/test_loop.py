@@ -14,12 +14,12 @@ from siamese.commands import train as command_line
 from siamese.config import ModelFolderConfig, TrainingRecord
 from siamese.data.datasets.mnist import load_mnist_sample
 from siamese.images.canonical import to_tensor
-from siamese.model_folder.weights import RESUME_FILE, load_model
+from siamese.model_folder.weights import RESUME_FILE, WriteError, load_model
 from siamese.network import embed_all
 from siamese.training import loop as training
-from siamese.training.events import Ask, EpochEnded, Finished, Fitted, Interrupted, Started, Stepped
+from siamese.training.events import Ask, EpochEnded, Finished, Fitted, Interrupted, OutOfMemory, Started, Stepped
 from siamese.training.loop import train
-from siamese.training.settings import TrainingSettings
+from siamese.training.settings import TrainingSettings, what_to_lower
 
 SHORT = TrainingSettings("mnist-sample", device="cpu", batch_size=64, epochs=2)  # 28 steps an epoch
 
@@ -118,10 +118,36 @@ def test_names_of_classes_come_with_the_sample(digits, tmp_path):
             Image.fromarray(255 - image).save(tmp_path / "letters" / name / f"{number}.png")
     settings = TrainingSettings(str(tmp_path / "letters"), epochs=1, device="cpu", output=tmp_path / "model", image_size=28)
     events = train(settings, asked=lambda: Ask.FINISH)
-    (ended,) = of(EpochEnded, list(events))
+    *events, finished = events
+    assert finished.config.training.batch_size == 18  # all training images, fewer than the 256 that were asked for
+    (ended,) = of(EpochEnded, events)
     assert len(ended.sample.names) == 2  # classes of validation
     assert set(ended.sample.names) < set("abcdefg")
     assert sorted(ended.sample.labels) == [0] * 6 + [1] * 6
+
+
+# ---- What the machine does not have ----
+
+
+def test_too_little_memory_is_told_with_what_takes_it_and_ends_the_training(tmp_path, monkeypatch):
+    monkeypatch.setitem(training.AUGMENTATIONS, "ink", lambda *_: torch.empty(1 << 50))  # a batch that is too large
+    with pytest.raises(OutOfMemory, match="not enough memory to train with 64 images of 28 x 28 px in a step") as caught:
+        list(train(dataclasses.replace(SHORT, output=tmp_path / "model")))
+    assert what_to_lower(caught.value.settings) == "--batch-size (64)"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_errors_of_torch_stay_what_they_are(tmp_path, monkeypatch):
+    monkeypatch.setitem(training.AUGMENTATIONS, "ink", lambda *_: torch.ones(2, 3) @ torch.ones(2, 3))
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        list(train(dataclasses.replace(SHORT, output=tmp_path / "model")))
+
+
+def test_a_folder_that_cannot_be_written_is_known_before_the_data_are_read(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    settings = dataclasses.replace(SHORT, dataset="what is never read", output=tmp_path / "file" / "model")
+    with pytest.raises(WriteError, match="model' cannot be written: Not a directory"):
+        next(train(settings))
 
 
 # ---- Settings ----

@@ -5,11 +5,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from siamese.config import EncoderConfig
+from siamese.config import DataRecord, EncoderConfig
 from siamese.data.datasets.mnist import load_mnist_sample
+from siamese.data.splits import Splits
 from siamese.network import SiameseNetwork
 from siamese.training.settings import TrainingSettings, fill_in
-from siamese.training.setup import choose_sample, running_average
+from siamese.training.setup import _few_to_test_on, choose_sample, running_average
 from siamese.training.state import TrainingState
 
 WEIGHT, VARIANCE, COUNT = (f"encoder.layers.{name}" for name in ("0.weight", "1.running_var", "1.num_batches_tracked"))
@@ -64,3 +65,12 @@ def test_the_sample_of_validation_is_of_few_classes_and_the_same_each_time():
     assert np.array_equal(chosen, choose_sample(digits, images=60, classes=3, seed=4))
     assert len(np.unique(chosen)) == len(chosen) == 60
     assert sorted(np.bincount(digits.labels[chosen])[np.unique(digits.labels[chosen])]) == [20, 20, 20]
+
+
+@pytest.mark.parametrize(("classes", "words"), [(2, "an interval needs 5"), (5, "trust the interval"), (20, "")])
+def test_a_test_of_few_classes_is_remarked_and_an_interval_is_spoken_of_where_there_is_one(classes, words):
+    _, digits = load_mnist_sample()
+    splits = Splits(digits, digits, digits, DataRecord(split="classes", test_classes=classes))
+    remarks = _few_to_test_on(splits)
+    assert len(remarks) == bool(words)
+    assert all(words in remark for remark in remarks)

@@ -4,10 +4,12 @@ import dataclasses
 
 import pytest
 import torch
+from full_disk import REASON, files_of_at_most
 from torch import nn
 
 from siamese.config import EpochRecord
-from siamese.model_folder.weights import RESUME_FILE
+from siamese.model_folder.weights import RESUME_FILE, WriteError
+from siamese.training.fingerprint import Fingerprint
 from siamese.training.settings import TrainingSettings, fill_in
 from siamese.training.state import TrainingState
 
@@ -76,6 +78,44 @@ def test_a_state_of_settings_that_were_not_filled_in_is_read(state):
     plain["settings"] |= {"encoder": None, "image_size": None, "preprocess": None, "embedding_dim": None}
     torch.save(plain, path)
     assert TrainingState.load(state.settings.folder, "auto").settings == state.settings
+
+
+def test_what_it_is_trained_on_comes_back_and_older_states_do_not_know(state):
+    state.data = Fingerprint({}, "a digest")
+    save(state)
+    assert TrainingState.load(state.settings.folder, "auto").data == state.data
+    path = state.settings.folder / RESUME_FILE
+    plain = torch.load(path, weights_only=True)
+    del plain["data"]
+    torch.save(plain, path)
+    assert TrainingState.load(state.settings.folder, "auto").data is None
+
+
+@pytest.mark.parametrize("lost", ["settings", "step", "optimizer", "all"])
+def test_what_is_no_state_of_this_version_is_refused(lost, state):
+    save(state)
+    path = state.settings.folder / RESUME_FILE
+    plain = torch.load(path, weights_only=True)
+    plain.pop(lost, None)
+    torch.save([] if lost == "all" else plain, path)
+    with pytest.raises(ValueError, match=f"{RESUME_FILE} is not the state of a training by this version"):
+        TrainingState.load(state.settings.folder, "auto")
+
+
+def test_an_empty_file_as_a_power_cut_leaves_it_is_refused(state):
+    state.settings.folder.mkdir()
+    (state.settings.folder / RESUME_FILE).write_bytes(b"")
+    with pytest.raises(ValueError, match=f"{RESUME_FILE} cannot be read, so that training cannot continue from it"):
+        TrainingState.load(state.settings.folder, "auto")
+
+
+def test_a_full_disk_leaves_what_was_saved_before(state):
+    save(state)
+    before = (state.settings.folder / RESUME_FILE).read_bytes()
+    state.step = 4
+    with files_of_at_most(1000), pytest.raises(WriteError, match=f"{RESUME_FILE}' cannot be written: {REASON}"):
+        save(state)
+    assert {file.name: file.read_bytes() for file in state.settings.folder.iterdir()} == {RESUME_FILE: before}
 
 
 def test_where_no_training_was_interrupted_the_error_says_so(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from brought import is_alive, wait, write_classes
 
-from siamese.visitors.process import WorkerProcess
+from siamese.visitors.process import WorkerProcess, kept
 from siamese.visitors.task import SAMPLE, Task
 
 
@@ -28,9 +28,22 @@ def test_a_check_is_done_in_a_process_that_does_not_learn_where_the_data_lie(tmp
     assert not is_alive(process._process.pid)
 
 
+NOT_FOR_IT = (
+    "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "OPENAI_API_KEY", "AWS_ACCESS_KEY_ID", "AWS_PROFILE", "SECRET", "MY_SETTING",
+    "DATABASE_URL", "HTTPS_PROXY", "SSH_AUTH_SOCK", "LD_PRELOAD", "CUDA_API_TOKEN", "SIAMESE_MODEL", "PYTHONSTARTUP", "KEY",
+)  # fmt: skip
+FOR_IT = ("PATH", "LC_ALL", "TMPDIR", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "SystemRoot")
+
+
+def test_a_process_gets_what_python_and_torch_need_and_nothing_else():
+    server = dict.fromkeys([*NOT_FOR_IT, *FOR_IT], "value")
+    assert kept(server) == dict.fromkeys(FOR_IT, "value")
+
+
 @pytest.mark.slow
 def test_the_process_of_a_training_has_no_secrets_and_ends_when_the_server_does(tmp_path, monkeypatch):
-    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    for name in set(NOT_FOR_IT) - {"LD_PRELOAD"}:
+        monkeypatch.setenv(name, "hf_secret")
     process = WorkerProcess(task(tmp_path, "train", epochs=40))
     updates = process.updates()
     assert next(updates).progress.phase == "reading"

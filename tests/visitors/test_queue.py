@@ -10,7 +10,7 @@ from brought import wait
 from siamese.config import ModelFolderConfig
 from siamese.training.snapshot import Snapshot
 from siamese.visitors import queue as module
-from siamese.visitors.queue import Run, TrainingQueue
+from siamese.visitors.queue import QueueFullError, Run, TrainingQueue
 from siamese.visitors.task import FINISH, SAMPLE, Result, Task, Update
 
 DONE = Update(result=Result(ModelFolderConfig(), 0, (), ()))
@@ -89,6 +89,53 @@ def test_what_goes_wrong_is_for_the_log_and_the_next_has_its_turn(run_of, caplog
     for run in (first, second):
         assert run.state.problem == "This went wrong here, not by your fault: it may be too much for this machine."
     assert "a secret of the server" in caplog.text
+
+
+def test_a_mistake_is_logged_with_its_traceback_and_not_said_to_be_too_much(run_of, caplog):
+    def mistaken(task: Task) -> Iterator[Update]:
+        yield Update(progress=None + 1)
+
+    run = run_of("a")
+    TrainingQueue(1, mistaken).do(run)
+    assert "mistake in the program" in run.state.problem
+    assert "None" not in run.state.problem
+    assert "Traceback" in caplog.text
+    assert "None + 1" in caplog.text
+
+
+def test_checks_wait_for_each_other_and_not_for_trainings_and_are_bounded_together(run_of, monkeypatch):
+    begun, go_on = [], threading.Event()
+
+    def do(self, run: Run) -> None:
+        begun.append(run)
+        go_on.wait(20)
+
+    elsewhere, training = Elsewhere(), run_of("training")
+    queue, checks = TrainingQueue(3, elsewhere), [run_of(name) for name in "abc"]
+    queue.enter(training)
+    wait(lambda: training.state.progress, 5)
+    monkeypatch.setattr(TrainingQueue, "do", do)
+    threads = []
+    for number, check in enumerate(checks, 1):
+        threads.append(threading.Thread(target=queue.check, args=(check,)))
+        threads[-1].start()
+        wait(lambda number=number: len(queue._checks) == number, 5)
+    wait(lambda: begun, 5)
+    with pytest.raises(
+        QueueFullError, match=r"^3 checks of images are waiting already, as many as may: try again in a while$"
+    ):
+        queue.check(run_of("d"))
+    assert begun == checks[:1]
+    checks[1].end()  # its page was closed
+    queue.wake()
+    threads[1].join(5)
+    assert checks[1].state.problem == "The check was ended."
+    go_on.set()
+    elsewhere.go_on.set()
+    for thread in threads:
+        thread.join(5)
+    assert begun == [checks[0], checks[2]]
+    assert queue._checks == []
 
 
 def test_a_task_that_takes_too_long_is_ended(run_of, monkeypatch):

@@ -81,6 +81,61 @@ def test_classes_made_by_hand_are_counted_checked_and_forgotten(workspaces, tmp_
     assert space.counts() == {}
 
 
+def test_what_is_trained_on_is_what_was_checked(workspaces, archive, tmp_path, digits):
+    files = sorted(write_classes(tmp_path / "files", digits, classes=2).rglob("*.png"))
+    space = workspaces.open()
+    space.add_files(files[:10], "a")
+    space.add_files(files[20:30], "b")
+    space.take_archive(archive)
+    changes = {
+        "hand": [
+            lambda: space.add_files(files[10:11], "a"),
+            lambda: space.add_drawing(Image.fromarray(digits[0][100]), "b"),
+            lambda: next((space.folder / "own-pictures").rglob("*.png")).write_bytes(files[11].read_bytes()),
+            space.forget_hand,
+        ],
+        "zip": [lambda: space.take_archive(archive)],  # even where it is the same
+    }
+    for source, each in changes.items():
+        for change in each:
+            space.check(source)
+            change()
+            with pytest.raises(ValueError, match=r"^the images have changed since they were checked: check them again$"):
+                space.start("compact", "supcon", 1)
+    space.check("zip")
+    space.add_files(files[12:13], "a")  # other images than those that were checked
+    space.start("compact", "supcon", 1)
+
+
+def test_what_changes_while_it_is_checked_is_checked_again(workspaces, tmp_path, digits, monkeypatch):
+    files = sorted(write_classes(tmp_path / "files", digits, classes=2).rglob("*.png"))
+    space = workspaces.open()
+    space.add_files(files[:20], "a")
+    space.add_files(files[20:], "b")
+
+    def check(run: Run) -> None:
+        workspaces.queue.do(run)
+        space.add_files(files[:1], "c")
+
+    monkeypatch.setattr(workspaces.queue, "check", check)
+    with pytest.raises(ValueError, match="have changed while they were checked"):
+        space.check("hand")
+    with pytest.raises(ValueError, match="no checked images"):
+        space.start("compact", "supcon", 1)
+
+
+def test_an_archive_stays_where_too_many_checks_are_waiting(workspaces, archive):
+    space = workspaces.open()
+    space.take_archive(archive)
+    workspaces.queue.waiting = 0
+    with pytest.raises(ValueError, match="0 checks of images are waiting already"):
+        space.check("zip")
+    assert space.has("zip")
+    assert [path.name for path in space.folder.iterdir()] == ["uploaded-pictures"]
+    workspaces.queue.waiting = 1
+    assert space.check("zip")[1].images == 60
+
+
 # ---- Training ----
 
 

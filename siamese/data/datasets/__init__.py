@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from siamese.config import EncoderConfig, PreprocessConfig
+from siamese.config import DataRecord, EncoderConfig, PreprocessConfig
 from siamese.data.datasets.base import Dataset
 from siamese.data.datasets.emnist import EMNIST_BALANCED, EMNIST_LETTERS
 from siamese.data.datasets.fashion_mnist import FASHION_MNIST
@@ -26,6 +26,14 @@ DATASETS: dict[str, Dataset] = {
     "usps": USPS,
     "omniglot": OMNIGLOT,
 }
+
+
+OWN_SPLITS = ("classes", "within", "pairs")  # of folders and pairs alone: a dataset by name has a test of its own, or groups
+
+
+def is_own(record: DataRecord) -> bool:
+    """Whether a model was fitted to images of somebody's own, a folder or pairs, which are nobody else's business."""
+    return record.dataset not in DATASETS or record.split in OWN_SPLITS  # a folder may be called mnist
 
 
 def load_dataset(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from siamese.data.class_tree import find_classes
 from siamese.data.datasets.base import Dataset, explained
-from siamese.data.folders import find_classes
 from siamese.data.labelled_images import LabelledImages, group_numbers
 from siamese.images.load import load_image
 

@@ -4,6 +4,7 @@ import html
 
 from siamese.config import ModelFolderConfig
 from siamese.demo.header import trained_on
+from siamese.evaluation.bootstrap import interval_in_words
 
 
 def about(model: str, config: ModelFolderConfig) -> str:
@@ -30,9 +31,9 @@ def _facts(config: ModelFolderConfig) -> str:
     metrics, training, encoder = config.metrics, config.training, config.encoder
     facts = {"Trained on": trained_on(config).removeprefix("trained on ")}
     if metrics.same_pairs + metrics.different_pairs:
+        interval = interval_in_words(metrics, "balanced_accuracy", 2, config.data.split, "%", "95% interval ")
         facts |= {
-            "Pairs judged correctly": f"{metrics.balanced_accuracy:.2f}% (95% interval "
-            f"{metrics.balanced_accuracy_low:.2f} to {metrics.balanced_accuracy_high:.2f}%)",
+            "Pairs judged correctly": f"{metrics.balanced_accuracy:.2f}% ({interval})",
             "Measured on": f"{metrics.same_pairs:,} same and {metrics.different_pairs:,} different pairs of "
             f"{config.data.test_images:,} test images",
             "Different pairs called same": f"{metrics.false_accept_rate:.2f}%",

@@ -30,13 +30,13 @@ class Comparison:
         return [look and look.embedding for look in self.looks]
 
     @property
-    def is_familiar(self) -> list[bool]:
-        """For each image whether it is like those that the model knows."""
-        return [self.verifier.is_familiar(embedding) for embedding in self.embeddings]
+    def is_familiar(self) -> list[bool | None]:
+        """For each image whether it is like those that the model knows; None where nobody can say."""
+        return [look and look.is_familiar for look in self.looks]
 
     def verdict(self, threshold: float) -> Verdict | None:
         """The verdict, where there are two usable images."""
-        return None if self.message else self.verifier.verify_embeddings(*self.embeddings, threshold)
+        return None if self.message else self.verifier.verify_looks(*self.looks, threshold)
 
     def drivers(self) -> tuple[np.ndarray, np.ndarray] | None:
         """See siamese.demo.compare.occlusion; None where there is no verdict."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from siamese.demo.elements import STRANGE, message, panel, percent, picture, word
+from siamese.demo.elements import NOT_SURE, STRANGE, message, panel, percent, picture, word
 
 if TYPE_CHECKING:
     from siamese.verifier import Verdict
@@ -32,7 +32,8 @@ def verdict_panel(
         state, headline, distance = "problem" if problem else "waiting", message(text), None
     else:
         state = "same" if verdict.is_same else "different"
-        headline = word(state.capitalize(), f"{percent(verdict.confidence).capitalize()} confident")
+        sure = NOT_SURE if verdict.is_familiar is False else f"{percent(verdict.confidence).capitalize()} confident"
+        headline = word(state.capitalize(), sure)
         threshold, distance = verdict.threshold, verdict.distance
     figures = "".join(
         f"<figure>{picture(image, f'What the network sees of the {ordinal} image')}"
@@ -47,9 +48,9 @@ def verdict_panel(
     return panel(state, headline, details, turn)
 
 
-def caution(is_familiar: Sequence[bool]) -> str:
+def caution(is_familiar: Sequence[bool | None]) -> str:
     """A sentence about those of the two images that are unlike all that the model knows; empty where none is."""
-    strange = [ordinal for ordinal, known in zip(ORDINALS, is_familiar, strict=True) if not known]
+    strange = [ordinal for ordinal, known in zip(ORDINALS, is_familiar, strict=True) if known is False]
     if not strange:
         return ""
     which = "Both images are" if len(strange) == 2 else f"The {strange[0]} image is"

@@ -18,6 +18,7 @@ class Batch:
 
     seen: np.ndarray  # uint8 (N, H, W) or (N, H, W, 3): what the network sees
     embeddings: np.ndarray  # float32 (N, D)
+    is_familiar: tuple[bool | None, ...] = ()  # (N,), see siamese.verifier.Look
 
     def distances(self) -> np.ndarray:
         """All distances, float32 (N, N): symmetric, 0 on the diagonal, as `Verifier.verify` gives them but for rounding."""
@@ -42,4 +43,5 @@ def look_at_all(verifier: Verifier, images: Sequence[Image], names: Sequence[str
     if not seen:
         return Batch(np.empty((0, size, size), np.uint8), np.empty((0, dim), np.float32)), problems
     stacked = np.stack(seen)
-    return Batch(stacked, verifier.embed_canonical(stacked)), problems
+    looks = verifier.look_at_canonical(stacked)
+    return Batch(stacked, np.stack([look.embedding for look in looks]), tuple(look.is_familiar for look in looks)), problems

@@ -8,33 +8,45 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from siamese.demo.elements import picture
+from siamese.demo.elements import STRANGE, picture
 from siamese.demo.many.batch import MAX_IMAGES
 
 
 def matrix(
-    names: Sequence[str], seen: np.ndarray, distances: np.ndarray, threshold: float, problems: Sequence[str] = ()
+    names: Sequence[str],
+    seen: np.ndarray,
+    distances: np.ndarray,
+    threshold: float,
+    problems: Sequence[str] = (),
+    is_familiar: Sequence[bool | None] = (),
 ) -> str:
     """A table of all distances (N, N), tinted by how far they are on their side of the threshold, and a link to the CSV.
 
-    `problems` are sentences about images that are not in it.
+    `problems` are sentences about images that are not in it. `is_familiar` says for each of the N whether it is like those
+    that the model knows.
     """
     said = "".join(f"<li>{html.escape(problem)}</li>" for problem in problems)
     left_out = f'<div role="alert"><ul class="problems">{said}</ul></div>' if said else ""
     if len(names) < 2:
         hint = f"Choose two or more images, up to {MAX_IMAGES}, for the distances between all of them."
         return f'{left_out}<p class="hint">{hint}</p>'
-    head = "".join(f'<th scope="col">{_label(name, image)}</th>' for name, image in zip(names, seen, strict=True))
+    is_strange = [known is False for known in is_familiar] or [False] * len(names)
+    labels = [_label(*each) for each in zip(names, seen, is_strange, strict=True)]
+    head = "".join(f'<th scope="col">{label}</th>' for label in labels)
     rows = "".join(
-        f'<tr><th scope="row">{_label(name, image)}</th>' + "".join(_cell(distance, threshold) for distance in row) + "</tr>"
-        for name, image, row in zip(names, seen, distances, strict=True)
+        f'<tr><th scope="row">{label}</th>' + "".join(_cell(distance, threshold) for distance in row) + "</tr>"
+        for label, row in zip(labels, distances, strict=True)
     )
+    strange = ""
+    if any(is_strange):
+        count = "One image, marked ?, is" if sum(is_strange) == 1 else f"{sum(is_strange)} images, marked ?, are"
+        strange = f'<p class="strange" role="status">{count} {STRANGE}</p>'
     upper = distances[np.triu_indices(len(names), 1)]
     link = base64.b64encode(to_csv(names, distances).encode()).decode()
     return (
         f'{left_out}<p class="rates"><b>{int((upper <= threshold).sum()):,}</b> of {len(upper):,} pairs are called same: '
         f"their distance is at most {threshold:.3f}, and the table gives them a border. "
-        f'<a download="distances.csv" href="data:text/csv;base64,{link}">Save as CSV</a></p>'
+        f'<a download="distances.csv" href="data:text/csv;base64,{link}">Save as CSV</a></p>{strange}'
         '<div class="matrix" tabindex="0" role="region" aria-label="Distances"><table>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
@@ -49,9 +61,10 @@ def to_csv(names: Sequence[str], distances: np.ndarray) -> str:
     return text.getvalue()
 
 
-def _label(name: str, image: np.ndarray) -> str:
+def _label(name: str, image: np.ndarray, is_strange: bool) -> str:
     text = html.escape(name, quote=True)
-    return f'<span title="{text}">{picture(image, name)}<small>{text}</small></span>'
+    mark = "<b>?</b> " if is_strange else ""
+    return f'<span title="{text}">{picture(image, name)}<small>{mark}{text}</small></span>'
 
 
 def _cell(distance: float, threshold: float) -> str:

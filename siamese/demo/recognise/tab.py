@@ -86,5 +86,4 @@ def rank(verifier: Verifier, examples: tuple, image: Image.Image | str | None, t
         return view.answer(examples, threshold, text=str(error), problem=True, turn=turn)
     if not taught.knows_any(examples, verifier.name):
         return view.answer(examples, threshold, seen=look.seen, text="Teach a class or two first.", turn=turn)
-    found, is_familiar = taught.recognise(examples, look.embedding, verifier), verifier.is_familiar(look.embedding)
-    return view.answer(examples, threshold, found, look.seen, familiar=is_familiar, turn=turn)
+    return view.answer(examples, threshold, taught.recognise(examples, look, verifier), look.seen, turn=turn)

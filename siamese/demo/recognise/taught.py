@@ -5,10 +5,10 @@ the visitor may choose, so that the picture itself need not be kept.
 """
 
 import contextlib
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from siamese.config import shorten
@@ -66,10 +66,14 @@ def knows_any(examples: Sequence[Example], model: str) -> bool:
     return any(model in example.looks for example in examples)
 
 
-def recognise(examples: Sequence[Example], embedding: np.ndarray, verifier: Verifier) -> Identification:
-    """All classes that the model knows examples of, nearest first. Raises ValueError where there are none."""
+def recognise(examples: Sequence[Example], look: Look, verifier: Verifier) -> Identification:
+    """All classes that the model knows examples of, those nearest to what it sees first.
+
+    Raises ValueError where there are none.
+    """
     gallery = Gallery(verifier)
     for example in examples:
         if verifier.name in example.looks:
             gallery.enrol_embeddings(example.name, torch.from_numpy(example.looks[verifier.name].embedding)[None])
-    return gallery.identify_embedding(torch.from_numpy(embedding), top=MAX_CLASSES)
+    found = gallery.identify_embedding(torch.from_numpy(look.embedding), top=MAX_CLASSES)
+    return dataclasses.replace(found, is_familiar=look.is_familiar)

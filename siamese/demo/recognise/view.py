@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from siamese.demo.elements import STRANGE, message, panel, percent, picture, word
+from siamese.demo.elements import NOT_SURE, STRANGE, message, panel, percent, picture, word
 from siamese.demo.recognise.taught import MAX_CLASSES, MAX_EXAMPLES, Example, class_names
 from siamese.gallery import Identification
 
@@ -38,29 +38,32 @@ def answer(
     seen: np.ndarray | None = None,
     text: str = "",
     problem: bool = False,
-    familiar: bool = True,
     turn: int | None = None,
 ) -> str:
     """The ranking of all taught classes, or a text where there is none; one row for each class in every state."""
     rows = [(name, "&ndash;", 0.0, "&ndash;") for name in class_names(examples)]
     state, headline = "problem" if problem else "waiting", message(text)
+    is_strange = found is not None and found.is_familiar is False
     if found:
         nearest = found.matches[0]
         if found.name is None:
-            about = f"{percent(1 - nearest.probability_same)} confident; nearest: {nearest.name}"
-            state, headline = "different", word("None of these", about)
+            sure = NOT_SURE if is_strange else f"{percent(1 - nearest.probability_same)} confident"
+            state, headline = "different", word("None of these", f"{sure}; nearest: {nearest.name}")
         else:
-            state, headline = "same", word(nearest.name, f"{percent(nearest.probability_same)} confident")
+            sure = NOT_SURE if is_strange else f"{percent(nearest.probability_same)} confident"
+            state, headline = "same", word(nearest.name, sure)
         rows = [
             (match.name, f"{match.distance:.3f}", match.probability_same, percent(match.probability_same))
             for match in found.matches
         ]
+        if is_strange:  # how near each class is can be said, how likely cannot
+            rows = [(name, distance, 0.0, "&ndash;") for name, distance, *_ in rows]
     ranking = "".join(
         f'<tr><th scope="row">{html.escape(name)}</th><td>{distance}</td>'
         f'<td><span class="share" style="--share: {share:.4f}"></span>{likely}</td></tr>'
         for name, distance, share, likely in rows
     )
-    strange = "" if familiar else f"This image is {STRANGE}"
+    strange = f"This image is {STRANGE}" if is_strange else ""
     details = (
         '<table class="ranking"><thead><tr><th scope="col">Class</th><th scope="col">Distance</th>'
         f'<th scope="col">Same</th></tr></thead><tbody>{ranking}</tbody></table>'

@@ -1,20 +1,24 @@
 """Data, their check, the choices, a training to watch, and what became of it: in the visitor's own workspace."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator
 
 import gradio as gr
 from gradio.processing_utils import save_file_to_cache
 
+from siamese.config import counted, one_line
+from siamese.data.datasets import is_own
 from siamese.demo import uploads
 from siamese.demo.base import PRIVATE, Page
 from siamese.demo.elements import note
-from siamese.demo.gradio_patches import UploadedFiles, refusal
+from siamese.demo.gradio_patches import NOT_THE_CALLERS, UploadedFiles, refusal
 from siamese.demo.inputs import chosen, drawings_js, sketchpad
 from siamese.demo.train import view
 from siamese.encoders import ENCODERS
 from siamese.hub.push import push_folder
+from siamese.images.formats import OTHER_SUFFIXES
 from siamese.losses import LOSSES
 from siamese.visitors.class_folders import LONGEST_CLASS
 from siamese.visitors.limits import TrainingLimits
@@ -24,7 +28,9 @@ from siamese.visitors.workspace import Workspace
 
 TITLE, ID = "Train", "train"
 SOURCES = [("The bundled digits", "sample"), ("A ZIP of class folders", "zip"), ("Classes by hand", "hand")]
+logger = logging.getLogger(__name__)
 FITTING = "automatic"  # instead of the name of an encoder: what fits the images
+SHOWN_OTHERS = 5  # files of an archive that are no images
 FOLLOW_SECONDS = 0.2  # between two looks at a training
 UNLIMITED = PRIVATE | {"concurrency_limit": None}  # what lasts as long as a training holds up nobody else
 
@@ -88,7 +94,7 @@ def _training_part(page: Page, start: gr.Button) -> None:
         drawn["curves"] = gr.HTML(view.curves(), elem_id="curves")
         drawn["map"] = gr.HTML(view.embedding_map(), elem_id="live-map")
     drawn["result"] = gr.HTML("", elem_id="result")
-    taken, download = _model_part(page)
+    taken, download, private = _model_part(page)
 
     async def follow(space: Workspace, encoder: str, loss: str, epochs: int) -> AsyncIterator[dict]:
         """Train, and show all that happens until it is over."""
@@ -111,9 +117,10 @@ def _training_part(page: Page, start: gr.Button) -> None:
         copy = save_file_to_cache(space.archive(), download.GRADIO_CACHE)  # from where Gradio may send it
         space.also_delete(copy)
         models = gr.Radio(choices=[*page.models, trained.name], value=trained.name, visible=True)
-        return {page.model: models, download: gr.DownloadButton(value=copy), taken: gr.Column(visible=True)}
+        ticked = {private: gr.Checkbox(value=is_own(trained.config.data))} if private else {}
+        return {page.model: models, download: gr.DownloadButton(value=copy), taken: gr.Column(visible=True)} | ticked
 
-    changed = [start, stop, *drawn.values(), taken, page.model, download]
+    changed = [start, stop, *drawn.values(), taken, page.model, download, *([private] if private else [])]
     start.click(follow, [page.own, *choices], changed, **(UNLIMITED | {"trigger_mode": "once"}))
     stop.click(lambda space: mine(space).finish(), page.own, None, **UNLIMITED)
 
@@ -130,8 +137,9 @@ def _choices(limits: TrainingLimits) -> list:
         ]
 
 
-def _model_part(page: Page) -> tuple[gr.Column, gr.DownloadButton]:
-    """What can be done with a trained model."""
+def _model_part(page: Page) -> tuple[gr.Column, gr.DownloadButton, gr.Checkbox | None]:
+    """What can be done with a trained model; the checkbox says whether a new repository is private."""
+    private = None
     with gr.Column(visible=False) as taken:
         gr.HTML(view.done())
         download = gr.DownloadButton("Download the model", elem_id="download")
@@ -139,13 +147,15 @@ def _model_part(page: Page) -> tuple[gr.Column, gr.DownloadButton]:
             gr.LoginButton()
             with gr.Row():
                 repo_id = gr.Textbox(label="Repository, USER/NAME", max_lines=1, elem_id="repo-id")
-                private = gr.Checkbox(label="Private")
+                private = gr.Checkbox(label="Private", value=True)
+                pictures = gr.Checkbox(label="With plots that show test pictures")
+                embeddings = gr.Checkbox(label="With embeddings of test pictures", value=True)
                 push_button = gr.Button("Push to the Hub")
             outcome = gr.HTML("")
-            push_button.click(push, [page.own, repo_id, private], outcome, **PRIVATE)
+            push_button.click(push, [page.own, repo_id, private, pictures, embeddings], outcome, **PRIVATE)
         else:
             gr.HTML(view.away_from_a_space())
-    return taken, download
+    return taken, download, private
 
 
 def mine(space: Workspace | None) -> Workspace:
@@ -186,7 +196,9 @@ def take_archive(path: str | None, space: Workspace) -> list:
         return [None, *_nothing(str(error), problem=True)]
     finally:
         uploads.delete(path)
-    left = f"{len(others):,} files in the archive are no images by their names. " if others else ""
+    others = sorted(others, key=lambda name: not name.lower().endswith(OTHER_SUFFIXES))  # pictures of kinds not read first
+    named = ", ".join(one_line(name, 60) for name in others[:SHOWN_OTHERS]) + ", ..." * (len(others) > SHOWN_OTHERS)
+    left = f"{counted(len(others), 'file')} passed over, of no kind that is read: {named}. " if others else ""
     return [None, *look_through(space, "zip", left)]
 
 
@@ -238,12 +250,22 @@ async def changes_of(run: Run, queue: TrainingQueue) -> AsyncIterator[dict[str, 
         await asyncio.sleep(FOLLOW_SECONDS)
 
 
-def push(space: Workspace, repo_id: str, private: bool, token: gr.OAuthToken | None) -> str:
+def push(
+    space: Workspace, repo_id: str, private: bool, pictures: bool, embeddings: bool, token: gr.OAuthToken | None
+) -> str:
     """Push the model with the visitor's own login."""
     if token is None:
         return note("log in first", problem=True)
     try:
-        done = push_folder(mine(space).model_folder(), repo_id.strip(), private, token=token.token)
+        folder = mine(space).model_folder()
+        done = push_folder(
+            folder, repo_id.strip(), private, token=token.token, public=not private and is_own(space.model.config.data),
+            publish_pictures=pictures, without_reference=not embeddings,
+        )  # fmt: skip
     except (ValueError, OSError) as error:
-        return note(f"Not pushed: {error}", problem=True)
-    return view.pushed(done.repo_id, done.url)
+        said = str(error).replace("leave out --private", "untick Private").replace("leave out --public", "tick Private")
+        return note(f"Not pushed: {said}", problem=True)
+    except Exception:
+        logger.exception("a push failed")
+        return note(f"Not pushed: {NOT_THE_CALLERS}", problem=True)
+    return view.pushed(done.repo_id, done.url, done.visibility, *done.remarks)

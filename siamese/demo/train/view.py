@@ -11,6 +11,7 @@ import numpy as np
 from siamese.config import UNSEEN_SPLITS
 from siamese.demo.charts import section, ticks
 from siamese.demo.elements import note
+from siamese.evaluation.bootstrap import interval_in_words
 from siamese.training.snapshot import EmbeddingMap, Snapshot
 from siamese.visitors.limits import TrainingLimits
 from siamese.visitors.task import DataReport, HardPair, Result, Update
@@ -242,7 +243,7 @@ def _facts(result: Result) -> dict[str, str]:
     begun = f"{len(result.config.history):,} of " * (training.finished_at_step > 0)
     return {
         "Pairs judged correctly": f"{metrics.balanced_accuracy:.2f}%",
-        "95% interval": f"{metrics.balanced_accuracy_low:.2f} to {metrics.balanced_accuracy_high:.2f}%",
+        "95% interval": interval_in_words(metrics, "balanced_accuracy", 2, result.config.data.split, "%"),
         "Equal error rate": f"{metrics.equal_error_rate:.2f}%",
         "Threshold": f"{result.config.calibration.threshold:.3f}",
         "Measured on": f"{metrics.same_pairs:,} same and {metrics.different_pairs:,} different pairs",
@@ -286,9 +287,10 @@ def away_from_a_space() -> str:
     )
 
 
-def pushed(repo_id: str, url: str) -> str:
-    """Where the model went."""
-    return f'<p class="note" role="status">Pushed: <a href="{html.escape(url)}">{html.escape(repo_id)}</a></p>'
+def pushed(repo_id: str, url: str, *remarks: str) -> str:
+    """Where the model went, and what is to be said of that."""
+    more = "".join(f". {html.escape(remark)}" for remark in remarks if remark)
+    return f'<p class="note" role="status">Pushed: <a href="{html.escape(url)}">{html.escape(repo_id)}</a>{more}</p>'
 
 
 def _picture(png: str, description: str) -> str:

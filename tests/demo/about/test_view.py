@@ -3,7 +3,7 @@
 from page_elements import HOSTILE
 
 from siamese import Verifier
-from siamese.config import DataRecord, EncoderConfig, ModelFolderConfig
+from siamese.config import DataRecord, EncoderConfig, Metrics, ModelFolderConfig
 from siamese.demo.about.view import about
 
 
@@ -26,6 +26,12 @@ def test_of_what_was_not_measured_nothing_is_said():
     shown = about("mine", ModelFolderConfig(encoder=EncoderConfig("compact", 16)))
     assert "training data not recorded" in shown
     assert "95% interval" not in shown
+
+
+def test_a_missing_interval_has_its_reason_in_its_place():
+    metrics = Metrics(10, 20, 81.11, None, None, roc_auc=0.9)
+    shown = about("mine", ModelFolderConfig(metrics=metrics, data=DataRecord(split="classes", test_classes=2)))
+    assert "81.11% (no interval: too few test classes)" in shown
 
 
 def test_names_are_text():

@@ -1,5 +1,6 @@
 """The verdict and the examples: what is said is true, what is interpolated is escaped, and nothing is claimed as certain."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -111,7 +112,13 @@ def test_the_side_without_an_image_has_an_empty_frame(digits):
 
 @pytest.mark.parametrize(
     ("known", "start"),
-    [([True, True], ""), ([False, True], "The first image"), ([True, False], "The second image"), ([False] * 2, "Both")],
+    [
+        ([True, True], ""),
+        ([False, True], "The first image"),
+        ([True, False], "The second image"),
+        ([False] * 2, "Both"),
+        ([None] * 2, ""),
+    ],
 )
 def test_images_unlike_all_that_the_model_knows_are_named_in_the_same_layout(known, start):
     sentence = view.caution(known)
@@ -120,6 +127,15 @@ def test_images_unlike_all_that_the_model_knows_are_named_in_the_same_layout(kno
     assert sentence in Elements(html).text
     assert len(Elements(html).of_class("caution")) == 1
     assert bool(sentence) == ("unlike anything this model knows" in Elements(html).text)
+
+
+@pytest.mark.parametrize("distance", [0.2, 1.2])
+def test_of_images_unlike_all_that_the_model_knows_no_confidence_is_shown(distance):
+    """The headline is what sticks to the edge of a phone's screen, and what the saved picture shows."""
+    for known in (True, None, False):
+        verdict = dataclasses.replace(verdict_at(distance, 0.98 if distance < 0.8 else 0.02), is_familiar=known)
+        (shown,) = re.findall('class="confidence">([^<]+)<', view.verdict_panel(0.8, NOTHING, verdict))
+        assert shown == ("Not sure: unlike all it knows" if known is False else "98.0% confident")
 
 
 # ---- Examples ----

@@ -13,6 +13,7 @@ def test_distances_are_those_of_verify_whatever_else_is_in_the_batch(verifier, d
     assert batch.distances() == pytest.approx(np.array(expected), abs=1e-4)
     assert (batch.distances() == batch.distances().T).all()
     assert problems == {}
+    assert list(batch.is_familiar) == [verifier.look(image).is_familiar for image in images]
 
 
 def test_what_cannot_be_used_is_named_and_the_rest_goes_on(verifier, digits, tmp_path):

@@ -28,6 +28,15 @@ def test_the_table_frames_what_is_called_same_and_the_csv_holds_every_number(dig
     assert np.array([row[1:] for row in rows], float) == pytest.approx(distances, abs=1e-6)
 
 
+@pytest.mark.parametrize("known", [[True, True], [None, None], [True, False], [False, False]])
+def test_images_unlike_all_that_the_model_knows_are_marked(known, digits):
+    shown = view.matrix(["a.png", "b.png"], digits[0][:2], np.zeros((2, 2)), 0.8, is_familiar=known)
+    count = known.count(False)
+    assert shown.count("<b>?</b>") == 2 * count  # in its row and in its column
+    assert ("unlike anything this model knows" in shown) == bool(count)
+    assert ("One image, marked ?, is unlike" in shown) == (count == 1)
+
+
 @pytest.mark.parametrize("names", [[], ["one.png"]])
 def test_fewer_than_two_images_have_no_table(names, digits):
     shown = view.matrix(names, digits[0][: len(names)], np.zeros((len(names),) * 2), 0.8, ["b.png: no image"])

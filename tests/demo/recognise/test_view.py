@@ -1,6 +1,10 @@
 """What visitors taught is shown: a card a class, a row a class, and names are text."""
 
+import dataclasses
+
 import numpy as np
+import pytest
+from page_elements import Elements
 
 from siamese.demo.recognise import taught, view
 
@@ -10,7 +14,7 @@ def test_the_page_shows_names_as_text_and_one_row_for_each_class(examples, model
     zero = digits[0][np.flatnonzero(digits[1] == 0)[0]]
     known = taught.teach(examples, hostile, zero, models, "model")
     for name, verifier in models.items():
-        found = taught.recognise(known, verifier.embed_canonical(zero[None])[0], verifier)
+        found = taught.recognise(known, verifier.look(zero), verifier)
         assert found.name == hostile
         shown = (
             view.taught(known, name),
@@ -20,3 +24,16 @@ def test_the_page_shows_names_as_text_and_one_row_for_each_class(examples, model
         assert all("<script" not in html and "alert(1)" in html for html in shown)
         assert all(html.count("<tr>") == 1 + 3 for html in shown[1:])
         assert shown[0].count("<img") == 5
+
+
+@pytest.mark.parametrize("threshold", [1e-6, 1.99])
+def test_of_an_image_unlike_all_that_the_model_knows_nothing_is_said_with_confidence(threshold, examples, verifier, digits):
+    found = taught.recognise(examples, verifier.look(digits[0][0]), verifier)
+    name = found.matches[0].name if threshold > 1 else None
+    for known in (True, None, False):
+        shown = Elements(view.answer(examples, 0.5, dataclasses.replace(found, name=name, is_familiar=known))).text
+        assert ("%" in shown) == (known is not False)
+        assert (
+            ("Not sure: unlike all it knows" in shown) == ("unlike anything this model knows" in shown) == (known is False)
+        )
+        assert f"{found.matches[0].distance:.3f}" in shown

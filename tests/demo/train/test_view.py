@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from page_elements import HOSTILE, Elements
 from PIL import Image
 
-from siamese.config import DistanceCurve, EpochRecord, Metrics, ModelFolderConfig
+from siamese.config import DataRecord, DistanceCurve, EpochRecord, Metrics, ModelFolderConfig
 from siamese.demo.train import view
 from siamese.training.snapshot import MOST_POINTS, EmbeddingMap, Snapshot
 from siamese.visitors.limits import TrainingLimits
@@ -222,6 +222,9 @@ def test_the_report_says_what_was_measured_and_shows_the_hardest_pairs(result):
         "5 distance 0.250, rightly called same",
     ):
         assert words in elements.text
+    few = dataclasses.replace(result.config.metrics, balanced_accuracy_low=None, balanced_accuracy_high=None)
+    config = dataclasses.replace(result.config, metrics=few, data=DataRecord(split="classes"))
+    assert "no interval: too few test classes" in view.report(dataclasses.replace(result, config=config))
     labels_of(view.report(result))
     ids = [attributes["id"] for _, attributes in elements.elements if "id" in attributes]
     assert "stripes" not in ids  # that of another drawing on the same page

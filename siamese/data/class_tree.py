@@ -1,0 +1,213 @@
+"""The folders of classes below a folder: where images lie, what their classes are called, and what is no class.
+
+What is passed over is said, system files aside: parts of a dataset (train, val, test) are no classes, nor are copies that
+a program has made, and links are followed once.
+"""
+
+import itertools
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from siamese.config import counted, shorten
+from siamese.images.formats import CERTAIN, LONGEST_BEGINNING, NOT_OPENED, OTHER_SUFFIXES, SUFFIXES
+
+# What systems, network drives and tools leave in folders, in lower case; hidden names aside.
+SYSTEM_FOLDERS = {
+    "@eadir", "@tmp", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "$recycle.bin", "__macosx", "lost+found",
+    "system volume information", "__pycache__",
+}  # fmt: skip
+PART = re.compile(
+    r"(train(ing)?|val(id(ation)?)?|dev|test(ing)?|eval(uation)?|hold[ _-]?out)([ _-]?(set|data|images|split))?",
+    re.IGNORECASE,
+)
+# Folders of copies: by their names alone, inside a class alone, and beside the class that they are named after.
+COPIES = re.compile(r"((images|data)[ _-]?)?augment(ed|ations?)([ _-]?(images|data|copies|set))?|thumbnails", re.IGNORECASE)
+COPIES_IN_A_CLASS = re.compile(r"aug(s|mented.*)?|thumb(s|nails?)?", re.IGNORECASE)
+COPIES_OF = re.compile(r"(?:aug(?:mented)?[ _-]+)?(.+?)(?:[ _-]+aug(?:mented|mentations?)?)?", re.IGNORECASE | re.DOTALL)
+# Files that are surely no pictures; of others without a suffix of pictures, the first bytes say.
+TEXTS = (".txt", ".xml", ".json", ".csv", ".tsv", ".md", ".html", ".yaml", ".yml", ".py", ".npy", ".npz", ".mat", ".log")
+
+Parts = tuple[str, ...]  # of the path of a folder below the one asked for
+
+
+@dataclass(frozen=True)
+class ClassTree:
+    """What lies below a folder."""
+
+    classes: dict[str, list[Path]]  # name -> image files, both sorted; see `find_classes`
+    unread: tuple[tuple[Path, str], ...]  # what looks like pictures and is not opened: file or folder, and why
+    remarks: tuple[str, ...]  # what a user should know
+
+
+def find_classes(folder: str | Path) -> dict[str, list[Path]]:
+    """Class name -> its image files, all sorted. The name is the path below `folder`, with "/"; "" for `folder` itself.
+
+    Folders train, val, test and the like at the top, or in the one folder there, are parts and no classes: the images of
+    train/cat and test/cat are of class "cat". Links are followed, and no folder is read twice. Left out is what is hidden,
+    and what systems and programs made. Raises ValueError where there is no such folder or no image in it.
+    """
+    return read_tree(folder).classes
+
+
+def read_tree(folder: str | Path) -> ClassTree:
+    """All below a folder. Raises ValueError as `find_classes` does."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"{str(folder)!r} is not a folder")
+    walk = _Walk(folder)
+    places = walk.places
+    if not places:
+        why = f"; {walk.unread[0][0]}: {walk.unread[0][1]}" if walk.unread else ""
+        raise ValueError(f"there are no images in {str(folder)!r}, at any depth; looked for {', '.join(SUFFIXES)}{why}")
+    places, about_copies = _without_copies(places)
+    names, about_parts = _names_without_parts(places)
+    classes = {}
+    for place, files in places.items():
+        if place in names:
+            classes.setdefault("/".join(names[place]), []).extend(files)
+    return ClassTree(dict(sorted(classes.items())), tuple(walk.unread), (*about_parts, *about_copies, *walk.remarks))
+
+
+class _Walk:
+    """The files of each folder that directly holds images, in `places`; what is not opened, and why."""
+
+    def __init__(self, folder: Path) -> None:
+        self.places: dict[Parts, list[Path]] = {}
+        self.unread: list[tuple[Path, str]] = []
+        self.remarks: list[str] = []
+        self._seen: set[tuple[int, int]] = set()
+        self._links: list[Path] = []
+        root, again = folder.resolve(), []
+        self._read(folder, folder)
+        for link in self._links:  # which grows; after all that lies there itself, so that this keeps its names
+            target = link.resolve()
+            if root.is_relative_to(target) or not self._read(folder, link):
+                again.append(link)
+        self.places = dict(sorted(self.places.items()))
+        if again:
+            self.remarks.append(
+                f"{counted(len(again), 'link')} to folders that are read already, or that hold this folder, not followed "
+                f"(again): {again[0]}"
+            )
+
+    def _read(self, folder: Path, top: Path) -> bool:
+        """All below `top`, links to folders aside; False where that was read already."""
+        if not self._is_new(top):
+            return False
+        waiting = [top]
+        while waiting:
+            place = waiting.pop()
+            try:
+                entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+            except OSError as error:
+                self.unread.append((place, f"the folder cannot be opened: {error.strerror}"))
+                continue
+            files = []
+            for entry in entries:
+                path = place / entry.name
+                if entry.name.startswith(".") or entry.name.lower() in SYSTEM_FOLDERS:
+                    continue
+                if _is_folder(entry):
+                    if entry.is_symlink():
+                        self._links.append(path)
+                    elif self._is_new(path):
+                        waiting.append(path)
+                elif self._is_image(entry, path):
+                    files.append(path)
+            if files:
+                self.places[place.relative_to(folder).parts] = files
+        return True
+
+    def _is_new(self, place: Path) -> bool:
+        try:
+            found = place.stat()
+        except OSError:
+            return True  # reading it will say why not
+        key = (found.st_dev, found.st_ino)
+        is_new = key not in self._seen
+        self._seen.add(key)
+        return is_new
+
+    def _is_image(self, entry: os.DirEntry, path: Path) -> bool:
+        name = entry.name.lower()
+        if name.endswith(SUFFIXES):
+            return True  # if it cannot be read after all, reading says why
+        if name.endswith(OTHER_SUFFIXES):
+            self.unread.append((path, NOT_OPENED))
+        elif not os.path.exists(path):
+            self.unread.append((path, "a link to nothing"))
+        elif not name.endswith(TEXTS) and path.is_file():
+            try:
+                with path.open("rb") as file:
+                    return CERTAIN.match(file.read(LONGEST_BEGINNING)) is not None
+            except OSError as error:
+                self.unread.append((path, f"it cannot be opened: {error.strerror}"))
+        return False
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle
+        return False
+
+
+def _without_copies(places: dict[Parts, list[Path]]) -> tuple[dict[Parts, list[Path]], list[str]]:
+    """The places that hold no augmented copies and no thumbnails, by their names; all where nothing else is there."""
+    folders = {place[:depth] for place in places for depth in range(len(place) + 1)}
+
+    def are_copies(place: Parts) -> bool:
+        for depth, name in enumerate(place):
+            original = COPIES_OF.fullmatch(name)[1]
+            if COPIES.fullmatch(name) or (COPIES_IN_A_CLASS.fullmatch(name) and place[:depth] in places):
+                return True
+            if original != name and (*place[:depth], original) in folders:
+                return True
+        return False
+
+    kept = {place: files for place, files in places.items() if not are_copies(place)}
+    if not kept or len(kept) == len(places):
+        return places, []
+    left_out = [place for place in places if place not in kept]
+    number = counted(sum(len(places[place]) for place in left_out), "image")
+    return kept, [
+        f"{number} of folders that hold augmented copies or thumbnails by their names left out, as in "
+        f"{shorten('/'.join(left_out[0]))}: copies are no new classes, and training makes its own"
+    ]
+
+
+def _names_without_parts(places: dict[Parts, list[Path]]) -> tuple[dict[Parts, Parts], list[str]]:
+    """The name of the class of each place that has one, without what only says to which part of a dataset it belongs."""
+    level = len(list(itertools.takewhile(lambda names: len(set(names)) == 1, zip(*places, strict=False))))
+    level = level if len(places) > 1 else 0
+    level = next((depth for depth, name in enumerate(next(iter(places))[:level]) if PART.fullmatch(name)), level)
+    tops = {place[level] for place in places if len(place) > level}
+    parts = {name for name in tops if PART.fullmatch(name)}
+    nested = [place for place in places if len(place) > level + 1 and place[level] in parts]
+    if nested and (len(parts) > 1 or (parts == tops and all(len(place) > level for place in places))):
+        flat = [place for place in places if len(place) == level + 1 and place[level] in parts]
+        names = {
+            place: place[:level] + place[level + 1 :] if place[level : level + 1] and place[level] in parts else place
+            for place in places
+            if place not in flat
+        }
+        remarks = [f"{_listed(parts)}: parts of the dataset by their names, and no classes; their classes are read as one"]
+        if flat:
+            number = counted(sum(len(places[place]) for place in flat), "image")
+            remarks.append(f"{number} directly in {_listed({place[level] for place in flat})}, of no class, left out")
+        return names, remarks
+    lasts = {place[-1] for place in places if place}
+    if len(lasts) > 1 and all(place and PART.fullmatch(place[-1]) for place in places):
+        if all(len(place) > 1 for place in places):
+            remark = f"{_listed(lasts)} in each class: parts of the dataset by their names, and no classes; read as one"
+            return {place: place[:-1] for place in places}, [remark]
+        remark = f"{_listed(lasts)} are taken for classes, since there are no folders in them: give each class a folder"
+        return {place: place for place in places}, [remark]
+    return {place: place for place in places}, []
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

@@ -1,0 +1,74 @@
+"""What of a model folder goes to the Hub: of images of one's own, no picture, no name of a file and no path unless asked."""
+
+import dataclasses
+import re
+import shlex
+from pathlib import Path
+
+from siamese.config import PREPROCESS_MODES, SPLITS, ModelFolderConfig
+from siamese.data.datasets import DATASETS, is_own
+from siamese.encoders import ENCODERS
+from siamese.losses import LOSSES
+from siamese.model_folder.model_card import PLOTS, REFERENCE_IN_WORDS, SHOW_PIXELS, render_card
+from siamese.model_folder.weights import CARD_FILE, CONFIG_FILE, METRICS_FILE, REFERENCE_FILE, WEIGHTS_FILE
+
+OWN = "own-images"  # what a folder or a file of pairs is called on the Hub
+HIDDEN = "..."  # what was given on a command line and is nobody else's business
+# Of a command line, what says nothing of its user: the name of a flag, a number, or one of the choices.
+PLAIN = re.compile(r"--?[a-z_-]+|[\d.]+(e-?\d+)?", re.IGNORECASE)
+WORDS = {"python", "torchrun", "siamese", "train", "train.py", "auto", "cpu", "cuda", "mps", "float32", "bfloat16"}
+WORDS |= {*DATASETS, *ENCODERS, *LOSSES, *PREPROCESS_MODES, *SPLITS}
+
+
+def published(
+    folder: Path, config: ModelFolderConfig, publish_pictures: bool = False, without_reference: bool = False
+) -> dict[str, Path | bytes]:
+    """The files to send of a complete model folder with this config: name -> the file, or what is sent instead of it.
+
+    Of a model of one's own images the card and the config are written anew, without what would tell of them, and plots that
+    show them are left out; with `publish_pictures`, and of datasets by name, all is sent as it lies. Raises ValueError for
+    a folder that is not complete.
+    """
+    is_hidden = is_own(config.data) and not publish_pictures
+    left_out = {*SHOW_PIXELS} if is_hidden else set()
+    left_out |= {REFERENCE_FILE} if without_reference else set()
+    optional = [name for name in (METRICS_FILE, REFERENCE_FILE, *PLOTS) if (folder / name).exists()]
+    names = [WEIGHTS_FILE, CONFIG_FILE, CARD_FILE, *(name for name in optional if name not in left_out)]
+    for name in names:
+        if (folder / name).is_symlink() or not (folder / name).is_file():  # a link could lead to anything
+            raise ValueError(f"{str(folder)!r} is not a complete model folder: {name} is missing or not a plain file")
+    files: dict[str, Path | bytes] = {name: folder / name for name in names}
+    if is_hidden:
+        config = without_names(config)
+        files[CONFIG_FILE] = config.to_json().encode()
+        files[CARD_FILE] = render_card(
+            config, plots=files.keys() & PLOTS.keys(), has_reference=REFERENCE_FILE in files
+        ).encode()
+    elif without_reference and is_own(config.data):
+        card = (folder / CARD_FILE).read_text(encoding="utf-8")
+        files[CARD_FILE] = card.replace(REFERENCE_IN_WORDS, "").encode()
+    return files
+
+
+def without_names(config: ModelFolderConfig) -> ModelFolderConfig:
+    """The config of a model of one's own images, without the name of the folder and the paths of the command."""
+    data = dataclasses.replace(config.data, dataset=OWN)
+    command = without_paths(config.training.command)
+    return dataclasses.replace(config, data=data, training=dataclasses.replace(config.training, command=command))
+
+
+def without_paths(command: str) -> str:
+    """A command line with HIDDEN for each word that is no flag, no number and none of the choices."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return HIDDEN
+    shown = []
+    for word in words:
+        flag, equals, value = word.partition("=")
+        is_known = not equals and (PLAIN.fullmatch(word) or word in WORDS)
+        if equals and flag.startswith("-") and PLAIN.fullmatch(flag):
+            shown.append(f"{flag}={value if PLAIN.fullmatch(value) or value in WORDS else HIDDEN}")
+        else:
+            shown.append(word if is_known else HIDDEN)
+    return " ".join(shown)

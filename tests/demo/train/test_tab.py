@@ -1,0 +1,74 @@
+"""The push of the tab Train: with the visitor's login, of the visitor's own pictures none, and one true sentence."""
+
+import subprocess
+import sys
+
+import pytest
+from hub_fake.client import environment, make_model_folder, make_own_folder
+from hub_fake.protocol import WRITER
+from hub_fake.server import HubServer
+
+from siamese.model_folder.model_card import SHOW_PIXELS
+
+# As the page calls it, in a process that knows no other Hub: a folder, a repository, and what is ticked.
+PROGRAM = """
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+from siamese.demo.train import tab
+from siamese.verifier import Verifier
+
+folder, repo_id, *ticks = sys.argv[1:]
+space = SimpleNamespace(model=Verifier.from_pretrained(folder), model_folder=lambda: Path(folder))
+ticks = ["yes" == tick for tick in ticks]
+print(tab.push(space, repo_id, *ticks, SimpleNamespace(token="TOKEN")))
+""".replace("TOKEN", WRITER)
+
+
+@pytest.fixture
+def server():
+    server = HubServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def push(server, tmp_path):
+    """Pushes a folder as the page does, and gives what the page shows."""
+
+    def call(folder, private: str, pictures: str = "no", embeddings: str = "yes", repo_id: str = "ada/x") -> str:
+        command = [sys.executable, "-c", PROGRAM, folder, repo_id, private, pictures, embeddings]
+        variables = environment(server.endpoint, tmp_path)
+        finished = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120)
+        assert finished.returncode == 0, finished.stderr
+        return finished.stdout
+
+    return call
+
+
+def test_of_own_pictures_none_goes_to_the_hub_unless_that_is_ticked(server, push, tmp_path):
+    make_own_folder(tmp_path / "model")
+    said = push(tmp_path / "model", private="yes")
+    assert "ada/x is private" in said
+    assert "not sent: pictures" in said
+    assert "--" not in said
+    assert server.repositories["ada/x"].private
+    files = server.files("ada/x")
+    assert not set(SHOW_PIXELS) & set(files)
+    assert b"grandma" not in files["README.md"]
+    said = push(tmp_path / "model", private="no")
+    assert "private: change that in its settings, or tick Private" in said
+    assert "ada/y is public" in push(tmp_path / "model", private="no", pictures="yes", embeddings="no", repo_id="ada/y")
+    files = server.files("ada/y")
+    assert set(SHOW_PIXELS) < set(files)
+    assert "reference.safetensors" not in files
+    assert not server.repositories["ada/y"].private
+    assert "public: change that in its settings, or untick Private" in push(tmp_path / "model", "yes", repo_id="ada/y")
+
+
+def test_of_a_dataset_by_name_the_account_decides_unless_private_is_ticked(server, push, tmp_path):
+    make_model_folder(tmp_path / "model")
+    assert "ada/x is public" in push(tmp_path / "model", private="no")
+    assert set(SHOW_PIXELS) < set(server.files("ada/x"))
+    assert "ada/y is private" in push(tmp_path / "model", private="yes", repo_id="ada/y")
