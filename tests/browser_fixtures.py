@@ -151,7 +151,9 @@ def expect_verdict_on(page: Page, verifier: Verifier, images: list) -> None:
     expect(page.locator("#verdict .distance")).to_have_text(f"{verdict.distance:.3f}")
     expect(page.locator("#verdict .threshold")).to_have_text(f"{verdict.threshold:.3f}")
     expect(page.locator("#verdict .word")).to_have_text("Same" if verdict.is_same else "Different")
-    expect(page.locator("#verdict .confidence")).to_contain_text("% confident")
+    expect(page.locator("#verdict .confidence")).to_contain_text(
+        "Not sure" if verdict.is_familiar is False else "% confident"
+    )
     thumbnails = page.locator("#verdict .seen img")
     expect(thumbnails).to_have_count(2)
     for index, image in enumerate(images):
