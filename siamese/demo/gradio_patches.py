@@ -19,6 +19,7 @@ from gradio.data_classes import ListFiles
 from gradio.exceptions import ComponentProcessingError
 from starlette.exceptions import HTTPException
 
+from siamese.demo.gradio_programs import as_files
 from siamese.hub.errors import DISK_FULL, MISTAKES, is_mistake_of_ours
 
 logger = logging.getLogger(__name__)
@@ -121,13 +122,15 @@ def keep_little_of_sessions() -> None:
 class Demo(gr.Blocks):
     """gr.Blocks that refuses in a sentence, and forgets who is gone."""
 
-    async def preprocess_data(self, *args: Any, **kwargs: Any) -> list:
+    async def preprocess_data(self, block_fn: Any, inputs: list, *args: Any, **kwargs: Any) -> list:
         """Gradio's own, which checks every path and URL of a request. Raises gr.Error for whatever it refuses.
 
-        Gradio would log a traceback and tell the caller nothing, see issue 6335.
+        Gradio would log a traceback and tell the caller nothing, see issue 6335. What programs send may be text as well.
         """
         try:
-            return await super().preprocess_data(*args, **kwargs)
+            if block_fn.api_visibility == "public":
+                inputs = await as_files(inputs)
+            return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
         except Exception as error:
             raise self._refused(error) from error
 

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from siamese.demo import uploads
 from siamese.demo.gradio_patches import keep_little_of_sessions
+from siamese.demo.gradio_programs import serve_programs
 from siamese.demo.many.batch import MAX_IMAGES
 from siamese.demo.page import STYLES, build_demo, head
 from siamese.devices import use_one_thread
@@ -47,6 +48,7 @@ def prepare_process() -> None:
         ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, ARENAS)
     ignore_pillow_warnings()
     keep_little_of_sessions()
+    serve_programs()
     use_one_thread()
 
 

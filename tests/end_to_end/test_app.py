@@ -116,7 +116,7 @@ def test_lists_that_cannot_be_embedded_are_refused_in_a_sentence(endpoint, clien
         ([], "1 to 32"),
         (None, "1 to 32"),
         ("plain.png", "1 to 32"),
-        ([good, 5], "images[1] is not a file"),
+        ([good, 5], "images[1] is not a picture"),
         ([good, handle_file(pictures["blank.png"])], "images[1]: the image is blank"),
         ([good] * 33, "at most 32"),
     ):

@@ -32,32 +32,45 @@ def test_without_the_package_it_says_what_to_install(monkeypatch, capsys):
     )
 
 
-def test_an_assistant_compares_two_digits_and_is_told_of_its_mistakes(digits, tmp_path: Path):
-    pytest.importorskip("mcp", reason="the optional package mcp is not installed")
-    from mcp import ClientSession
+def ask(url: str, *calls: tuple[str, dict]) -> tuple[list, list]:
+    """The tools, and what they answer to calls, by the protocol's own client."""
+    mcp = pytest.importorskip("mcp", reason="the optional package mcp is not installed")
     from mcp.client.streamable_http import streamablehttp_client
 
-    first, second = digits[0][:2]
-
-    async def talk(url: str) -> list:
-        async with streamablehttp_client(url) as (reading, writing, _), ClientSession(reading, writing) as session:
+    async def talk() -> tuple[list, list]:
+        async with streamablehttp_client(url) as (reading, writing, _), mcp.ClientSession(reading, writing) as session:
             await session.initialize()
-            tools = {tool.name: tool for tool in (await session.list_tools()).tools}
-            assert "compare" in tools
-            arguments = [
-                {"image_a": data_url(first), "image_b": data_url(second)},
-                {"image_a": "/etc/passwd", "image_b": data_url(second)},
-                {"image_a": "http://127.0.0.1:1/secret.png", "image_b": data_url(second)},
-                {"image_a": data_url(first)},
-            ]
-            return [await session.call_tool("compare", each) for each in arguments]
+            tools = (await session.list_tools()).tools
+            return tools, [await session.call_tool(*call) for call in calls]
 
+    return asyncio.run(talk())
+
+
+def test_an_assistant_is_told_of_all_tools_and_their_mistakes_and_is_answered_in_json(digits, tmp_path: Path):
+    first, second = digits[0][:2]
+    a, b = data_url(first), data_url(second)
     with running_app(tmp_path, GRADIO_MCP_SERVER="True") as demo:
-        right, *wrong = asyncio.run(talk(demo.url + "/gradio_api/mcp/"))
-    said = json.loads(right.content[0].text.replace("'", '"').replace("True", "true").replace("False", "false"))
-    expected = Verifier.from_pretrained().verify(first, second)
-    assert said["is_same"] == expected.is_same
-    assert said["distance"] == pytest.approx(expected.distance, abs=1e-4)
+        tools, answers = ask(
+            demo.url + "/gradio_api/mcp/",
+            ("compare", {"image_a": a, "image_b": b}),
+            ("embed", {"images": [a, b]}),
+            ("distances", {"images": [a, b, a]}),
+            ("compare", {"image_a": "/etc/passwd", "image_b": b}),
+            ("compare", {"image_a": "http://127.0.0.1:1/secret.png", "image_b": b}),
+            ("compare", {"image_a": a}),
+            ("embed", {"images": []}),
+        )
+    assert [tool.name for tool in tools] == ["compare", "embed", "distances"]
+    assert all(tool.description for tool in tools)
+    assert all("base64" in each["description"] for tool in tools for each in tool.inputSchema["properties"].values())
+    compared, embedded, distances = (json.loads(answer.content[0].text) for answer in answers[:3])
+    verifier = Verifier.from_pretrained()
+    expected, embeddings = verifier.verify(first, second), verifier.embed([first, second])
+    assert compared.pop("model") == verifier.name
+    assert compared == pytest.approx(expected.to_dict(), abs=1e-4)
+    np.testing.assert_allclose(embedded["embeddings"], embeddings, atol=1e-5)
+    np.testing.assert_allclose(distances["distances"][0], [0, expected.distance, 0], atol=1e-4)
+    wrong = answers[3:]
     assert all(answer.isError for answer in wrong)
     assert not any("root:" in answer.content[0].text or "Traceback" in answer.content[0].text for answer in wrong)
     assert "Traceback" not in demo.log.read_text()
