@@ -1,6 +1,10 @@
 """The client of the Hugging Face Hub: names, login and time limits."""
 
 import re
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
 
 from huggingface_hub import HfApi, errors
 from huggingface_hub.utils import get_session, get_token, httpx, validate_repo_id
@@ -11,6 +15,10 @@ from siamese.hub.errors import HubError, explained
 CONNECT_SECONDS = 10  # for the Hub to be reached at all; huggingface_hub itself waits for ever
 
 ANSWER_SECONDS = 100  # for it to answer a request, or to take in some more of it
+
+TRANSFER_SECONDS, SLOWEST = 120, 50_000  # a push or download may take so long, and longer by its bytes at so many a second
+
+Result = TypeVar("Result")
 
 
 def check_login(repo_id: str, revision: str | None = None) -> str:
@@ -67,3 +75,30 @@ def _limit_time(request: httpx.Request) -> None:
     if limits.get("read") is None:  # else the client has set limits of its own, as for downloads
         limits = dict.fromkeys(("read", "write", "pool"), ANSWER_SECONDS) | {"connect": CONNECT_SECONDS}
         request.extensions["timeout"] = limits
+
+
+def within(seconds: float, function: Callable[[], Result]) -> Result:
+    """What `function` returns, run in a thread that is waited for no longer; looking up a host name knows no other limit.
+
+    Raises TimeoutError that says how long it was.
+    """
+    future = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        return future.result(seconds)
+    except TimeoutError as error:
+        if future.done():
+            raise
+        raise TimeoutError(f"{seconds:,.0f} s") from error
+
+
+def transfer_seconds(count: int) -> float:
+    """How long a transfer of `count` bytes may take."""
+    return TRANSFER_SECONDS + count / SLOWEST

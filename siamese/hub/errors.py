@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import json
+import re
 import sysconfig
 import traceback
 from collections.abc import Iterator
@@ -23,6 +24,14 @@ REFUSALS = {  # status -> what it means for {repo}
     413: "the Hub refuses files as large as these for {repo}",
     429: "the Hub has had too many requests from here",
 }
+READING = {  # the same where nothing was to be written
+    400: "the Hub does not understand the question for {repo}",
+    401: "the Hub does not accept the token of the login: run `hf auth login`, or set HF_TOKEN to one that may read {repo}",
+    402: "the Hub asks for a paid plan for {repo}",
+    403: "the login may not read {repo}: ask its owner, or use a token that may read it",
+    409: "the Hub is busy with a change to {repo}",
+}
+XET_FUNCTIONS = {"xet_get", "_upload_xet_files"}  # of huggingface_hub, which hand over to hf_xet
 # What a mistake in a program raises, not what it works with.
 MISTAKES = (TypeError, AttributeError, NameError, AssertionError, IndexError, NotImplementedError, ImportError)
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -40,8 +49,11 @@ class HubUnavailableError(HubError):
 
 
 @contextlib.contextmanager
-def explained(repo_id: str, revision: str | None = None) -> Iterator[None]:
-    """Whatever is raised within becomes a HubError, but a mistake of this program's own: that is not the Hub's."""
+def explained(repo_id: str, revision: str | None = None, reads: bool = False) -> Iterator[None]:
+    """Whatever is raised within becomes a HubError, but a mistake of this program's own: that is not the Hub's.
+
+    `reads`: nothing is to be written, so advice is about that.
+    """
     try:
         yield
     except HubError:
@@ -49,7 +61,7 @@ def explained(repo_id: str, revision: str | None = None) -> Iterator[None]:
     except Exception as error:  # the client lets through OSError, ValueError, RuntimeError, those of httpx and hf_xet, ...
         if is_mistake_of_ours(error):
             raise
-        raise explain(error, repo_id, revision) from error
+        raise explain(error, repo_id, revision, reads) from error
 
 
 def is_mistake_of_ours(error: BaseException) -> bool:
@@ -67,12 +79,17 @@ def is_mistake_of_ours(error: BaseException) -> bool:
     return True
 
 
-def explain(error: BaseException, repo_id: str, revision: str | None = None) -> HubError:
+def explain(error: BaseException, repo_id: str, revision: str | None = None, reads: bool = False) -> HubError:
     """The HubError for what huggingface_hub raised in work on a repository."""
     wrappers = (RuntimeError, errors.LocalEntryNotFoundError, errors.RevisionResolutionError)
     while isinstance(error, wrappers) and error.__cause__:
         error = error.__cause__
     hub, detail = constants.ENDPOINT, one_line(str(error)).rstrip(".") or type(error).__name__
+    if _is_of_xet(error):
+        return HubError(
+            f"{hub} sends or takes large files by Xet, and that failed; a mirror of the Hub may not have it: "
+            f"set HF_HUB_DISABLE_XET=1 and try again ({detail})"
+        )
     match error:
         case errors.OfflineModeIsEnabled():
             return HubUnavailableError(f"HF_HUB_OFFLINE is set, so the Hub is not asked for {repo_id}")
@@ -84,9 +101,10 @@ def explain(error: BaseException, repo_id: str, revision: str | None = None) -> 
         case errors.RevisionNotFoundError():
             return HubError(f"{repo_id} has no branch, tag or commit {revision}")
         case errors.HfHubHTTPError():
-            return _refusal(error, repo_id)
+            return _refusal(error, repo_id, reads)
         case httpx.TimeoutException() | TimeoutError():
-            return HubUnavailableError(f"the Hub at {hub} does not answer")
+            in_whole = f" in whole within {error}" if type(error) is TimeoutError and error.args else ""
+            return HubUnavailableError(f"the Hub at {hub} does not answer{in_whole}")
         case httpx.TransportError() | ConnectionError():
             return HubUnavailableError(f"the connection to the Hub at {hub} failed: {detail}")
         case json.JSONDecodeError() | KeyError():
@@ -98,10 +116,18 @@ def explain(error: BaseException, repo_id: str, revision: str | None = None) -> 
     return HubError(f"{type(error).__name__}: {detail}")
 
 
-def _refusal(error: errors.HfHubHTTPError, repo_id: str) -> HubError:
+def _is_of_xet(error: BaseException) -> bool:
+    """Whether it is the storage of large files that failed, which the Hub has and not every mirror of it."""
+    if isinstance(error, errors.HfHubHTTPError) and error.response.status_code in (401, 403, 404, 405, 501):
+        return bool(re.search(r"/xet-(read|write)-token/", str(error.response.url)))
+    functions = {frame.name for frame in traceback.extract_tb(error.__traceback__)}
+    return isinstance(error, (RuntimeError, ConnectionError)) and bool(functions & XET_FUNCTIONS)
+
+
+def _refusal(error: errors.HfHubHTTPError, repo_id: str, reads: bool) -> HubError:
     status = error.response.status_code
     broken = f"the Hub is out of order (status {status})" if status >= 500 else f"the Hub answers with status {status}"
-    text = REFUSALS.get(status, broken).format(repo=repo_id)
+    text = (REFUSALS | READING if reads else REFUSALS).get(status, broken).format(repo=repo_id)
     if error.server_message:
         text += f'; it says "{one_line(error.server_message)}"'
     if seconds := error.response.headers.get("Retry-After"):

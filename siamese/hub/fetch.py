@@ -3,15 +3,12 @@
 import contextlib
 import logging
 import math
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 
 from huggingface_hub import HfApi, constants, try_to_load_from_cache
 from huggingface_hub.hf_api import RepoFile
 
-from siamese.hub.client import check_names, connect
+from siamese.hub.client import check_names, connect, transfer_seconds, within
 from siamese.hub.errors import HubError, HubUnavailableError, explained
 from siamese.model_folder.weights import CONFIG_FILE, LOADED, WEIGHTS_FILE, write_text
 
@@ -37,10 +34,10 @@ def fetch_model(repo_id: str, revision: str | None = None) -> tuple[Path, str]:
     if cached and cached.name == name:
         return cached, name
     try:
-        with explained(repo_id, revision):
+        with explained(repo_id, revision, reads=True):
             seconds = ASK_SECONDS_IF_CACHED if cached else ASK_SECONDS
             api = connect(login_needed=False)
-            commit = _within(seconds, lambda: api.model_info(repo_id, revision=name).sha)
+            commit = within(seconds, lambda: api.model_info(repo_id, revision=name).sha)
             folder = _cached(repo_id, commit) or _download(api, repo_id, commit)
             if folder != cached and name != commit:
                 # Only now: were it done before the download, one that fails would hide the older copy.
@@ -63,7 +60,7 @@ def _cached(repo_id: str, revision: str) -> Path | None:
 def _download(api: HfApi, repo_id: str, commit: str) -> Path:
     # Not snapshot_download: it lists the whole repository, bounds no size, and by taking files in any order it can leave a
     # cache that holds all of NEEDED but not the reference, which would then never come.
-    found = api.get_paths_info(repo_id, list(LOADED), revision=commit)
+    found = within(ASK_SECONDS, lambda: api.get_paths_info(repo_id, list(LOADED), revision=commit))
     sizes = {file.path: file.size for file in found if isinstance(file, RepoFile)}
     for name in NEEDED:
         if name not in sizes:
@@ -72,18 +69,6 @@ def _download(api: HfApi, repo_id: str, commit: str) -> Path:
             raise HubError(f"{name} of {repo_id} has {sizes[name]:,} bytes, allowed: at most {LOADED[name]:,}")
     # The reference comes first. Older models have none, and one that is too large is done without.
     wanted = [name for name, limit in LOADED.items() if sizes.get(name, math.inf) <= limit]
-    return Path([api.hf_hub_download(repo_id, name, revision=commit) for name in wanted][-1]).parent
-
-
-def _within(seconds: float, function: Callable[[], str]) -> str:
-    """What `function` returns, run in a thread: looking up a host name knows no time limit. Raises TimeoutError."""
-    future = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(function())
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return future.result(seconds)
+    seconds = transfer_seconds(sum(sizes[name] for name in wanted))
+    paths = within(seconds, lambda: [api.hf_hub_download(repo_id, name, revision=commit) for name in wanted])
+    return Path(paths[-1]).parent

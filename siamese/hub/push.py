@@ -13,7 +13,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, co
 from huggingface_hub.utils import disable_progress_bars
 
 from siamese.data.datasets import is_own
-from siamese.hub.client import check_names, connect
+from siamese.hub.client import check_names, connect, transfer_seconds, within
 from siamese.hub.errors import HubError, explained
 from siamese.hub.published import OWN, published
 from siamese.model_folder.model_card import SHOW_PIXELS
@@ -91,14 +91,10 @@ def push_folder(
     unwanted = [*SHOW_PIXELS] * is_hidden + [REFERENCE_FILE] * without_reference
     with explained(repo_id, revision), contextlib.nullcontext() if sys.stderr.isatty() else disable_progress_bars():
         api = connect(token=token)
-        is_private = _make_repository(api, repo_id, private or (is_of_own and not public), private, public)
-        if revision and revision != constants.DEFAULT_REVISION:
-            api.create_branch(repo_id, branch=revision, exist_ok=True)
-        there = {file.rfilename for file in api.model_info(repo_id, revision=revision).siblings or ()} if unwanted else set()
-        deleted = [name for name in unwanted if name in there]
-        # Not upload_folder: with hf_xet it may make several commits.
-        changes = [*(CommitOperationAdd(*file) for file in files.items()), *map(CommitOperationDelete, deleted)]
-        commit = api.create_commit(repo_id, changes, commit_message=headline, revision=revision).oid
+        is_new_private = private or (is_of_own and not public)
+        is_private = within(transfer_seconds(0), lambda: _make_repository(api, repo_id, is_new_private, private, public))
+        seconds = transfer_seconds(sum(_size(content) for content in files.values()))
+        deleted, commit = within(seconds, lambda: _commit(api, repo_id, revision, files, unwanted, headline))
     remarks = []
     if is_hidden:
         remarks.append("not sent: pictures, and names of files and folders; the card is written anew without them")
@@ -106,6 +102,23 @@ def push_folder(
         remarks.append(f"deleted there: {', '.join(deleted)}; {HISTORY}")
     url = f"{api.endpoint}/{repo_id}" + (f"/tree/{revision}" if revision else "")
     return Pushed(repo_id, url, commit, is_private, tuple(remarks), is_hidden)
+
+
+def _commit(
+    api: HfApi, repo_id: str, revision: str | None, files: dict, unwanted: list[str], headline: str
+) -> tuple[list[str], str]:
+    """Send `files` and delete those `unwanted` in one commit: those that were deleted, and the commit."""
+    if revision and revision != constants.DEFAULT_REVISION:
+        api.create_branch(repo_id, branch=revision, exist_ok=True)
+    there = {file.rfilename for file in api.model_info(repo_id, revision=revision).siblings or ()} if unwanted else set()
+    deleted = [name for name in unwanted if name in there]
+    # Not upload_folder: with hf_xet it may make several commits.
+    changes = [*(CommitOperationAdd(*file) for file in files.items()), *map(CommitOperationDelete, deleted)]
+    return deleted, api.create_commit(repo_id, changes, commit_message=headline, revision=revision).oid
+
+
+def _size(content: Path | bytes) -> int:
+    return len(content) if isinstance(content, bytes) else content.stat().st_size
 
 
 def _make_repository(api: HfApi, repo_id: str, is_new_private: bool, private: bool, public: bool) -> bool:

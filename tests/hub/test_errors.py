@@ -12,7 +12,8 @@ from hub_fake.client import PATIENCE, HubClient
 from hub_fake.expect import assert_explained, assert_pushed, contents, fetched
 from hub_fake.protocol import WRITER
 from hub_fake.server import HubServer
-from huggingface_hub import HfApi, ModelInfo
+from huggingface_hub import HfApi, ModelInfo, _commit_api, errors, file_download
+from huggingface_hub.utils import httpx
 
 from siamese.hub.errors import HubError, explained
 from siamese.model_folder.weights import (
@@ -205,3 +206,69 @@ def test_a_full_disk_is_named_and_with_room_a_fetch_succeeds(server, client, tem
     assert_explained(cramped.call("fetch_model", name), "disk is full", "No space left", str(small))
     cramped.close()
     assert fetched(client.call("fetch_model", name)).items() <= contents(template).items()
+
+
+# ---- A Hub that answers, and never ends; one without what it promises ----
+
+
+@pytest.fixture
+def hasty(client) -> Iterator[None]:
+    """Transfers that are waited for a short time."""
+    kept = {"TRANSFER_SECONDS": 120, "SLOWEST": 50_000}
+    client.call("set", TRANSFER_SECONDS=2, SLOWEST=10**9, ASK_SECONDS=2)
+    yield
+    client.call("set", ASK_SECONDS=60, **kept)
+
+
+@pytest.mark.parametrize("match", ["GET /api/models", "POST /api/models", "GET /lfs/"])
+def test_a_hub_that_drips_holds_no_fetch_up(match, server, client, template, hasty):
+    name = f"ada/drips-{match[0]}{match[-2]}"
+    server.add(name, contents(template))
+    fault = server.fail("drip", match, times=math.inf)
+    result = client.call("fetch_model", name)
+    fault.times = 0
+    assert_explained(result, "does not answer", kind="HubUnavailableError")
+    assert result["seconds"] < 20
+
+
+@pytest.mark.parametrize("match", ["GET /api/models", "/preupload/", "/commit/"])
+def test_a_hub_that_drips_holds_no_push_up(match, server, client, new, hasty):
+    name, folder = new()
+    before = contents(folder)
+    fault = server.fail("drip", match, key=name, times=math.inf)
+    result = client.call("push_folder", folder, f"ada/{name}", token=WRITER)
+    fault.times = 0
+    assert_explained(result, "does not answer in whole within 2 s", kind="HubUnavailableError")
+    assert result["seconds"] < 20
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize(("status", "expected"), [(403, "may not read ada/.*a token that may read it"), (409, "is busy")])
+def test_advice_on_a_refusal_to_fetch_is_about_reading(status, expected, server, client, template):
+    name = f"ada/refuses-{status}"
+    server.add(name, contents(template))
+    server.fail(status, f"GET /api/models/{name}", times=math.inf)
+    result = client.call("fetch_model", name)
+    assert_explained(result, expected)
+    assert "write" not in result["message"]
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+def test_a_mirror_without_xet_is_told_from_one_without_the_model(kind):
+    request = httpx.Request("GET", f"http://mirror/api/models/ada/x/xet-{kind}-token/main")
+    refused = errors.HfHubHTTPError("404 Not Found", response=httpx.Response(404, request=request))
+    with pytest.raises(HubError, match="HF_HUB_DISABLE_XET=1"), explained("ada/x"):
+        raise refused
+    elsewhere = httpx.Request("GET", "http://mirror/api/models/ada/xet-read-token")
+    refused = errors.HfHubHTTPError("404 Not Found", response=httpx.Response(404, request=elsewhere))
+    with pytest.raises(HubError, match="status 404"), explained("ada/x"):
+        raise refused
+
+
+def test_what_fails_in_the_storage_of_large_files_is_called_so():
+    def xet_get() -> None:  # the name of the function of huggingface_hub that hands over
+        raise RuntimeError("Data processing error: CAS service error")
+
+    with pytest.raises(HubError, match=r"HF_HUB_DISABLE_XET=1.*CAS service error"), explained("ada/x"):
+        xet_get()
+    assert {"xet_get", "_upload_xet_files"} <= {*dir(file_download), *dir(_commit_api)}

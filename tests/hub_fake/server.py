@@ -20,7 +20,7 @@ from hub_fake.protocol import ROUTES, USERS, Repository, make_blob
 class Fault:
     """Something that goes wrong with the requests whose "METHOD path" and text hold `match` and `key`."""
 
-    kind: int | str  # a status, or: cut, cut upload, cut answer, truncate, hang, page
+    kind: int | str  # a status, or: cut, cut upload, cut answer, truncate, hang, drip, page
     match: str = ""
     key: str = ""
     number: int = 1  # of the matching requests, the first to fail; later ones fail if they are alike
@@ -145,6 +145,10 @@ class Handler(BaseHTTPRequestHandler):
             return self.dispatch(line, body, token)
         if fault.kind == "hang":
             self.hub.stopping.wait(60)
+        elif fault.kind == "drip":
+            self.reply(200, b"", {"Content-Length": "1000000"})
+            while not self.hub.stopping.wait(0.2):
+                self.wfile.write(b" ")
         elif fault.kind == "page":
             return self.reply(200, b"<html>Please log in to this wireless network</html>", {"Content-Type": "text/html"})
         elif isinstance(fault.kind, int):
