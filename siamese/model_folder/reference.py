@@ -1,13 +1,13 @@
 """What a model knows: embeddings of test images that travel with the weights, and when an image is unlike all of them.
 
 An encoder answers to what it was trained on with features of about one length, which bringing embeddings to length 1 takes
-away. An image whose features are shorter or longer than those of nearly all test images is unfamiliar; where the classes are
-those that training saw, only if it is far from all test images as well. The model still answers for it, but neither its
-accuracy nor its calibration was measured on anything like it.
+away. An image whose features are shorter or longer than those of nearly all test images is unfamiliar. Where the classes are
+those that training saw, distance to the nearest test image tells as well, and the two are judged together: each has a
+p-value, its rank among test images (split conformal prediction), and their product decides (Fisher 1932). The model still
+answers for an unfamiliar image, but neither its accuracy nor its calibration was measured on anything like it.
 
-What visitors draw differs from the test more than the test does from itself. So where images are of the classes that
-training saw, what is usual is found from test images under the random distortions of the training, and it takes both signs
-to call an image unfamiliar: false alarms on other people's drawings are worse than an odd picture without a warning.
+What visitors draw differs from the test more than the test does from itself: so there the ranks are among test images under
+the random distortions of the training.
 """
 
 from dataclasses import dataclass, replace
@@ -50,39 +50,50 @@ class Reference:
 
     @cached_property
     def usual(self) -> tuple[float, float] | None:
-        """The shortest and the longest features that a familiar image has; None where too few images can tell.
+        """The shortest and the longest features that a familiar image has, if these alone decide; None where too few images
+        can tell.
 
-        Of new images like those of the test, FALSE_ALARMS lie outside, half of them on each side; on each side so many where
-        distance has its say. Where the test is of classes that training never saw, a new image is of yet another class: then
-        it is classes that are drawn anew.
+        Of new images like those of the test, FALSE_ALARMS lie outside, half of them on each side. Where the test is of
+        classes that training never saw, a new image is of yet another class: then it is classes that are drawn anew.
         """
         if self.lengths is None:
             return None
         units = self.labels if self.split in UNSEEN_SPLITS else torch.arange(len(self.lengths))
-        share = FALSE_ALARMS / 2 if self.distances is None else FALSE_ALARMS
-        return usual_range(self.lengths.double().numpy(), units.unique(return_inverse=True)[1].numpy(), share)
+        numbers = units.unique(return_inverse=True)[1].numpy()
+        return usual_range(self.lengths.double().numpy(), numbers, FALSE_ALARMS / 2)
 
     @cached_property
-    def farthest(self) -> float:
-        """The distance to the nearest test image that all but FALSE_ALARMS of new images like those of the test stay within.
+    def strangest(self) -> float | None:
+        """The strangeness that FALSE_ALARMS of new images like the distorted ones of the test have, or a greater one.
 
-        0 where distance has no say, as where a new image is of another class, and has none to be near to.
+        None where distance has no say: a new image may be of another class and have none to be near to, or too few images
+        can tell.
         """
-        if self.distances is None:
-            return 0.0
-        beyond = max(int(FALSE_ALARMS * (len(self.distances) + 1) + 1e-9), 1)
-        return float(self.distances.sort(descending=True).values[beyond - 1])
+        rank = 0 if self.distances is None else int(FALSE_ALARMS * (len(self.distances) + 1) + 1e-9)
+        if self.lengths is None or self.distances is None or not rank:
+            return None
+        return float(np.sort(self.strangeness(self.lengths.numpy(), self.distances.numpy()))[-rank])
+
+    def strangeness(self, lengths: np.ndarray, distances: np.ndarray) -> np.ndarray:
+        """How unlike the distorted test images others are (N,): -log of the product of two p-values.
+
+        Those of their lengths, on both sides, and of their distances to the nearest test image, both (N,).
+        """
+        count, known = len(self.lengths) + 1, np.sort(self.lengths.numpy())
+        shorter, longer = np.searchsorted(known, lengths, "right"), len(known) - np.searchsorted(known, lengths, "left")
+        farther = len(known) - np.searchsorted(np.sort(self.distances.numpy()), distances, "left")
+        of_length = np.minimum(2 * (np.minimum(shorter, longer) + 1) / count, 1)
+        return -np.log(of_length) - np.log((farther + 1) / count)
 
     def is_familiar(self, embedding: Tensor, length: float) -> bool | None:
         """Whether an image is like those that the model was tested on, by its embedding (D,) and the length of its features.
 
         None: nobody can say.
         """
-        if self.usual is None:
-            return None
-        if self.usual[0] <= length <= self.usual[1]:
-            return True
-        return self.distances is not None and bool(distance_matrix(embedding[None], self.embeddings).min() <= self.farthest)
+        if self.strangest is not None:
+            distance = distance_matrix(embedding[None], self.embeddings).min()
+            return bool(self.strangeness(np.float32([length]), distance.reshape(1).numpy())[0] < self.strangest)
+        return None if self.usual is None else self.usual[0] <= length <= self.usual[1]
 
     @cached_property
     def _plane(self) -> tuple[Tensor, Tensor]:

@@ -68,7 +68,6 @@ def main(argv: list[str] | None = None) -> int:
             reference = as_distorted(reference, verifier.network, images[places], config.preprocess.mode, are_digits)
         save_reference(reference, verifier.network, locate_model(arguments.model)[0])
         verifier = Verifier.from_pretrained(arguments.model)
-    print(f"familiar: features of length {reference.usual}, or at most {reference.farthest:.3f} from a test image")
     if config.data.dataset in DATASETS:
         is_rest = np.ones(len(lengths), bool)
         is_rest[_places(reference.embeddings, embeddings)] = False

@@ -100,15 +100,27 @@ def test_where_new_images_are_of_new_classes_these_are_what_is_drawn_anew(refere
         assert [kinds["pairs"].is_familiar(embedding, length) for length in (low * 0.999, high * 1.001)] == [False, False]
 
 
-def test_of_seen_classes_it_takes_both_signs_each_as_rare_among_distorted_test_images(distorted):
-    distances, lengths = distorted.distances.numpy(), distorted.lengths.numpy()
-    beyond = 6  # 2% of 301
-    assert distorted.farthest == np.sort(distances)[-beyond]
-    low, high = distorted.usual
-    assert (low, high) == (np.sort(lengths)[beyond - 1], np.sort(lengths)[-beyond])
-    near, far = distorted.embeddings[0], distorted.embeddings[0] + 9
-    known = {(e, n): distorted.is_familiar((near, far)[e], n) for e in (0, 1) for n in (low * 0.99, low, high, high * 1.01)}
-    assert [place for place, is_familiar in known.items() if not is_familiar] == [(1, low * 0.99), (1, high * 1.01)]
+def test_of_seen_classes_length_and_distance_are_judged_together(distorted):
+    """By Fisher's method: the product of the p-values, counted by hand among distorted test images."""
+    lengths, distances = distorted.lengths.numpy(), distorted.distances.numpy()
+
+    def product(length: float, distance: float) -> float:
+        low, high = (lengths <= length).sum() + 1, (lengths >= length).sum() + 1
+        return min(2 * min(low, high) / 301, 1) * ((distances >= distance).sum() + 1) / 301
+
+    own = sorted(product(*each) for each in zip(lengths, distances, strict=True))
+    assert math.exp(-distorted.strangest) == pytest.approx(own[5])  # 2% of 301
+    for length in np.quantile(lengths, [0, 0.005, 0.05, 0.5, 0.98, 1]):
+        for shift in (0, 0.1, 0.4, 2):
+            embedding = distorted.embeddings[7] + shift
+            distance = torch.cdist(embedding[None].double(), distorted.embeddings.double()).min().item()
+            expected = product(np.float32(length), np.float32(distance)) > own[5] * 1.001
+            assert distorted.is_familiar(embedding, float(length)) == expected
+
+
+def test_of_so_many_distorted_images_as_many_are_called_unfamiliar(distorted):
+    strange = distorted.strangeness(distorted.lengths.numpy(), distorted.distances.numpy())
+    assert (strange >= distorted.strangest).mean() == pytest.approx(FALSE_ALARMS, abs=1 / 300)
 
 
 def test_distorted_images_are_measured_against_the_other_images(distorted, reference, verifier, digits):
@@ -124,10 +136,12 @@ def test_distorted_images_are_measured_against_the_other_images(distorted, refer
         assert distorted.distances[place].item() == pytest.approx(nearest, abs=1e-3)
 
 
-def test_few_distorted_images_leave_the_farthest_of_them_usual(distorted):
+def test_of_few_distorted_images_lengths_alone_decide(distorted):
     few = Reference(*(part[:9] for part in (distorted.embeddings, distorted.labels, distorted.lengths)), "within")
     few = dataclasses.replace(few, distances=distorted.distances[:9])
-    assert few.farthest == distorted.distances[:9].max()
+    assert few.strangest is None
+    low, high = few.usual
+    assert [few.is_familiar(few.embeddings[0] + 9, each) for each in (low, high, 0.9 * low)] == [True, True, False]
 
 
 def test_with_too_few_to_tell_nobody_says_anything(reference):
@@ -189,7 +203,7 @@ def test_a_saved_reference_comes_back_unless_the_weights_are_others(reference, d
     assert loaded.usual == reference.usual
     assert loaded.distances is None
     save_reference(distorted, network, tmp_path)
-    assert load_reference(tmp_path, network).farthest == distorted.farthest
+    assert load_reference(tmp_path, network).strangest == distorted.strangest
     assert load_reference(tmp_path, network, "classes").split == "classes"
     with torch.no_grad():
         next(network.parameters()).add_(1e-3)
