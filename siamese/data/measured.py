@@ -12,7 +12,7 @@ from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages
 from siamese.data.pairs import LabelledPairs, read_pairs
 from siamese.evaluation.bootstrap import Intervals, bootstrap_intervals, bootstrap_intervals_over_classes
 from siamese.evaluation.calibration import fit_calibration, independent_pairs
-from siamese.evaluation.unseen import as_of_unseen_classes
+from siamese.evaluation.unseen import as_of_unseen_classes, towards_usual
 
 
 def load_folder(
@@ -40,11 +40,17 @@ def bootstrap(data: LabelledImages | LabelledPairs, embeddings: Tensor, threshol
     return over(embeddings, torch.from_numpy(data.labels), threshold)
 
 
-def calibrate(data: LabelledImages | LabelledPairs, embeddings: Tensor, split: str) -> Calibration:
+def calibrate(
+    data: LabelledImages | LabelledPairs,
+    embeddings: Tensor,
+    split: str,
+    training: tuple[Tensor, np.ndarray] | None = None,
+) -> Calibration:
     """Threshold and probability fitted on validation images, as sure as what is independent among them allows.
 
     Independent are classes where those of the test are others, images where they are the same ones, and of labelled pairs
-    what the bootstrap draws. A different pair is of two of these units, and so is a same pair of two images.
+    what the bootstrap draws. A different pair is of two of these units, and so is a same pair of two images. Where classes
+    of the test are others, embeddings and labels of `training` images tell what few classes do not.
     """
     pairs = data.distances(embeddings)
     counts = (len(pairs.same), len(pairs.different))
@@ -60,4 +66,7 @@ def calibrate(data: LabelledImages | LabelledPairs, embeddings: Tensor, split: s
         if split in UNSEEN_SPLITS:
             units = [len(repeated), np.count_nonzero(sizes) / 2]
             pairs = as_of_unseen_classes(pairs, embeddings, torch.from_numpy(data.labels))
-    return fit_calibration(pairs, counts, tuple(map(independent_pairs, counts, units)))
+    calibration = fit_calibration(pairs, counts, tuple(map(independent_pairs, counts, units)))
+    if training is None or split not in UNSEEN_SPLITS:
+        return calibration
+    return towards_usual(calibration, embeddings, len(repeated), training[0], torch.from_numpy(training[1]))

@@ -5,13 +5,19 @@ import torch
 from scipy.stats import norm
 from torch import Tensor
 
+from siamese.config import Calibration
 from siamese.distances import distance_matrix
-from siamese.evaluation.metrics import ROWS, PairDistances
+from siamese.evaluation.metrics import ROWS, PairDistances, pair_distances
 
 # Two classes say nothing of how far others would lie. Until more say it, by how much the distances of a class, or of two
 # classes, differ from those of others, as a share of themselves, and as how many classes that counts. Chosen on Omniglot's
 # characters (tests/benchmarks/few_classes.py).
 USUAL_SPREAD, USUAL_WEIGHT = 0.55, 0.2
+# How threshold and slopes usually lie to distances that many classes have a part in, and as many classes as say as much:
+# those between validation and training images, and within the classes of the training.
+USUAL_THRESHOLD, TRAINING_SHARE, THRESHOLD_WEIGHT = 0.9, 0.3, 2
+USUAL_SLOPES, SLOPES_WEIGHT = (2.6, 2.0), 12
+MOST_IMAGES = 1000  # of validation, that these distances are taken of: bounds their matrix
 MOST_CLASSES = 200  # that the spread is taken from: bounds the matrix of their distances
 MOST_DISTANCES = 50_000  # of a kind, evenly taken from all: bounds what is spread
 NODES = norm.ppf((np.arange(9) + 0.5) / 9)  # equally likely places of a normal distribution
@@ -29,6 +35,37 @@ def as_of_unseen_classes(pairs: PairDistances, embeddings: Tensor, labels: Tenso
     # Two classes make a pair: with K classes, K / 2 of their K (K - 1) / 2 pairs are independent.
     parts = ((pairs.same, same, classes), (pairs.different, different, classes / 2))
     return PairDistances(*(_spread(distances, _share(means) / units**0.5) for distances, means, units in parts))
+
+
+def towards_usual(
+    calibration: Calibration, embeddings: Tensor, classes: int, training: Tensor, training_labels: Tensor
+) -> Calibration:
+    """A calibration fitted on few classes, drawn towards what is usual for a model whose images lie as these do.
+
+    `embeddings` (N, D) are of the validation images, of that many `classes`, and `training` (M, D) of training images: two
+    validation classes are at one distance from each other, but at many from those of the training, and a model that has
+    learnt its training by heart shows it by how close these lie. The classes of validation count against THRESHOLD_WEIGHT
+    and SLOPES_WEIGHT usual ones, so where there are many, nothing changes.
+    """
+    chosen = torch.linspace(0, len(embeddings) - 1, min(len(embeddings), MOST_IMAGES)).round().long()
+    across = distance_matrix(embeddings[chosen], training).double()
+    if (torch.bincount(training_labels) < 2).all() or len(training_labels.unique()) < 2:
+        return calibration
+    within = float(np.median(pair_distances(training, training_labels).same))
+    middle, spread = float(across.median()), float(across.std())
+    if not min(within, middle, spread) > 0:
+        return calibration
+    usual = USUAL_THRESHOLD * middle ** (1 - TRAINING_SHARE) * within**TRAINING_SHARE
+    threshold = _between(calibration.threshold, usual, classes / (classes + THRESHOLD_WEIGHT))
+    slopes = (
+        _between(slope * calibration.threshold / threshold, usual_slope / spread, classes / (classes + SLOPES_WEIGHT))
+        for slope, usual_slope in zip((calibration.same_slope, calibration.different_slope), USUAL_SLOPES, strict=True)
+    )
+    return Calibration(threshold, *slopes, calibration.doubt)
+
+
+def _between(found: float, usual: float, weight: float) -> float:
+    return float(np.exp(weight * np.log(found) + (1 - weight) * np.log(usual)))
 
 
 def _mean_distances(embeddings: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray]:

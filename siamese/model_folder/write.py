@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from siamese.config import ModelFolderConfig
+from siamese.data.datasets import DATASETS
 from siamese.data.labelled_images import LabelledImages
 from siamese.data.pairs import LabelledPairs
 from siamese.evaluation.calibration import percent, probability_same
@@ -49,7 +50,10 @@ def write_model_folder(
     with staged(folder) as staging:
         save_weights(network, staging / WEIGHTS_FILE)
         labels = getattr(test, "labels", None)  # labelled pairs have none
-        save_reference(choose_reference(network, test.images, labels, config.data.split), network, staging)
+        dataset = DATASETS.get(config.data.dataset)
+        are_digits = dataset is not None and dataset.is_of_digits
+        reference = choose_reference(network, test.images, labels, config.data.split, config.preprocess.mode, are_digits)
+        save_reference(reference, network, staging)
         write_text(staging / CONFIG_FILE, config.to_json())
         log = (json.dumps(dataclasses.asdict(record)) + "\n" for record in config.history)
         write_text(staging / METRICS_FILE, "".join(log))

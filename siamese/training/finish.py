@@ -5,7 +5,7 @@ import datetime
 import torch
 from torch import Tensor
 
-from siamese.config import Calibration, Metrics, ModelFolderConfig, TrainingRecord, readable
+from siamese.config import UNSEEN_SPLITS, Calibration, Metrics, ModelFolderConfig, TrainingRecord, readable
 from siamese.data.labelled_images import LabelledImages
 from siamese.data.measured import bootstrap, calibrate
 from siamese.data.pairs import LabelledPairs
@@ -19,6 +19,7 @@ from siamese.training.setup import Setup
 from siamese.training.state import TrainingState
 from siamese.version import current_commit
 
+MOST_LEARNT = 500  # training images that calibration looks at
 COLLAPSED = 1e-6  # all embeddings agree to this in every number
 
 
@@ -35,7 +36,11 @@ def finish(state: TrainingState, setup: Setup) -> Finished:
             f"training collapsed: all {len(embeddings):,} validation images have one and the same embedding, as loss "
             f"{settings.loss} may bring about"
         )
-    calibration = calibrate(splits.validation, embeddings, splits.record.split)
+    learnt = None
+    if splits.record.split in UNSEEN_SPLITS:
+        some = splits.training.at_most(MOST_LEARNT, settings.seed)
+        learnt = embed_all(network, to_tensor(some.images)), some.labels
+    calibration = calibrate(splits.validation, embeddings, splits.record.split, learnt)
     metrics, embeddings, pairs = _evaluate(network, splits.test, calibration, splits.record.split)
     seen = _evaluate(network, splits.seen, calibration, splits.record.split)[0] if splits.seen else None
     config = ModelFolderConfig(

@@ -1,15 +1,17 @@
 """How often an image is called unlike all that the model knows: of what it is for, and of other things.
 
 python tests/benchmarks/familiarity.py --model digits --data-dir data --like data/more-digits --unlike data/faces
-    [--pen data/pendigits.csv] [--write data/omniglot-background]
+    [--pen data/pendigits.csv] [--tablet data/tablet.csv] [--write data/omniglot-background]
 
 Of a model by the name of its dataset, the test images that are not in its reference are counted first. `--like` and
-`--unlike` are folders of images; made scribbles are always counted. `--write FOLDER` adds to the reference of an older model
-the lengths of features, from the images among which its test images are: they are found by their embeddings. Without a
-folder, they are those of the model's dataset.
+`--unlike` are folders of images; made scribbles and noise are always counted. `--pen` and `--tablet` are drawings by other
+people; those that the model judges rightly, whose nearest other drawing is the same sign, count by themselves too. What is
+refused as blank counts as called so. `--write FOLDER` adds to the reference of an older model what is usual, from the images
+among which its test images are: they are found by their embeddings. Without a folder, they are those of the model's dataset.
 """
 
 import argparse
+import csv
 import dataclasses
 import sys
 from pathlib import Path
@@ -23,13 +25,15 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from pendigits import load_pendigits, render
 
-from siamese import Verifier
+from siamese import BlankImageError, Verifier
 from siamese.data.datasets import DATASETS, load_dataset
 from siamese.data.folders import folder_files
+from siamese.distances import distance_matrix
 from siamese.hub.sources import locate_model
 from siamese.images.canonical import to_tensor
-from siamese.model_folder.reference import save_reference
+from siamese.model_folder.reference import SAME_CLASSES, as_distorted, save_reference
 from siamese.network import embed_and_measure
+from siamese.verifier import Look
 
 NEAR = 1e-3  # embeddings nearer than that are of one image
 
@@ -42,6 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--like", nargs="*", default=[], help="folders of images of what the model is for")
     parser.add_argument("--unlike", nargs="*", default=[], help="folders of images of other things")
     parser.add_argument("--pen", help="pendigits.csv: digits drawn on a tablet")
+    parser.add_argument("--tablet", help="tablet.csv: digits and letters drawn on a tablet")
     parser.add_argument("--count", type=int, default=1500, help="images of each kind at most (default: 1500)")
     parser.add_argument("--write", nargs="?", const="", help="a folder: find the reference's images there")
     arguments = parser.parse_args(argv)
@@ -53,12 +58,16 @@ def main(argv: list[str] | None = None) -> int:
         embeddings, lengths = embed_and_measure(verifier.network, to_tensor(test.images))
     if arguments.write is not None:
         if arguments.write:
-            embeddings, lengths = _embed_folder(verifier, arguments.write)
+            images, embeddings, lengths = _embed_folder(verifier, arguments.write)
+        else:
+            images = test.images
         places = _places(reference.embeddings, embeddings)
-        reference = dataclasses.replace(reference, lengths=lengths[places])
+        reference = dataclasses.replace(reference, lengths=lengths[places], distances=None)
+        if config.data.split in SAME_CLASSES:
+            are_digits = config.data.dataset in DATASETS and DATASETS[config.data.dataset].is_of_digits
+            reference = as_distorted(reference, verifier.network, images[places], config.preprocess.mode, are_digits)
         save_reference(reference, verifier.network, locate_model(arguments.model)[0])
         verifier = Verifier.from_pretrained(arguments.model)
-    print(f"familiar: features of length {reference.usual}, at most {reference.farthest:.3f} from a test image")
     if config.data.dataset in DATASETS:
         is_rest = np.ones(len(lengths), bool)
         is_rest[_places(reference.embeddings, embeddings)] = False
@@ -71,21 +80,69 @@ def main(argv: list[str] | None = None) -> int:
         _report(folder, [verifier.look(files[index]).is_familiar for index in drawn])
     scribbles = [_scribble(generator) for _ in range(min(300, arguments.count))]
     _report("scribbles", [verifier.look(image).is_familiar for image in scribbles])
+    noise = [generator.integers(0, 256, (100, 100), np.uint8) for _ in range(min(100, arguments.count))]
+    _report("noise", [_is_familiar(verifier, image) for image in noise])
     if arguments.pen:
-        strokes, _ = load_pendigits(arguments.pen)
+        strokes, digits = load_pendigits(arguments.pen)
         drawn = generator.permutation(len(strokes))[: arguments.count]
-        _report("digits drawn with a pen", [verifier.look(render(strokes[index])).is_familiar for index in drawn])
+        looks = [verifier.look(render(strokes[index])) for index in drawn]
+        _report_judged("digits drawn with a pen", looks, digits[drawn])
+    if arguments.tablet:
+        images, signs = load_tablet(arguments.tablet)
+        is_digit = np.array([sign.isdigit() for sign in signs])
+        for name, chosen in (("digits of the tablet", is_digit), ("letters of the tablet", ~is_digit)):
+            drawn = generator.permutation(np.flatnonzero(chosen))[: arguments.count]
+            _report_judged(name, [verifier.look(images[index]) for index in drawn], signs[drawn])
     return 0
 
 
-def _embed_folder(verifier: Verifier, folder: str) -> tuple[torch.Tensor, torch.Tensor]:
+def _is_familiar(verifier: Verifier, image: np.ndarray) -> bool | None:
+    try:
+        return verifier.look(image).is_familiar
+    except BlankImageError:
+        return False
+
+
+def load_tablet(path: str) -> tuple[list[Image.Image], np.ndarray]:
+    """The drawings of the file, as a canvas would show them, and their signs (N,)."""
+    images, signs = [], []
+    with open(path, encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            strokes = [
+                np.array([point.split(":") for point in stroke.split()], float)
+                for stroke in row["strokes"].split("|")
+                if stroke.strip()
+            ]
+            low, high = (end(np.concatenate(strokes), axis=0) for end in (np.min, np.max))
+            scale = 260 / max(*(high - low), 1)
+            image = Image.new("L", (400, 400), 255)
+            draw = ImageDraw.Draw(image)
+            for stroke in strokes:
+                points = [tuple(point) for point in (stroke - (low + high) / 2) * scale + 200]
+                draw.line(points, fill=0, width=20, joint="curve")
+                for x, y in points:
+                    draw.ellipse((x - 10, y - 10, x + 10, y + 10), fill=0)
+            images.append(image)
+            signs.append(row["label"])
+    return images, np.array(signs)
+
+
+def _report_judged(name: str, looks: list[Look], signs: np.ndarray) -> None:
+    distances = distance_matrix(torch.from_numpy(np.stack([look.embedding for look in looks])))
+    nearest = distances.fill_diagonal_(float("inf")).argmin(dim=1).numpy()
+    known = [look.is_familiar for look in looks]
+    _report(name, known)
+    _report(f"{name}, rightly judged", [each for each, right in zip(known, signs[nearest] == signs, strict=True) if right])
+
+
+def _embed_folder(verifier: Verifier, folder: str) -> tuple[np.ndarray, torch.Tensor, torch.Tensor]:
     images = []
     for file in folder_files(folder):
         try:
             images.append(verifier.canonical(file))
         except ValueError as error:
             print(f"left out {file}: {error}", file=sys.stderr)
-    return embed_and_measure(verifier.network, to_tensor(np.stack(images)))
+    return np.stack(images), *embed_and_measure(verifier.network, to_tensor(np.stack(images)))
 
 
 def _places(reference: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,7 @@ from siamese.data.pairs import LabelledPairs
 from siamese.evaluation.bootstrap import bootstrap_intervals, bootstrap_intervals_over_classes
 from siamese.evaluation.calibration import fit_calibration, independent_pairs
 from siamese.evaluation.metrics import pair_distances
-from siamese.evaluation.unseen import as_of_unseen_classes
+from siamese.evaluation.unseen import as_of_unseen_classes, towards_usual
 from siamese.images.canonical import canonical_image
 from siamese.images.load import load_image
 
@@ -100,6 +100,18 @@ def test_confidence_counts_classes_where_they_are_unseen_and_else_images(split, 
     assert calibrate(data, embeddings, split) == fit_calibration(
         pairs, (len(measured.same), len(measured.different)), counts
     )
+
+
+@pytest.mark.parametrize("split", ["within", "classes"])
+def test_training_images_tell_what_few_unseen_classes_do_not(split, digits):
+    images, labels = digits
+    embeddings = torch.from_numpy(images).flatten(1).float() / 255
+    data, few = LabelledImages(images[labels < 2], labels[labels < 2]), embeddings[labels < 2]
+    training = embeddings[labels > 5], labels[labels > 5]
+    alone = calibrate(data, few, split)
+    if split == "classes":
+        alone = towards_usual(alone, few, 2, training[0], torch.from_numpy(training[1]))
+    assert calibrate(data, few, split, training) == alone
 
 
 def test_confidence_of_labelled_pairs_counts_groups_that_hang_together(digits):

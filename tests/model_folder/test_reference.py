@@ -1,5 +1,6 @@
 """What a model knows: when an image is unlike all of it, and the file that travels with the weights."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -9,9 +10,11 @@ from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 
 from siamese import Verifier
+from siamese.data.augmentation import augment_ink
+from siamese.images.canonical import to_tensor
 from siamese.model_folder.reference import (
+    DISTORTED_AT_ONCE,
     FALSE_ALARMS,
-    FAR_ALARMS,
     LEAST_UNITS,
     MOST_IMAGES,
     Reference,
@@ -31,7 +34,13 @@ LINES = {
 
 @pytest.fixture(scope="module")
 def reference(digits, verifier) -> Reference:
-    return choose_reference(verifier.network, digits[0][:300], digits[1][:300], "given")
+    """Of images as they are, as where nothing is known of the classes."""
+    return choose_reference(verifier.network, digits[0][:300], digits[1][:300], "pairs")
+
+
+@pytest.fixture(scope="module")
+def distorted(digits, verifier) -> Reference:
+    return choose_reference(verifier.network, digits[0][:300], digits[1][:300], "given", "ink", True)
 
 
 # ---- What is familiar ----
@@ -79,25 +88,60 @@ def test_of_new_classes_no_more_than_the_stated_share_is_outside_however_alike_t
 
 def test_where_new_images_are_of_new_classes_these_are_what_is_drawn_anew(reference):
     kinds = {
-        split: Reference(reference.embeddings, reference.labels, reference.lengths, split) for split in ("given", "classes")
+        split: Reference(reference.embeddings, reference.labels, reference.lengths, split) for split in ("pairs", "classes")
     }
     lengths, labels = reference.lengths.double().numpy(), reference.labels.numpy()
-    assert kinds["given"].usual == usual_range(lengths, np.arange(300), (FALSE_ALARMS - FAR_ALARMS) / 2)
+    assert kinds["pairs"].usual == usual_range(lengths, np.arange(300), FALSE_ALARMS / 2)
     assert kinds["classes"].usual == usual_range(lengths, labels, FALSE_ALARMS / 2)  # ten of them
-    assert kinds["classes"].usual[0] < kinds["given"].usual[0] < kinds["given"].usual[1] < kinds["classes"].usual[1]
-    low, high = kinds["given"].usual
-    known = reference.embeddings[0]
-    assert [kinds["given"].is_familiar(known, length) for length in (low, high)] == [True, True]
-    assert [kinds["given"].is_familiar(known, length) for length in (low * 0.999, high * 1.001)] == [False, False]
-    assert not kinds["given"].is_familiar(known + 9, low)
-    assert kinds["classes"].is_familiar(known + 9, low)
+    assert kinds["classes"].usual[0] < kinds["pairs"].usual[0] < kinds["pairs"].usual[1] < kinds["classes"].usual[1]
+    low, high = kinds["pairs"].usual
+    for embedding in (reference.embeddings[0], reference.embeddings[0] + 9):  # distance has no say
+        assert [kinds["pairs"].is_familiar(embedding, length) for length in (low, high)] == [True, True]
+        assert [kinds["pairs"].is_familiar(embedding, length) for length in (low * 0.999, high * 1.001)] == [False, False]
 
 
-def test_all_but_the_stated_share_of_the_reference_are_as_near_as_the_farthest_to_another(reference):
-    points = reference.embeddings.numpy().astype(float)
-    nearest = sorted(min(math.dist(a, b) for j, b in enumerate(points) if j != i) for i, a in enumerate(points))
-    assert reference.farthest == pytest.approx(nearest[-1], rel=1e-3)  # of 300
-    assert Reference(reference.embeddings[:150], reference.labels[:150]).farthest == math.inf  # too few for so rare an event
+def test_of_seen_classes_length_and_distance_are_judged_together(distorted):
+    """By Fisher's method: the product of the p-values, counted by hand among distorted test images."""
+    lengths, distances = distorted.lengths.numpy(), distorted.distances.numpy()
+
+    def product(length: float, distance: float) -> float:
+        low, high = (lengths <= length).sum() + 1, (lengths >= length).sum() + 1
+        return min(2 * min(low, high) / 301, 1) * ((distances >= distance).sum() + 1) / 301
+
+    own = sorted(product(*each) for each in zip(lengths, distances, strict=True))
+    assert math.exp(-distorted.strangest) == pytest.approx(own[5])  # 2% of 301
+    for length in np.quantile(lengths, [0, 0.005, 0.05, 0.5, 0.98, 1]):
+        for shift in (0, 0.1, 0.4, 2):
+            embedding = distorted.embeddings[7] + shift
+            distance = torch.cdist(embedding[None].double(), distorted.embeddings.double()).min().item()
+            expected = product(np.float32(length), np.float32(distance)) > own[5] * 1.001
+            assert distorted.is_familiar(embedding, float(length)) == expected
+
+
+def test_of_so_many_distorted_images_as_many_are_called_unfamiliar(distorted):
+    strange = distorted.strangeness(distorted.lengths.numpy(), distorted.distances.numpy())
+    assert (strange >= distorted.strangest).mean() == pytest.approx(FALSE_ALARMS, abs=1 / 300)
+
+
+def test_distorted_images_are_measured_against_the_other_images(distorted, reference, verifier, digits):
+    """Distorted as the training does it, by hand for the first of them; the embeddings are of the images themselves."""
+    assert torch.equal(distorted.embeddings, reference.embeddings)
+    drawn = np.random.default_rng(0).permutation(300)[:DISTORTED_AT_ONCE]
+    images, labels = to_tensor(digits[0][:300][drawn]), torch.from_numpy(digits[1][:300][drawn])
+    images = augment_ink(images, torch.Generator().manual_seed(0), digits=labels)
+    embeddings = verifier.network.eval()(images).detach().numpy().astype(float)
+    points = distorted.embeddings.numpy().astype(float)
+    for place in range(0, DISTORTED_AT_ONCE, 9):
+        nearest = min(math.dist(embeddings[place], point) for other, point in enumerate(points) if other != place)
+        assert distorted.distances[place].item() == pytest.approx(nearest, abs=1e-3)
+
+
+def test_of_few_distorted_images_lengths_alone_decide(distorted):
+    few = Reference(*(part[:9] for part in (distorted.embeddings, distorted.labels, distorted.lengths)), "within")
+    few = dataclasses.replace(few, distances=distorted.distances[:9])
+    assert few.strangest is None
+    low, high = few.usual
+    assert [few.is_familiar(few.embeddings[0] + 9, each) for each in (low, high, 0.9 * low)] == [True, True, False]
 
 
 def test_with_too_few_to_tell_nobody_says_anything(reference):
@@ -149,7 +193,7 @@ def test_training_writes_the_reference_of_its_test_images(trained_folder, verifi
     assert torch.equal(verifier.reference.labels.bincount(), torch.full((10,), 100))
 
 
-def test_a_saved_reference_comes_back_unless_the_weights_are_others(reference, trained_folder, tmp_path):
+def test_a_saved_reference_comes_back_unless_the_weights_are_others(reference, distorted, trained_folder, tmp_path):
     network, _ = load_model(trained_folder)
     save_reference(reference, network, tmp_path)
     loaded = load_reference(tmp_path, network)
@@ -157,6 +201,9 @@ def test_a_saved_reference_comes_back_unless_the_weights_are_others(reference, t
     assert torch.equal(loaded.labels, reference.labels)
     assert torch.equal(loaded.lengths, reference.lengths)
     assert loaded.usual == reference.usual
+    assert loaded.distances is None
+    save_reference(distorted, network, tmp_path)
+    assert load_reference(tmp_path, network).strangest == distorted.strangest
     assert load_reference(tmp_path, network, "classes").split == "classes"
     with torch.no_grad():
         next(network.parameters()).add_(1e-3)
@@ -172,11 +219,12 @@ def test_a_saved_reference_comes_back_unless_the_weights_are_others(reference, t
         {"labels": torch.zeros(5, dtype=torch.int64)},
         {"labels": torch.zeros(4)},
         {"lengths": torch.zeros(5)},
+        {"distances": torch.zeros(5)},
         {"lengths": torch.full((4,), float("inf"))},
         {"lengths": torch.zeros(4, dtype=torch.float64)},
         {"more": torch.zeros(1)},
     ],
-    ids=["dimension", "nan", "labels", "type", "lengths", "infinite", "double", "more"],
+    ids=["dimension", "nan", "labels", "type", "lengths", "distances", "infinite", "double", "more"],
 )
 def test_a_damaged_reference_is_refused(change, trained_folder, tmp_path):
     network, _ = load_model(trained_folder)
