@@ -18,8 +18,8 @@ from scipy import special
 from torch import Tensor
 
 from siamese.config import UNSEEN_SPLITS, one_line
+from siamese.data.storage import take_images
 from siamese.distances import distance_matrix
-from siamese.images.canonical import to_tensor
 from siamese.model_folder.weights import MAX_REFERENCE_BYTES, REFERENCE_FILE, fingerprint, write_file
 from siamese.network import SiameseNetwork, embed_and_measure
 
@@ -114,7 +114,7 @@ def choose_reference(
 ) -> Reference:
     """The reference of at most MOST_IMAGES of the test images, canonical ones of classes `labels` (N,), by a seeded draw."""
     drawn = np.random.default_rng(seed).permutation(len(images))[:MOST_IMAGES]
-    embeddings, lengths = embed_and_measure(network, to_tensor(images[drawn]))
+    embeddings, lengths = embed_and_measure(network, take_images(images, drawn))
     labels = np.zeros(len(images), np.int64) if labels is None else labels
     return Reference(embeddings, torch.from_numpy(labels[drawn]), lengths, split)
 
