@@ -1,5 +1,8 @@
 """The siamese network: one encoder for both sides of a pair."""
 
+from collections.abc import Iterator
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -7,6 +10,9 @@ from tqdm import tqdm
 
 from siamese.config import EncoderConfig
 from siamese.encoders import encoder_class
+from siamese.images.canonical import to_tensor
+
+MOST_AT_ONCE, PIXELS_AT_ONCE = 1000, 1_600_000  # images of a part: 1,000 of 40 x 40 px, 31 of 224 x 224 px
 
 
 class SiameseNetwork(nn.Module):
@@ -32,26 +38,50 @@ class SiameseNetwork(nn.Module):
     forward = embed
 
 
-def embed_and_measure(network: SiameseNetwork, images: Tensor, batch_size: int = 1000) -> tuple[Tensor, Tensor]:
+def embed_and_measure(network: SiameseNetwork, images: np.ndarray | Tensor) -> tuple[Tensor, Tensor]:
     """As `embed_all`, and how long the encoder's features of each image are: float32 (N, D) and (N,)."""
     network.eval()
-    device = next(network.parameters()).device
     embeddings, lengths = [], []
     with torch.inference_mode():
-        for chunk in images.split(batch_size):
-            features = network.encoder.features(chunk.to(device))  # (B, D)
+        for part in in_parts(images):
+            features = network.encoder.features(part.to(_device_of(network)))  # (B, D)
             embeddings.append((F.normalize(features, dim=1) if network.unit_length else features).cpu())
             lengths.append(features.norm(dim=1).cpu())
     return torch.cat(embeddings), torch.cat(lengths)
 
 
-def embed_all(network: SiameseNetwork, images: Tensor, batch_size: int = 1000, progress: str | None = None) -> Tensor:
-    """Embeddings of many images, in evaluation mode and without gradients: (N, C, H, W) -> float32 (N, D) on the CPU.
+def embed_all(
+    network: SiameseNetwork, images: np.ndarray | Tensor, batch_size: int = MOST_AT_ONCE, progress: str | None = None
+) -> Tensor:
+    """Embeddings of many images, in evaluation mode and without gradients: float32 (N, D) on the CPU.
 
+    `images` are canonical ones, uint8 (N, H, W) or (N, H, W, 3), in memory or in a file, or float (N, C, H, W) in 0..1. They
+    are encoded in parts (see `in_parts`), so that memory does not grow with their number, the embeddings aside.
     `progress` names a progress bar on the terminal.
     """
     network.eval()
-    device = next(network.parameters()).device
-    chunks = tqdm(images.split(batch_size), progress, disable=progress is None, leave=False)
+    parts = list_of_parts(images, batch_size)
     with torch.inference_mode():
-        return torch.cat([network(chunk.to(device)).cpu() for chunk in chunks])
+        shown = tqdm(in_parts(images, batch_size), progress, len(parts), disable=progress is None, leave=False)
+        return torch.cat([network(part.to(_device_of(network))).cpu() for part in shown])
+
+
+def in_parts(images: np.ndarray | Tensor, batch_size: int = MOST_AT_ONCE) -> Iterator[Tensor]:
+    """All of the images in their order, as of `embed_all`, some at a time: float32 (B, C, H, W) in 0..1.
+
+    B is at most `batch_size`, and so that B x H x W is at most PIXELS_AT_ONCE, or 1: what is made of the images at a time
+    takes 19 MB of floats in colour, and an encoder's maps of 32 channels at full size 205 MB each, whatever N is.
+    """
+    for part in list_of_parts(images, batch_size):
+        yield to_tensor(images[part]) if images.dtype in (np.uint8, torch.uint8) else images[part]
+
+
+def list_of_parts(images: np.ndarray | Tensor, batch_size: int = MOST_AT_ONCE) -> list[slice]:
+    """Which images each of the parts of `in_parts` is of."""
+    height, width = images.shape[1:3] if images.dtype in (np.uint8, torch.uint8) else images.shape[2:]
+    size = min(batch_size, max(1, PIXELS_AT_ONCE // (height * width)))
+    return [slice(start, start + size) for start in range(0, max(1, len(images)), size)]
+
+
+def _device_of(network: SiameseNetwork) -> torch.device:
+    return next(network.parameters()).device

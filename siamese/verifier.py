@@ -15,7 +15,7 @@ from siamese.devices import choose_device
 from siamese.distances import paired_distance
 from siamese.evaluation.calibration import probability_same
 from siamese.hub.sources import locate_model
-from siamese.images.canonical import canonical_image, to_tensor
+from siamese.images.canonical import canonical_image
 from siamese.images.load import load_image
 from siamese.model_folder.reference import Reference, load_reference
 from siamese.model_folder.weights import load_model
@@ -104,7 +104,7 @@ class Verifier:
 
     def look_at_canonical(self, images: np.ndarray) -> list[Look]:
         """As `look`, of what the network sees, each from `canonical`: uint8 (N, H, W) or (N, H, W, 3), all in a batch."""
-        embeddings, lengths = embed_and_measure(self.network, to_tensor(images))
+        embeddings, lengths = embed_and_measure(self.network, images)
         known = [
             self.reference and self.reference.is_familiar(*each) for each in zip(embeddings, lengths.tolist(), strict=True)
         ]
@@ -118,7 +118,7 @@ class Verifier:
 
     def embed_canonical(self, images: np.ndarray) -> np.ndarray:
         """As `embed`, of what the network sees: uint8 (N, H, W) or (N, H, W, 3), each from `canonical`."""
-        return embed_all(self.network, to_tensor(images)).numpy()
+        return embed_all(self.network, images).numpy()
 
     def verify(self, image_a: Image, image_b: Image, threshold: float | None = None) -> Verdict:
         """Whether two images show the same class.

@@ -1,14 +1,16 @@
 """The network around an encoder: many images at once, in evaluation mode, whatever they are batched with."""
 
+import numpy as np
 import pytest
 import torch
 from networks import build
 from torch import Tensor
 
+from siamese import network as networks_module
 from siamese.config import EncoderConfig
 from siamese.encoders import ENCODERS, encoder_class
 from siamese.images.canonical import to_tensor
-from siamese.network import SiameseNetwork, embed_all
+from siamese.network import SiameseNetwork, embed_all, embed_and_measure, in_parts
 
 every_encoder = pytest.mark.parametrize("name", ENCODERS)
 
@@ -36,6 +38,27 @@ def test_embed_all_leaves_the_network_as_it_was_trained(name, images):
     assert not embeddings.requires_grad
     for key, value in network.state_dict().items():
         assert torch.equal(value, before[key]), key
+
+
+def test_images_become_floats_in_parts_and_their_embeddings_are_those_of_all_at_once(digits, monkeypatch):
+    network, images = build("compact"), digits[0][:70]
+    together = embed_all(network, to_tensor(images))
+    monkeypatch.setattr(networks_module, "PIXELS_AT_ONCE", 30 * 28 * 28 + 5)
+    assert [part.shape for part in in_parts(images)] == [(30, 1, 28, 28), (30, 1, 28, 28), (10, 1, 28, 28)]
+    assert torch.equal(torch.cat(list(in_parts(images))), to_tensor(images))
+    for kind in (images, torch.from_numpy(images), to_tensor(images)):
+        torch.testing.assert_close(embed_all(network, kind), together, rtol=1e-4, atol=1e-5)
+    embeddings, lengths = embed_and_measure(network, images)
+    torch.testing.assert_close(embeddings, together, rtol=1e-4, atol=1e-5)
+    assert lengths.shape == (70,)
+
+
+def test_parts_are_bounded_by_pixels_and_hold_an_image_at_least(monkeypatch):
+    large = np.zeros((70, 224, 224, 3), np.uint8)
+    assert [len(part) for part in in_parts(large)] == [31, 31, 8]
+    monkeypatch.setattr(networks_module, "PIXELS_AT_ONCE", 1)
+    assert [part.shape for part in in_parts(large[:2])] == [(1, 3, 224, 224)] * 2
+    assert embed_all(build("compact"), np.zeros((0, 28, 28), np.uint8)).shape[0] == 0
 
 
 def test_unknown_encoder_lists_the_choices():

@@ -15,7 +15,6 @@ from siamese.data.measured import bootstrap, load_folder, load_pairs
 from siamese.evaluation.bootstrap import interval_in_words
 from siamese.evaluation.calibration import measure
 from siamese.evaluation.one_shot import one_shot_error
-from siamese.images.canonical import to_tensor
 from siamese.network import embed_all
 
 
@@ -58,7 +57,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         print(f"left out {file}: {reason}", file=sys.stderr)
     for remark in remarks:
         print(f"note: {remark}", file=sys.stderr)
-    embeddings = embed_all(verifier.network, to_tensor(test.images), progress="embedding")
+    embeddings = embed_all(verifier.network, test.images, progress="embedding")
     intervals = bootstrap(test, embeddings, config.calibration.threshold, split)
     metrics = measure(test.distances(embeddings), config.calibration, intervals)
     errors = {}

@@ -34,6 +34,7 @@ from siamese.images.load import load_image
 FOLDER_BOX_FRACTION = 0.86
 LEAST_SIDE = 8  # px: smaller pictures show nothing
 MANY_FILES = 2000  # from here on, reading in several processes pays
+BYTES_AT_ONCE, WAITING = 1 << 22, 4  # of images that a process reads in one go, and how many goes wait for each of them
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,8 @@ def read_files(
 ) -> Iterator[ReadImage]:
     """What is read of each file, in their order."""
     read = functools.partial(_read, preprocess=preprocess, image_size=encoder.image_size, channels=encoder.channels)
-    return iter(tqdm(_map(read, files), "reading images", len(files), leave=False, disable=not progress))
+    at_once = max(1, min(64, BYTES_AT_ONCE // (encoder.image_size**2 * encoder.channels)))  # for a process
+    return iter(tqdm(_map(read, files, at_once), "reading images", len(files), leave=False, disable=not progress))
 
 
 def _read(file: Path, preprocess: PreprocessConfig, image_size: int, channels: int) -> ReadImage:
@@ -197,20 +199,26 @@ def _read(file: Path, preprocess: PreprocessConfig, image_size: int, channels: i
     return ReadImage(canonical, "", hashlib.blake2b(canonical.tobytes(), digest_size=16).digest(), max(image.size), small)
 
 
-def _map(read, files: Sequence[Path]) -> Iterator:
-    if len(files) < MANY_FILES:
+def _map(read, files: Sequence[Path], at_once: int) -> Iterator:
+    pool = None
+    with contextlib.suppress(OSError, ImportError):  # processes share semaphores, for which some containers have no place
+        if len(files) >= MANY_FILES:
+            pool = ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _end_with_the_parent)
+    if pool is None:
         yield from map(read, files)
         return
     others = set(active_children())
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _end_with_the_parent) as pool:
+    with pool:
         try:
-            for start in range(0, len(files), 8 * MANY_FILES):  # a bounded number at a time: results wait in memory
-                places = range(start, min(start + 8 * MANY_FILES, len(files)), 64)
+            results = deque()
+            for place in range(0, len(files), at_once):
                 with _without_ctrl_c():  # in the processes that are started here
                     # Not pool.map, which cancels what waits: of that, a killed pool makes a traceback in Python 3.11.
-                    results = deque(pool.submit(_read_each, read, files[place : place + 64]) for place in places)
-                while results:
+                    results.append(pool.submit(_read_each, read, files[place : place + at_once]))
+                if len(results) == WAITING * os.cpu_count():  # a bounded number: results wait in memory
                     yield from results.popleft().result()
+            while results:
+                yield from results.popleft().result()
         except BrokenProcessPool as error:
             raise MemoryError(
                 "a process that reads images was ended from outside, as is done where memory is short"

@@ -1,5 +1,7 @@
 """What every encoder has: the contract between an encoder and all that trains, saves and uses it."""
 
+from collections.abc import Iterable
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -36,8 +38,10 @@ class Encoder(nn.Module):
         """
         return self.forward(images)
 
-    def fit(self, images: Tensor, labels: Tensor) -> None:
-        """Compute what can be computed of training images (N, C, H, W), of classes `labels` (N,), int64; here: nothing.
+    def fit(self, images: Iterable[Tensor], labels: Tensor) -> None:
+        """Compute what can be computed of training images, of classes `labels` (N,), int64; here: nothing.
+
+        The images come in parts, (B, C, H, W) each, since all of them as floats may be more than the memory holds.
 
         Called once, on the device that trains, before the first step of a training.
         """

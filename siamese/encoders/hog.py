@@ -1,6 +1,7 @@
 """An encoder for few photographs: histograms of oriented gradients under a metric that is computed, not descended to."""
 
 import math
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +11,6 @@ from siamese.encoders.base import Encoder
 
 ORIENTATIONS = 8
 RIDGE = 0.1  # added to the scatter within classes, as a share of its mean: few images leave it rough
-CHUNK = 500  # images at a time
 
 
 class HOGEncoder(Encoder):
@@ -51,14 +51,14 @@ class HOGEncoder(Encoder):
             return F.linear(features, self.weight) * self.metric  # (B, D)
 
     @torch.no_grad()
-    def fit(self, images: Tensor, labels: Tensor) -> None:
-        """Compute the linear map from images (N, C, H, W), float in 0..1, of classes `labels` (N,), int64.
+    def fit(self, images: Iterable[Tensor], labels: Tensor) -> None:
+        """Compute the linear map from images in parts (B, C, H, W), float in 0..1, of classes `labels` (N,), int64.
 
         The axes are ordered by how much images of one class vary along them against all images, the least first. Where
         there are fewer images than axes, the last ones stay empty.
         """
         # On the CPU, as not every device has double precision.
-        features = torch.cat([self._features(chunk).cpu() for chunk in images.split(CHUNK)]).double()  # (N, F)
+        features = torch.cat([self._features(part).cpu() for part in images]).double()  # (N, F)
         mean = features.mean(dim=0)
         variances, directions = torch.linalg.eigh((features - mean).T @ (features - mean) / len(features))
         is_kept = variances > 1e-6 * variances[-1]

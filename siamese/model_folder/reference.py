@@ -23,6 +23,7 @@ from torch import Tensor
 
 from siamese.config import UNSEEN_SPLITS, one_line
 from siamese.data.augmentation import AUGMENTATIONS
+from siamese.data.storage import take_images
 from siamese.distances import distance_matrix
 from siamese.images.canonical import to_tensor
 from siamese.model_folder.weights import MAX_REFERENCE_BYTES, REFERENCE_FILE, fingerprint, write_file
@@ -142,8 +143,8 @@ def choose_reference(
     `mode` is that of the preprocessing, and `are_digits` says that the labels are digits: so the training distorts them.
     """
     drawn = np.random.default_rng(seed).permutation(len(images))[:MOST_IMAGES]
-    images, labels = images[drawn], np.zeros(len(drawn), np.int64) if labels is None else labels[drawn]
-    embeddings, lengths = embed_and_measure(network, to_tensor(images))
+    images, labels = take_images(images, drawn), np.zeros(len(drawn), np.int64) if labels is None else labels[drawn]
+    embeddings, lengths = embed_and_measure(network, images)
     reference = Reference(embeddings, torch.from_numpy(labels), lengths, split)
     return as_distorted(reference, network, images, mode, are_digits, seed) if split in SAME_CLASSES else reference
 

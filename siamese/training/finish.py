@@ -11,7 +11,6 @@ from siamese.data.measured import bootstrap, calibrate
 from siamese.data.pairs import LabelledPairs
 from siamese.evaluation.calibration import distance_curve, measure
 from siamese.evaluation.metrics import PairDistances
-from siamese.images.canonical import to_tensor
 from siamese.model_folder.write import write_model_folder
 from siamese.network import SiameseNetwork, embed_all
 from siamese.training.events import Diverged, Finished
@@ -30,7 +29,7 @@ def finish(state: TrainingState, setup: Setup) -> Finished:
     """
     settings, splits, network = state.settings, setup.splits, setup.network
     network.load_state_dict(state.best)
-    embeddings = embed_all(network, to_tensor(splits.validation.images))
+    embeddings = embed_all(network, splits.validation.images)
     if (embeddings - embeddings[0]).abs().max() < COLLAPSED:
         raise Diverged(
             f"training collapsed: all {len(embeddings):,} validation images have one and the same embedding, as loss "
@@ -85,6 +84,6 @@ def _evaluate(
     network: SiameseNetwork, part: LabelledImages | LabelledPairs, calibration: Calibration, split: str
 ) -> tuple[Metrics, Tensor, PairDistances]:
     """All metrics of a part of the data, the embeddings (N, D) of its images, and the distances of their pairs."""
-    embeddings = embed_all(network, to_tensor(part.images))
+    embeddings = embed_all(network, part.images)
     pairs = part.distances(embeddings)
     return measure(pairs, calibration, bootstrap(part, embeddings, calibration.threshold, split)), embeddings, pairs

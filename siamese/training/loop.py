@@ -11,7 +11,6 @@ from siamese.data.augmentation import AUGMENTATIONS
 from siamese.data.sampling import derived_seed
 from siamese.devices import is_out_of_memory
 from siamese.evaluation.metrics import PairDistances
-from siamese.images.canonical import to_tensor
 from siamese.model_folder.weights import check_writable
 from siamese.network import embed_all
 from siamese.training.distributed import ALONE, World, gather_rows
@@ -134,7 +133,7 @@ def _save(state: TrainingState, setup: Setup, world: World) -> None:
 def _measure_epoch(epoch: int, loss: float, state: TrainingState, setup: Setup) -> EpochEnded:
     """Measure the averaged weights on validation, and note them in `state`."""
     network, validation, seed = setup.average.module, setup.splits.validation, state.settings.seed
-    embeddings = embed_all(network, to_tensor(validation.images))
+    embeddings = embed_all(network, validation.images)
     pairs: PairDistances = validation.distances(embeddings)
     record = EpochRecord(
         epoch=epoch,

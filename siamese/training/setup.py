@@ -1,6 +1,7 @@
 """All that a training needs before its first step: data, network, loss, optimiser; or what an earlier run left of them."""
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +17,11 @@ from siamese.data.labelled_images import LabelledImages
 from siamese.data.pairs import LabelledPairs
 from siamese.data.sampling import derived_seed
 from siamese.data.splits import Splits, load_splits
+from siamese.data.storage import take_images
 from siamese.devices import choose_device, describe_device, has_fast_bfloat16
 from siamese.evaluation.bootstrap import LEAST_UNITS
-from siamese.images.canonical import to_tensor
 from siamese.losses import Loss, build_loss
-from siamese.network import SiameseNetwork
+from siamese.network import SiameseNetwork, in_parts
 from siamese.training.batches import Batches
 from siamese.training.distributed import World
 from siamese.training.events import Started
@@ -203,8 +204,17 @@ def _fit(
         chosen, labels = np.arange(len(training)), training.labels
     generator = np.random.default_rng(derived_seed(settings.seed, 6))
     taken = np.sort(generator.permutation(len(chosen))[:MOST_FITTED])
-    images, labels = to_tensor(training.images[chosen[taken]]).to(device), torch.from_numpy(labels[taken]).to(device)
+    images, labels = take_images(training.images, chosen[taken]), torch.from_numpy(labels[taken]).to(device)
     copies = DISTORTED_COPIES if settings.augment else 0
     augment, random = AUGMENTATIONS[settings.preprocess], torch.Generator(device).manual_seed(derived_seed(settings.seed, 7))
-    images = torch.cat([images, *(augment(images, random) for _ in range(copies))])
-    network.encoder.fit(images, labels.repeat(copies + 1))
+
+    def parts() -> Iterator[torch.Tensor]:
+        yield from (part.to(device) for part in in_parts(images))
+        for _ in range(copies):
+            drawn, before = 0, random.get_state()
+            for part in in_parts(images):
+                random.set_state(before)  # each part draws for the whole copy, whatever the parts
+                yield augment(part.to(device), random, len(images), slice(drawn, drawn + len(part)))
+                drawn += len(part)
+
+    network.encoder.fit(parts(), labels.repeat(copies + 1))

@@ -1,5 +1,6 @@
 """Folders of images: which classes are found, whatever the depth, names and links."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -46,6 +47,17 @@ def test_several_processes_and_a_file_on_disk_read_the_same(digit_folder, monkey
     np.testing.assert_array_equal(found.images, expected.images)
     np.testing.assert_array_equal(found.labels, expected.labels)
     assert [file.name for file, _ in found.left_out] == ["bad.png"]
+
+
+def test_where_processes_cannot_be_started_one_reads_all(digit_folder, monkeypatch):
+    expected = read_folder(digit_folder, INK, EncoderConfig())
+    monkeypatch.setattr(folders, "MANY_FILES", 5)
+
+    def refuse(*_):
+        raise OSError(errno.EROFS, "Read-only file system")  # as Python says where /dev/shm cannot be written
+
+    monkeypatch.setattr(folders, "ProcessPoolExecutor", refuse)
+    np.testing.assert_array_equal(read_folder(digit_folder, INK, EncoderConfig()).images, expected.images)
 
 
 def damage(folder: Path) -> dict[str, str]:
