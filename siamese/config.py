@@ -22,6 +22,7 @@ SPLITS = ("given", "classes", "groups", "within", "pairs")
 LEAST_STEPS = 8  # of an epoch: small folders are passed over several times, but learnt by heart if too often
 UNSEEN_SPLITS = ("classes", "groups")  # whose test is of classes that training never saw
 ADDED_LATER = {"optional": True}  # metadata of fields that older model folders lack: they are read with the default
+PREPROCESS_VERSIONS = (1, 2)  # ways of reading an image; each stays as it is, since weights were trained on it
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,13 @@ class PreprocessConfig:
     # "ink": find the drawing, scale it into the box, centre it by mass, as MNIST was made; "photo": the whole picture
     mode: str = "ink"
     box_fraction: float = 20 / 28  # longer side of the ink's bounding box as a share of the image side, 0.1..1
+    # Which way of reading, see siamese.images.ink: 2 evens out shadows. Older model folders, which lack it, mean 1
+    version: int = field(default=PREPROCESS_VERSIONS[-1], metadata={**ADDED_LATER, "before": 1})
 
     def __post_init__(self) -> None:
         _check_choice("preprocess.mode", self.mode, PREPROCESS_MODES)
         _check_range("preprocess.box_fraction", self.box_fraction, 0.1, 1.0)
+        _check_choice("preprocess.version", self.version, PREPROCESS_VERSIONS)
 
 
 @dataclass(frozen=True)
@@ -267,7 +271,9 @@ def from_dict(cls: type, raw: Any, where: str) -> Any:
         raise ValueError(f"{where} has unknown keys {shorten(unknown)}, allowed: {', '.join(known)}")
     if missing:
         raise ValueError(f"{where} lacks the keys {', '.join(missing)}")
-    return cls(**{name: _parse(kind, raw[name], f"{where}: {name}") for name, kind in known.items() if name in raw})
+    before = {item.name: item.metadata["before"] for item in dataclasses.fields(cls) if "before" in item.metadata}
+    given = {name: _parse(kind, raw[name], f"{where}: {name}") for name, kind in known.items() if name in raw}
+    return cls(**(before | given))
 
 
 def _parse(kind: Any, value: Any, where: str) -> Any:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from siamese.config import (
     FORMAT_VERSION,
     PREPROCESS_MODES,
+    PREPROCESS_VERSIONS,
     SPLITS,
     Calibration,
     DataRecord,
@@ -42,7 +43,12 @@ configs = st.builds(
     encoder=record(
         EncoderConfig, embedding_dim=st.integers(1, 4096), image_size=st.integers(8, 512), channels=st.sampled_from([1, 3])
     ),
-    preprocess=record(PreprocessConfig, mode=st.sampled_from(PREPROCESS_MODES), box_fraction=st.floats(0.1, 1)),
+    preprocess=record(
+        PreprocessConfig,
+        mode=st.sampled_from(PREPROCESS_MODES),
+        box_fraction=st.floats(0.1, 1),
+        version=st.sampled_from(PREPROCESS_VERSIONS),
+    ),
     calibration=record(
         Calibration,
         threshold=above_zero,
@@ -122,6 +128,7 @@ def test_the_unchanged_text_is_accepted():
 ADDED_LATER = {("data", "pairs"): 0, ("data", "seen_images"): 0, ("data", "seen_classes"): 0, ("seen",): None}
 ADDED_LATER |= {("data", "validation_groups"): 0, ("data", "test_groups"): 0, ("distances",): None}
 ADDED_LATER |= {("training", "finished_at_step"): 0, ("calibration", "doubt"): 0}
+ADDED_LATER |= {("preprocess", "version"): 1}
 
 
 @pytest.mark.parametrize("path", [path for path in KEYS if path not in ADDED_LATER], ids=dotted)
@@ -137,8 +144,14 @@ def test_keys_that_older_folders_lack_are_read_with_their_defaults():
         for parent in parents:
             section = section[parent]
         del section[key]
-    assert ModelFolderConfig.from_json(json.dumps(raw)) == COMPLETE
-    assert {path: at(path) for path in ADDED_LATER} == ADDED_LATER
+    read = json.loads(ModelFolderConfig.from_json(json.dumps(raw)).to_json())
+    expected = copy.deepcopy(RAW)
+    for (*parents, key), value in ADDED_LATER.items():
+        section = expected
+        for parent in parents:
+            section = section[parent]
+        section[key] = value
+    assert read == expected
 
 
 @every_key
@@ -185,6 +198,7 @@ OUT_OF_RANGE = [
     (("encoder", "image_size"), 513, "8 to 512"),
     (("encoder", "channels"), 2, "1, 3"),
     (("preprocess", "mode"), "magic", ", ".join(PREPROCESS_MODES)),
+    (("preprocess", "version"), 3, ", ".join(map(str, PREPROCESS_VERSIONS))),
     (("data", "split"), "halves", ", ".join(SPLITS)),
     (("preprocess", "box_fraction"), 0.05, "0.1 to 1.0"),
     (("preprocess", "box_fraction"), 1.01, "0.1 to 1.0"),

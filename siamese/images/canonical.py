@@ -100,7 +100,7 @@ def _photo_image(image: Image.Image, image_size: int, channels: int) -> np.ndarr
 
 def _ink_image(image: Image.Image, config: PreprocessConfig, image_size: int) -> np.ndarray:
     """The drawing of any image as a canonical one, uint8 (image_size, image_size)."""
-    ink = find_ink(flatten(image))
+    ink = find_ink(flatten(image), config.version)
     drawing = _crop(ink)
     box = image_size * config.box_fraction
     return _compose(_normalise_strokes(drawing, box), box, image_size)

@@ -4,8 +4,11 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from siamese.images.light import even_out, has_two_grounds
+
 WORKING_SIDE = 320  # px: the drawing is found at this resolution; a stroke of 1% of the side is still 3 px wide
 SMALLEST_CONTRAST = 0.06  # of the full range: fainter marks are paper, not ink
+FAINT_PART = 0.6  # of the strongest part of a photograph: what is fainter all over is the rest of a shadow
 COARSE_SIDE = 64  # px: in smaller images, the shades at the edges of strokes are part of their shape
 
 
@@ -31,12 +34,17 @@ def flatten(image: Image.Image) -> np.ndarray:
     return colour * alpha + background * (1 - alpha)
 
 
-def find_ink(pixels: np.ndarray) -> np.ndarray:
+def find_ink(pixels: np.ndarray, version: int = 2) -> np.ndarray:
     """How much ink there is at each pixel: float (H, W, C) in 0..1 -> float (H, W), 0 paper, 1 ink.
+
+    `version` is that of siamese.config.PreprocessConfig: 1 takes light to change slowly, 2 knows the edges of shadows and of
+    the paper. Drawings on paper of one tone, and small images, are the same in both.
 
     Raises BlankImageError where no mark stands out from the paper.
     """
     grey = _strongest_tone(pixels)
+    if version >= 2 and min(grey.shape) >= COARSE_SIDE and has_two_grounds(grey):
+        return _ink_of_photograph(pixels)
     # The typical step between neighbours: strokes and shades change over many pixels, noise at each.
     noise = 1.4826 / np.sqrt(2) * float(np.median(np.abs(np.diff(grey, axis=1)))) if grey.shape[1] > 1 else 0.0
     level = _paper_tone(grey)
@@ -51,6 +59,26 @@ def find_ink(pixels: np.ndarray) -> np.ndarray:
     ink = _threshold(signed, noise)
     ink = _without_ruling(ink)
     return _without_specks(ink, drop_border=not is_flat)
+
+
+def _ink_of_photograph(pixels: np.ndarray) -> np.ndarray:
+    """As `find_ink`, of paper on which shadows lie, or beside which there is something else."""
+    signed = _strongest_tone(even_out(pixels))
+    noise = 1.4826 / np.sqrt(2) * float(np.median(np.abs(np.diff(signed, axis=1))))
+    ink = _without_ruling(_threshold(signed, noise))
+    return _without_specks(_without_faint_parts(ink, signed), drop_border=True)
+
+
+def _without_faint_parts(ink: np.ndarray, signed: np.ndarray) -> np.ndarray:
+    """The ink without parts that are nowhere near as strong as the strongest one of some size."""
+    labels, count = ndimage.label(ink > 0, np.ones((3, 3)))
+    if count < 2:
+        return ink
+    numbers = np.arange(1, count + 1)
+    sizes = ndimage.sum_labels(ink, labels, numbers)
+    strength = ndimage.sum_labels(ink * signed, labels, numbers) / np.maximum(sizes, 1e-9)
+    keep = strength >= FAINT_PART * strength[sizes >= 0.03 * sizes.max()].max()
+    return np.where(np.concatenate([[False], keep])[labels], ink, 0)
 
 
 def _strongest_tone(pixels: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from paper import SHADOW, SLOPE, grey, photograph, ruled, strokes
+from paper import PICTURES, SLOPE, photograph, ruled
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
@@ -23,31 +23,6 @@ BLURRED = ndimage.gaussian_filter(DIGITS.astype(np.float32), (0, 1, 1))
 
 def canonical(picture) -> np.ndarray:
     return canonical_image(load_image(picture), CONFIG, 28, 1)
-
-
-PICTURES = {
-    "as it is": lambda digit: digit,
-    "dark on light, 28 px": lambda digit: 255 - digit,
-    "off-centre, small": lambda digit: np.pad(digit, ((20, 12), (5, 27))),
-    "dark on light": lambda digit: grey(1 - strokes(digit)),
-    "light on dark": lambda digit: grey(strokes(digit)),
-    "in a corner": lambda digit: grey(1 - strokes(digit, 120, left=270, top=10)),
-    "very wide": lambda digit: grey(1 - np.pad(strokes(digit, 150, 200, 25, 25), ((0, 0), (500, 300)))),
-    "red on green": lambda digit: np.stack([grey(strokes(digit) * 0.6 + 0.1), grey(0.45 - strokes(digit) * 0.3)] * 2, 2)[
-        ..., :3
-    ],
-    "dark on transparent": lambda digit: np.dstack([np.zeros((400, 400, 3), np.uint8), grey(strokes(digit))]),
-    "light on transparent": lambda digit: np.dstack([np.full((400, 400, 3), 255, np.uint8), grey(strokes(digit))]),
-    "faint pencil, uneven light": lambda digit: photograph(strokes(digit), dark=0.55, shade=SLOPE),
-    "chalk, uneven light": lambda digit: 255 - photograph(strokes(digit), shade=SLOPE),
-    "uneven light": lambda digit: photograph(strokes(digit), shade=SLOPE),
-    "half in a shadow": lambda digit: photograph(strokes(digit), shade=SHADOW),
-    "noisy": lambda digit: photograph(strokes(digit), noise=0.08),
-    "ruled paper": lambda digit: ruled(digit, 40),
-    "ruled paper, askew, uneven light": lambda digit: ruled(digit, 40, slope=0.03, shade=SLOPE),
-    "squared paper": lambda digit: ruled(digit, 40, squared=True),
-    "phone": lambda digit: np.asarray(Image.fromarray(photograph(strokes(digit), shade=SLOPE)).resize((3000, 3000))),
-}
 
 
 @pytest.mark.parametrize("kind", PICTURES)
