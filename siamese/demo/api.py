@@ -9,6 +9,8 @@ from siamese.demo.gradio_patches import Demo, refusal
 from siamese.demo.many.batch import MAX_IMAGES, Batch, look_at_all
 from siamese.verifier import Verifier
 
+ENDPOINTS = ("compare", "embed", "distances")
+
 
 def create_api(verifier: Verifier, blocks: Demo) -> None:
     """Serve the endpoints with this model. To be called within `blocks`."""

@@ -7,12 +7,14 @@ What is worked round in the browser stands in static/inputs.js and static/page.j
 
 import logging
 from abc import ABCMeta
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
-from gradio import state_holder
+import uvicorn
+from gradio import http_server, state_holder
 from gradio.components.base import server
 from gradio.components.image_editor import AcceptBlobs
 from gradio.data_classes import ListFiles
@@ -25,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 NOT_THE_CALLERS = "this went wrong here, not by your fault; the server's log says why"
 MAX_DRAWING = 2_000_000  # bytes: a PNG of the canvas has some 20,000
+GradioServer = http_server.Server
 MAX_SKETCHES = 64  # drawings on their way from browsers to a handler, see LatestSketches
 
 
@@ -118,6 +121,18 @@ def keep_little_of_sessions() -> None:
     state_holder.SessionState = Session
 
 
+def serve_with(wrap: Callable[[Any], Any], **settings: Any) -> None:
+    """Have Gradio serve `wrap` of its app, and with settings of uvicorn for which `launch` has no arguments."""
+
+    class Server(GradioServer):
+        def __init__(self, config: uvicorn.Config, *arguments: Any, **others: Any) -> None:
+            super().__init__(config, *arguments, **others)  # which keeps the app itself
+            config.app = wrap(config.app)
+            vars(config).update(settings)
+
+    http_server.Server = Server
+
+
 class Demo(gr.Blocks):
     """gr.Blocks that refuses in a sentence, and forgets who is gone."""
 
@@ -179,6 +194,13 @@ class Demo(gr.Blocks):
             self.forget_visitor(request)
 
 
+class Refusal(gr.Error):
+    """A gr.Error, and so a ValueError, that reads as its sentence; Gradio's own comes in quotes."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
 def refusal(message: str) -> gr.Error:
     """An error of the caller's, of which no traceback goes to the server's log as Gradio's own do."""
-    return gr.Error(message, print_exception=False)
+    return Refusal(message, print_exception=False)

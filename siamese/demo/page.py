@@ -57,7 +57,7 @@ def build_demo(
         model.change(lambda name, own: header(name, models.of(name, own).config, notice), [model, own], top, **PRIVATE)
         create_api(verifier, blocks)
         blocks.unload(blocks.forget_visitor)
-    return blocks.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE)
+    return blocks.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE, api_open=False)
 
 
 def head() -> str:

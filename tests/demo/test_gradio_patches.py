@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import importlib
+import inspect
 import logging
 import sys
 from pathlib import Path
@@ -11,16 +12,19 @@ from types import SimpleNamespace
 import gradio as gr
 import numpy as np
 import pytest
-from gradio import state_holder
+import uvicorn
+from gradio import http_server, state_holder
 from gradio.data_classes import ImageData, ListFiles
 from gradio_client import Client
 from PIL import Image, UnidentifiedImageError
 from starlette.exceptions import HTTPException
 
+from siamese.demo.api import _batch
 from siamese.demo.gradio_patches import (
     MAX_DRAWING,
     MAX_SKETCHES,
     Demo,
+    GradioServer,
     LatestSketches,
     Session,
     Sketch,
@@ -28,7 +32,10 @@ from siamese.demo.gradio_patches import (
     UploadedImage,
     WithoutStub,
     keep_little_of_sessions,
+    refusal,
+    serve_with,
 )  # fmt: skip
+from siamese.demo.train.tab import mine
 
 NOT_UPLOADED = {"path": "/etc/passwd"}
 
@@ -230,3 +237,26 @@ def test_the_state_of_a_page_is_forgotten_with_it():
     assert closed == ["mine"]
     assert not demo.state_holder.session_data
     assert not demo.state_holder.time_last_used
+
+
+def test_a_refusal_reads_as_its_sentence_wherever_it_is_caught():
+    assert str(gr.Error("no file")) == "'no file'"
+    assert str(refusal("no file")) == "no file"
+    with pytest.raises(ValueError, match=r"^images\[0\] is not a file: pass"):
+        _batch(None, ["x"])
+    with pytest.raises(ValueError, match=r"^images\[1\] is not a file: pass"):
+        _batch(None, [{"path": "a", "meta": {"_type": "gradio.FileData"}}, None])
+    with pytest.raises(ValueError, match=r"^this page was out of reach"):
+        mine(None)
+
+
+def test_a_server_is_launched_with_what_launch_has_no_arguments_for(monkeypatch):
+    """Fails once `launch` passes such settings on to uvicorn."""
+    assert not {"http", "forwarded_allow_ips", "limit_concurrency"} & set(inspect.signature(gr.Blocks.launch).parameters)
+    monkeypatch.setattr(http_server, "Server", GradioServer)
+    for _ in range(2):  # the second launch is not wrapped twice
+        serve_with(lambda app: ("wrapped", app), timeout_keep_alive=7, proxy_headers=False)
+    server = http_server.Server(uvicorn.Config("the app"))
+    assert server.config.app == ("wrapped", "the app")
+    assert server.running_app == "the app"
+    assert (server.config.timeout_keep_alive, server.config.proxy_headers) == (7, False)
