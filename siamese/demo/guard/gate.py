@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from siamese.demo.guard.json_shape import check_shape
+from siamese.demo.guard.json_shape import MOST_PARTS, check_shape
 from siamese.demo.guard.rates import Rates, counted_as
 from siamese.demo.guard.routes import Kind, Route, kind_of
 
@@ -18,7 +18,8 @@ MAX_JSON = 1_000_000  # bytes: two drawings, the most that the page sends, have 
 MAX_TOOL = 8_000_000  # bytes: two pictures of 3 MB as text
 GRACE, SLOWEST = 20, 5_000  # s and bytes a second: after these seconds a body has to have come at least this fast
 WEIGHTS = {Kind.FILE: 0.1}  # of a request in the count of an address; the others have 1
-WEIGHT_OF_PART = 0.001  # more for each part of its JSON, which take time to read
+WEIGHT_OF_PART = 1 / 1000  # more for each part of its JSON, and for each byte of a body
+WEIGHT_OF_BYTE = {Kind.JSON: 1 / 100_000, Kind.TOOL: 1 / 100_000, Kind.UPLOAD: 1 / 1_000_000}
 MOST_AT_ONCE = 200  # requests of one address under way; an open page has two or three
 MOST_HELD = 200_000_000  # bytes of bodies in memory, of all requests under way
 IN_MEMORY = (Kind.JSON, Kind.TOOL)
@@ -46,7 +47,7 @@ class Gate:
         self._under_way[address] += 1
         try:
             kind = self._kind(scope, address)
-            receive = self._bounded(scope, receive, kind)
+            receive = self._bounded(scope, receive, kind, address)
             if kind in IN_MEMORY and scope["method"] == "POST":
                 receive, held = await self._gathered(receive, address)
         except HTTPException as refused:
@@ -78,7 +79,7 @@ class Gate:
         if seconds := self._rates.seconds_to_wait(address, weight):
             raise _too_many("too many requests from your address", math.ceil(seconds))
 
-    def _bounded(self, scope: Scope, receive: Receive, kind: Kind) -> Receive:
+    def _bounded(self, scope: Scope, receive: Receive, kind: Kind, address: str | None) -> Receive:
         """`receive`, which raises HTTPException for a body that is too large or comes too slowly; at once if it says so."""
         most = self._most.get(kind, 0) if scope["method"] == "POST" else 0
         headers = dict(scope["headers"])
@@ -100,6 +101,7 @@ class Gate:
                 said = f"the request comes too slowly, allowed: {SLOWEST:,} bytes a second after the first {GRACE} s"
                 raise HTTPException(408, said, {"Connection": "close"}) from None
             taken += len(message.get("body", b""))
+            self._rates.add(address, len(message.get("body", b"")) * WEIGHT_OF_BYTE[kind])
             is_whole = not message.get("more_body")
             if taken > most:
                 raise _too_large(most)
@@ -120,11 +122,11 @@ class Gate:
                 self._held += len(message.get("body", b""))
                 if self._held > MOST_HELD:
                     raise HTTPException(503, "the server is busy with other requests: try again", {"Retry-After": "2"})
-            parts = check_shape(body)
-            self._check_rate(address, parts * WEIGHT_OF_PART)
+            self._rates.add(address, check_shape(body) * WEIGHT_OF_PART)
         except BaseException as error:
             self._held -= len(body)
             if isinstance(error, ValueError):
+                self._rates.add(address, MOST_PARTS * WEIGHT_OF_PART)
                 raise HTTPException(413, str(error)) from error
             raise
         whole = [{"type": "http.request", "body": bytes(body)}] if message["type"] == "http.request" else [message]

@@ -48,11 +48,22 @@ class Rates:
         """0 where the request may pass, and is counted; else in how many seconds it may."""
         if address is None or not self.per_second:
             return 0
+        left = self._take(address, 0)
+        if left < weight:
+            return (weight - left) / self.per_second
+        self._take(address, weight)
+        return 0
+
+    def add(self, address: str | None, weight: float) -> None:
+        """Count what a request has turned out to be, though it be more than is left: then the next have to wait."""
+        if address is not None and self.per_second:
+            self._take(address, weight)
+
+    def _take(self, address: str, weight: float) -> float:
         now = self._clock()
         left, then = self._left.pop(address, (self.full, now))
-        left = min(self.full, left + (now - then) * self.per_second)
-        passes = left >= weight
-        self._left[address] = (left - weight * passes, now)
+        left = max(-self.full, min(self.full, left + (now - then) * self.per_second) - weight)
+        self._left[address] = (left, now)
         if len(self._left) > REMEMBERED:
             self._left.popitem(last=False)
-        return 0 if passes else (weight - left) / self.per_second
+        return left

@@ -15,7 +15,8 @@ FILE = {"path": "/tmp/siamese/" + "0" * 64 + "/a, [b] {c}.png", "meta": {"_type"
     "value",
     [
         None, [], {}, "[" * 100_000, '"' * 1000, "\\" * 1001, ["{[,]}" * 1000] * 100, 10**400, [[FILE] * 32],
-        [[None] * 10_000] * 2, {"data": [[FILE] * 32, "data:image/png;base64," + "A" * 400_000], "event_data": {"pair": "3"}}, [1] * 9_000,
+        [[None] * 10_000] * 2, [1] * 9_000,
+        {"data": [[FILE] * 32, "data:image/png;base64," + "A" * 400_000], "event_data": {"pair": "3"}},
     ],
 )  # fmt: skip
 def test_what_the_page_and_programs_send_passes(value):

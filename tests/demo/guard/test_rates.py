@@ -32,6 +32,16 @@ def test_light_requests_count_less():
     assert sum(rates.seconds_to_wait("a", 0.1) == 0 for _ in range(1000)) in (199, 200)
 
 
+def test_what_turns_out_to_be_more_is_paid_for_by_the_next():
+    clock = Clock()
+    rates = Rates(60, clock)
+    rates.add("a", 1000)
+    assert rates.seconds_to_wait("a") == pytest.approx(21), "but no longer than it takes to fill twice"
+    clock.now = 30
+    assert rates.seconds_to_wait("a") == 0
+    rates.add(None, 1000)
+
+
 def test_nobody_is_counted_where_the_operator_says_so_or_the_address_is_of_this_machine():
     assert not any(Rates(0, Clock()).seconds_to_wait("a") for _ in range(100_000))
     assert not any(Rates(1, Clock()).seconds_to_wait(None) for _ in range(100))
