@@ -7,20 +7,22 @@ What is worked round in the browser stands in static/inputs.js and static/page.j
 
 import logging
 from abc import ABCMeta
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 import uvicorn
-from gradio import http_server, state_holder
+from gradio import http_server, queueing, state_holder
 from gradio.components.base import server
 from gradio.components.image_editor import AcceptBlobs
 from gradio.data_classes import ListFiles
 from gradio.exceptions import ComponentProcessingError
 from starlette.exceptions import HTTPException
 
+from siamese.demo.guard.rates import counted_as
 from siamese.hub.errors import DISK_FULL, MISTAKES, is_mistake_of_ours
 
 logger = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ logger = logging.getLogger(__name__)
 NOT_THE_CALLERS = "this went wrong here, not by your fault; the server's log says why"
 MAX_DRAWING = 2_000_000  # bytes: a PNG of the canvas has some 20,000
 GradioServer = http_server.Server
+MOST_WAITING = 16  # requests of one address in the queue
 MAX_SKETCHES = 64  # drawings on their way from browsers to a handler, see LatestSketches
 
 
@@ -133,8 +136,54 @@ def serve_with(wrap: Callable[[Any], Any], **settings: Any) -> None:
     http_server.Server = Server
 
 
+class FairQueue(queueing.Queue):
+    """Gradio's queue, less its order: who asks a hundred times would be answered a hundred times before the next visitor.
+
+    Here all addresses have their first request answered before the second of any, and each has MOST_WAITING.
+    """
+
+    async def push(self, body: Any, request: Any, username: str | None) -> tuple:
+        """Gradio's own: whether it was taken, its id or why not, and of which kind that is."""
+        address = counted_as(_host(request))
+        same = sum(_host(event.request) == _host(request) for event in self._waiting())
+        if address is not None and same >= MOST_WAITING:
+            return False, f"there are {same} requests of your address waiting already: try again later", "queue_full"
+        done = await super().push(body, request, username)
+        if done[0] and (event := self.event_ids_to_events.get(done[1])):
+            self._in_turn(event)
+        return done
+
+    def _waiting(self) -> Iterator[queueing.Event]:
+        for each in self.event_queue_per_concurrency_id.values():
+            yield from each.queue
+
+    def _in_turn(self, event: queueing.Event) -> None:
+        """Put the last of a queue before those that come from an address with more in front of them."""
+        waiting = self.event_queue_per_concurrency_id[event.concurrency_id].queue
+        if not waiting or waiting[-1] is not event:
+            return
+        waiting.pop()
+        turn, turns = sum(_host(each.request) == _host(event.request) for each in waiting) + 1, Counter()
+        for place, each in enumerate(waiting):
+            turns[_host(each.request)] += 1
+            if turns[_host(each.request)] > turn:
+                waiting.insert(place, event)
+                return
+        waiting.append(event)
+
+
+def _host(request: Any) -> str:
+    return request.client.host if request and request.client else ""
+
+
 class Demo(gr.Blocks):
-    """gr.Blocks that refuses in a sentence, and forgets who is gone."""
+    """gr.Blocks that refuses in a sentence, is fair, and forgets who is gone."""
+
+    def queue(self, *args: Any, **kwargs: Any) -> "Demo":
+        """Gradio's own, with a FairQueue: it names the class of its queue itself."""
+        super().queue(*args, **kwargs)
+        self._queue.__class__ = FairQueue
+        return self
 
     async def preprocess_data(self, *args: Any, **kwargs: Any) -> list:
         """Gradio's own, which checks every path and URL of a request. Raises gr.Error for whatever it refuses.

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import uvicorn
 from gradio import http_server, state_holder
-from gradio.data_classes import ImageData, ListFiles
+from gradio.data_classes import ImageData, ListFiles, PredictBodyInternal
 from gradio_client import Client
 from PIL import Image, UnidentifiedImageError
 from starlette.exceptions import HTTPException
@@ -23,6 +23,7 @@ from siamese.demo.api import _batch
 from siamese.demo.gradio_patches import (
     MAX_DRAWING,
     MAX_SKETCHES,
+    MOST_WAITING,
     Demo,
     GradioServer,
     LatestSketches,
@@ -248,6 +249,38 @@ def test_a_refusal_reads_as_its_sentence_wherever_it_is_caught():
         _batch(None, [{"path": "a", "meta": {"_type": "gradio.FileData"}}, None])
     with pytest.raises(ValueError, match=r"^this page was out of reach"):
         mine(None)
+
+
+def waiting_after(blocks: gr.Blocks, *hosts: str) -> list[str]:
+    """Who waits in the queue, in order, after requests from these addresses; the last is what is said to the last."""
+
+    async def ask() -> list[str]:
+        for host in hosts:
+            request = SimpleNamespace(client=SimpleNamespace(host=host))
+            body = PredictBodyInternal(fn_index=0, data=[], session_hash=host)
+            last = await blocks._queue.push(body, request, None)
+        waiting = next(iter(blocks._queue.event_queue_per_concurrency_id.values())).queue
+        return [event.request.client.host for event in waiting], last
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(gr.Blocks, "aaabbac"), (Demo, "abcabaa")])
+def test_the_queue_takes_turns(kind, expected):
+    with kind(analytics_enabled=False) as blocks:
+        gr.Button().click(lambda: None)
+    assert "".join(waiting_after(blocks.queue(), *"aaabbac")[0]) == expected
+
+
+def test_one_address_has_so_many_places_in_the_queue_and_this_machine_any_number():
+    with Demo(analytics_enabled=False) as blocks:
+        gr.Button().click(lambda: None)
+    blocks.queue(max_size=64)
+    waiting, last = waiting_after(blocks, *["203.0.113.7"] * (MOST_WAITING + 1))
+    assert len(waiting) == MOST_WAITING
+    said = f"there are {MOST_WAITING} requests of your address waiting already: try again later"
+    assert last == (False, said, "queue_full")
+    assert waiting_after(blocks, *["127.0.0.1"] * 40)[1][0]
 
 
 def test_a_server_is_launched_with_what_launch_has_no_arguments_for(monkeypatch):
