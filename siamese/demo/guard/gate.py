@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -54,12 +55,24 @@ class Gate:
             answer = JSONResponse({"detail": refused.detail}, refused.status_code, refused.headers)
             await answer(scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            await self._serve(scope | ({"query_string": b""} if kind is Kind.PAGE else {}), receive, send)
         finally:
             self._held -= held
             self._under_way[address] -= 1
             if not self._under_way[address]:
                 del self._under_way[address]
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have the app answer, without a traceback in the log for what is no fault of it."""
+        try:
+            await self._app(scope, receive, send)
+        except ClientDisconnect:  # in the middle of an upload
+            pass
+        except RuntimeError as error:
+            if not isinstance(error.__cause__, HTTPException):
+                raise
+            # A stream for which nobody has asked: it says so in words of its own, after which Gradio raises an error.
+            await send({"type": "http.response.body"})
 
     def _kind(self, scope: Scope, address: str | None) -> Kind:
         """What the request is. Raises HTTPException for what is not open, and for an address that asks too often."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 class Kind(Enum):
     """What a request costs, and what it may bring."""
 
+    PAGE = "the page"  # which is one: Gradio fails at the name of another in the query
     FILE = "a file of the page"  # the browser asks for many of them at once
     READ = "an answer without work, or a stream"
     JSON = "a request for work"
@@ -32,7 +33,7 @@ def open_routes(endpoints: Sequence[str], with_login: bool = False, with_tools: 
     """All that is open: for `endpoints` by their names, the login to the Hub, and assistants (MCP)."""
     names = "|".join(map(re.escape, endpoints))
     found = [
-        ("GET HEAD", "/", Kind.READ),
+        ("GET HEAD", "/", Kind.PAGE),
         ("GET", r"/(assets|static|svelte)/.+|/favicon\.ico|/manifest\.json|/robots\.txt", Kind.FILE),
         ("GET", rf"({API})?/theme\.css", Kind.FILE),
         ("GET HEAD", "/health", Kind.FILE),

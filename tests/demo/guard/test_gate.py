@@ -6,7 +6,8 @@ import json
 
 import pytest
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
@@ -125,6 +126,40 @@ def test_a_stream_comes_piece_by_piece():
     asyncio.run(talk())
     bodies = [message["body"] for message in sent if message["type"] == "http.response.body"]
     assert bodies[:3] == [b"data: 0\n\n", b"data: 1\n\n", b"data: 2\n\n"]
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_who_leaves_or_asks_for_a_stream_that_is_not_there_leaves_no_traceback(is_gone):
+    async def failing(scope: dict, receive: object, send: object) -> None:
+        if is_gone:
+            raise ClientDisconnect
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"data: no such session\n\n", "more_body": True})
+        raise RuntimeError("Caught handled exception, but response already started.") from HTTPException(404)
+
+    async def talk() -> list[dict]:
+        sent = []
+
+        async def send(message: dict) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "GET", "path": "/health", "headers": [], "client": VISITOR}
+        await Gate(failing, open_routes([]), 1, Rates(0))(scope, None, send)
+        return sent
+
+    sent = asyncio.run(talk())
+    assert not is_gone or sent == []
+    assert is_gone or sent[-1] == {"type": "http.response.body"}
+
+
+def test_the_page_is_one_whatever_its_address_asks_for():
+    async def query(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(request.url.query)
+
+    page = Starlette(routes=[Route("/", query), Route("/gradio_api/info", query)])
+    visitor = TestClient(Gate(page, open_routes([]), 1, Rates(0)), client=VISITOR)
+    assert visitor.get("/?page=other&deep_link=x").text == ""
+    assert visitor.get("/gradio_api/info?all_endpoints=1").text == "all_endpoints=1"
 
 
 def served(body_parts: list, pause: float, path: str = JOIN) -> tuple[int, str]:
