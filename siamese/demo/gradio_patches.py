@@ -195,13 +195,15 @@ class Demo(gr.Blocks):
         except Exception as error:
             raise self._refused(error) from error
 
-    async def call_function(self, *args: Any, **kwargs: Any) -> dict:
+    async def call_function(self, block_fn: Any, *args: Any, **kwargs: Any) -> dict:
         """Gradio's own. Raises gr.Error for whatever a handler did not expect, and logs that with its traceback.
 
         Gradio would tell the page of an error without words.
         """
+        if getattr(block_fn, "fn", block_fn) is None:  # the page does these by itself; whoever asks for one is no page
+            raise refusal("there is nothing to be computed here: reload the page and try again")
         try:
-            return await super().call_function(*args, **kwargs)
+            return await super().call_function(block_fn, *args, **kwargs)
         except gr.Error:
             raise
         except Exception as error:

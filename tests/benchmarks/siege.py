@@ -8,6 +8,7 @@ visitor has the same one. The attackers' processes are nice, as elsewhere they w
 """
 
 import argparse
+import functools
 import http.client
 import io
 import itertools
@@ -38,7 +39,7 @@ from siamese.data.datasets.mnist import load_sample_digits
 from siamese.demo.elements import picture
 
 ATTACKERS, PAUSE, RECOVERY = 8, 0.2, 60  # s between two comparisons, and after which all is to be as before
-PATIENCE, STARTING = 60, 5  # s, for an answer, and until the attackers have started
+PATIENCE, STARTING = 60, 8  # s, for an answer, and until the attackers have started
 KIND = {"Content-Type": "application/json"}
 API = "/gradio_api"
 
@@ -197,6 +198,7 @@ def small_uploads(sender: Sender, end: float) -> None:
             sender.upload(secrets.token_bytes(1000))
 
 
+@functools.cache
 def archive() -> bytes:
     """A ZIP of class folders that unpacks to 199 MB."""
     buffer, noise = io.BytesIO(), np.random.default_rng(0)
@@ -231,7 +233,10 @@ def archives(sender: Sender, end: float) -> None:
 def queue_flood(sender: Sender, end: float) -> None:
     """Comparisons and starts of trainings, each in a new session whose answers nobody fetches."""
     of_page = listeners(sender.port)
-    file = {"path": sender.upload(b"no picture"), "meta": {"_type": "gradio.FileData"}}
+    images, _ = load_sample_digits()
+    buffer = io.BytesIO()
+    Image.fromarray(images[0]).resize((2000, 2000)).save(buffer, "PNG")
+    file = {"path": sender.upload(buffer.getvalue()), "meta": {"_type": "gradio.FileData"}}
     start = of_page["start", "click"]
     while time.monotonic() < end:
         with suppress(OSError, http.client.HTTPException):
@@ -250,6 +255,7 @@ ATTACKS: dict[str, Callable[[Sender, float], None]] = {
 def attack(name: str, port: int, seconds: float, one_address: bool) -> None:
     """All attackers, in a process of their own."""
     os.nice(19)
+    archive()
     end = time.monotonic() + seconds + 1
     addresses = [None if one_address else f"198.51.100.{number}" for number in range(1, ATTACKERS + 1)]
     count = 10 if name == "zips" else ATTACKERS  # pages

@@ -251,6 +251,16 @@ def test_a_refusal_reads_as_its_sentence_wherever_it_is_caught():
         mine(None)
 
 
+@pytest.mark.parametrize("blocks", [Demo, gr.Blocks])
+def test_what_the_page_does_by_itself_is_refused_in_a_sentence(blocks, caplog):
+    with blocks() as demo:
+        demo.load(None, js="() => 1")
+    (listener,) = demo.fns.values()
+    with pytest.raises(gr.Error if blocks is Demo else IndexError, match=r"nothing to be computed|no backend"):
+        asyncio.run(demo.call_function(listener, []))
+    assert not caplog.records
+
+
 def waiting_after(blocks: gr.Blocks, *hosts: str) -> list[str]:
     """Who waits in the queue, in order, after requests from these addresses; the last is what is said to the last."""
 

@@ -22,6 +22,7 @@ WEIGHTS = {Kind.FILE: 0.1}  # of a request in the count of an address; the other
 WEIGHT_OF_PART = 1 / 1000  # more for each part of its JSON, and for each byte of a body
 WEIGHT_OF_BYTE = {Kind.JSON: 1 / 100_000, Kind.TOOL: 1 / 100_000, Kind.UPLOAD: 1 / 1_000_000}
 MOST_AT_ONCE = 200  # requests of one address under way; an open page has two or three
+SMALL = 64_000  # bytes of a body that has come before an answer is sent
 MOST_HELD = 200_000_000  # bytes of bodies in memory, of all requests under way
 IN_MEMORY = (Kind.JSON, Kind.TOOL)
 
@@ -52,7 +53,10 @@ class Gate:
             if kind in IN_MEMORY and scope["method"] == "POST":
                 receive, held = await self._gathered(receive, address)
         except HTTPException as refused:
-            answer = JSONResponse({"detail": refused.detail}, refused.status_code, refused.headers)
+            headers = dict(refused.headers or {})
+            if refused.status_code == 429 and _length(scope) > SMALL:  # to take it in and drop it would be work, too
+                headers["Connection"] = "close"
+            answer = JSONResponse({"detail": refused.detail}, refused.status_code, headers)
             await answer(scope, receive, send)
         else:
             await self._serve(scope | ({"query_string": b""} if kind is Kind.PAGE else {}), receive, send)
@@ -95,9 +99,7 @@ class Gate:
     def _bounded(self, scope: Scope, receive: Receive, kind: Kind, address: str | None) -> Receive:
         """`receive`, which raises HTTPException for a body that is too large or comes too slowly; at once if it says so."""
         most = self._most.get(kind, 0) if scope["method"] == "POST" else 0
-        headers = dict(scope["headers"])
-        length = int(headers.get(b"content-length", b"0")[:20])
-        if length > most or (not most and b"transfer-encoding" in headers):
+        if _length(scope) > most or (not most and b"transfer-encoding" in dict(scope["headers"])):
             raise _too_large(most)
         if not most:
             return receive
@@ -148,6 +150,11 @@ class Gate:
             return whole.pop() if whole else await receive()
 
         return given, len(body)
+
+
+def _length(scope: Scope) -> int:
+    """Bytes of the body, as the server has read from the headers; 0 where they do not say it."""
+    return int(dict(scope["headers"]).get(b"content-length", b"0")[:20])
 
 
 def _too_many(what: str, seconds: int) -> HTTPException:

@@ -92,6 +92,8 @@ def test_an_address_that_asks_too_often_is_told_when_to_come_back():
     assert [answer.status_code for answer in answers[:20]] == [200] * 20
     assert answers[-1].status_code == 429
     assert answers[-1].headers["Retry-After"] == "1"
+    assert "Connection" not in answers[-1].headers
+    assert visitor.post(JOIN, content=bytes(500_000)).headers["Connection"] == "close"
     assert answers[-1].json()["detail"] == "there are too many requests from your address: try again in 1 s"
 
 
