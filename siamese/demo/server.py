@@ -2,11 +2,14 @@
 
 import contextlib
 import ctypes
+import logging
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,7 +26,7 @@ from starlette.types import ASGIApp
 
 from siamese.demo import uploads
 from siamese.demo.api import ENDPOINTS
-from siamese.demo.gradio_patches import keep_little_of_sessions, serve_with
+from siamese.demo.gradio_patches import NOT_THE_CALLERS, keep_little_of_sessions, serve_with
 from siamese.demo.guard.connections import BoundedProtocol, Connections
 from siamese.demo.guard.forwarded import Forwarded, trusted
 from siamese.demo.guard.gate import Gate
@@ -32,7 +35,7 @@ from siamese.demo.guard.routes import open_routes
 from siamese.demo.many.batch import MAX_IMAGES
 from siamese.demo.page import STYLES, build_demo, head
 from siamese.devices import use_one_thread
-from siamese.hub.errors import HubError, HubUnavailableError
+from siamese.hub.errors import DISK_FULL, PACKAGE, HubError, HubUnavailableError
 from siamese.hub.sources import bundled_models, split_revision
 from siamese.images.load import MAX_PIXELS, ignore_pillow_warnings
 from siamese.verifier import Verifier
@@ -40,6 +43,8 @@ from siamese.visitors.limits import MEGABYTE, TrainingLimits
 from siamese.visitors.task import Task
 from siamese.visitors.workspace import Workspaces
 
+logger = logging.getLogger(__name__)
+UNREADABLE = (TypeError, AttributeError, LookupError, ValueError, OSError)  # what Gradio raises at what it cannot read
 MAX_FILE_SIZE = 20_000_000  # bytes; more where visitors may train on larger ZIP files
 M_ARENA_MAX, ARENAS = -8, 2  # glibc's name for the number of heaps, and how many are enough for base.AT_ONCE
 
@@ -94,13 +99,14 @@ def launch(
     together = max(MAX_IMAGES * MAX_FILE_SIZE, largest) + MEGABYTE  # of files in one upload, and what is around them
     with_tools = address.get("mcp_server") or os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true"
     guard(together, per_minute, bool(with_tools))
+    unreadable = dict.fromkeys(UNREADABLE, not_understood)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # or what visitors have brought would stay
     training = Workspaces(limits, _on_gpu()) if limits else contextlib.nullcontext()
     with uploads.own_folder(most_uploaded), training as workspaces:
         build_demo(verifier, notice, others, workspaces).launch(
             **address, max_file_size=largest, ssr_mode=False, enable_monitoring=False, run_history=False,
             footer_links=["api", "settings"], theme=_theme(), css_paths=STYLES, head=head(), js="() => siamese.start()",
-            app_kwargs={"routes": [Route("/health", health)]},
+            app_kwargs={"routes": [Route("/health", health)], "exception_handlers": unreadable},
         )  # fmt: skip
 
 
@@ -140,6 +146,18 @@ def _on_gpu() -> Callable[[Task], Any] | None:
     from siamese.visitors.worker import updates
 
     return spaces.GPU(updates, duration=Task.gpu_seconds)
+
+
+def not_understood(request: Request, error: Exception) -> JSONResponse:
+    """The answer where Gradio fails at what was sent: it would log a traceback, and say that the server has failed."""
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        return JSONResponse({"detail": "the server's disk is full: try again later"}, 507)
+    if any(PACKAGE in Path(frame.filename).parents for frame in traceback.extract_tb(error.__traceback__)):
+        logger.error("a request failed", exc_info=error)
+        return JSONResponse({"detail": NOT_THE_CALLERS}, 500)
+    logger.info("request refused: %s", error)
+    said = "what was sent is not of the kind that is asked for here: what is, is at /gradio_api/info"
+    return JSONResponse({"detail": said}, 400)
 
 
 def health(request: Request) -> JSONResponse:

@@ -1,7 +1,14 @@
 """What the server loads, and what it says where it cannot start. Its guard has tests of its own, in guard/."""
 
-import pytest
+import errno
 
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from siamese.config import counted
 from siamese.demo import command, server
 from siamese.hub.errors import HubError, HubUnavailableError
 from siamese.verifier import Verifier
@@ -34,6 +41,40 @@ def test_a_model_that_the_hub_does_not_give_is_replaced_where_that_helps(error, 
         verifier, notice, _ = server.load_models("user/name")
         assert verifier.name == "digits (bundled)"
         assert notice == "The model user/name cannot be had: it is away. This is the bundled one instead."
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (KeyError("page"), 400, "not of the kind that is asked for"), (TypeError("argument"), 400, "not of the kind"),
+        (UnicodeDecodeError("utf-8", b"", 0, 1, ""), 400, "not of the kind"),
+        (OSError(errno.ENAMETOOLONG, "x"), 400, "not of the kind"), (OSError(errno.ENOSPC, "x"), 507, "disk is full"),
+    ],
+)  # fmt: skip
+def test_what_gradio_cannot_read_is_answered_in_a_sentence(error, status, words, caplog):
+    def fail(request: Request) -> None:
+        raise error
+
+    handlers = dict.fromkeys(server.UNREADABLE, server.not_understood)
+    app = Starlette(routes=[Route("/", fail)], exception_handlers=handlers)
+    answer = TestClient(app).get("/")
+    assert answer.status_code == status
+    assert words in answer.json()["detail"]
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_a_mistake_of_this_program_is_still_one(caplog):
+    def fail(request: Request) -> None:
+        counted(None, 5)
+
+    app = Starlette(
+        routes=[Route("/", fail)],
+        exception_handlers={TypeError: server.not_understood, AttributeError: server.not_understood},
+    )
+    answer = TestClient(app, raise_server_exceptions=False).get("/")
+    assert answer.status_code == 500
+    assert "not by your fault" in answer.json()["detail"]
+    assert [record for record in caplog.records if record.exc_info]
 
 
 @pytest.mark.parametrize(
