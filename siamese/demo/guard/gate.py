@@ -56,7 +56,8 @@ class Gate:
             headers = dict(refused.headers or {})
             if refused.status_code == 429 and _length(scope) > SMALL:  # to take it in and drop it would be work, too
                 headers["Connection"] = "close"
-            answer = JSONResponse({"detail": refused.detail}, refused.status_code, headers)
+            said = dict.fromkeys(("detail", "error"), refused.detail)  # programs look at the one, the page at the other
+            answer = JSONResponse(said, refused.status_code, headers)
             await answer(scope, receive, send)
         else:
             await self._serve(scope | ({"query_string": b""} if kind is Kind.PAGE else {}), receive, send)
@@ -68,8 +69,14 @@ class Gate:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Have the app answer, without a traceback in the log for what is no fault of it."""
+
+        async def answered(message: Message) -> None:
+            if message.get("status") == 500 and scope["path"].endswith("/run/predict"):
+                message = message | {"status": 400}  # Gradio has 500 for each refusal; what is a failure is logged
+            await send(message)
+
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, answered)
         except ClientDisconnect:  # in the middle of an upload
             pass
         except RuntimeError as error:
