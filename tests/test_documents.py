@@ -8,6 +8,7 @@ from hub_fake.client import ROOT
 from PIL import Image
 
 from siamese.data.datasets import DATASETS
+from siamese.demo.guard import rates
 from siamese.demo.uploads import MEGABYTES, VARIABLE
 from siamese.encoders import ENCODERS
 from siamese.losses import LOSSES
@@ -57,4 +58,4 @@ def test_every_name_that_can_be_chosen_is_in_the_interfaces():
 def test_the_environment_variables_have_their_defaults_in_the_interfaces():
     rows = re.findall(r"^\| `(SIAMESE_\w+)` \| .+ \| (\d+) \|$", text_of("siamese/README.md"), re.M)
     limits = {f"{SWITCH}_{each.name.upper()}": str(each.default) for each in dataclasses.fields(TrainingLimits)}
-    assert dict(rows) == limits | {VARIABLE: str(MEGABYTES)}
+    assert dict(rows) == limits | {VARIABLE: str(MEGABYTES), rates.VARIABLE: str(rates.PER_MINUTE)}

@@ -22,7 +22,9 @@ def build_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
         "repository user/name, with @revision for a branch, tag or commit; default: digits. Visitors may choose the other "
         "bundled ones. SIAMESE_TRAIN=off takes the tab Train away; SIAMESE_TRAIN_SECONDS, _EPOCHS, _IMAGES, _CLASSES, "
         "_MEGABYTES, _WAITING, _MINUTES and _THREADS set its limits. SIAMESE_UPLOADS_MEGABYTES: what uploads may take on "
-        "the disk before the oldest are deleted; default: 1000. None is kept for much longer than an hour.",
+        "the disk before the oldest are deleted; default: 1000. None is kept for much longer than an hour. "
+        "SIAMESE_REQUESTS: most requests of one address in a minute, 0 for any number; default: 1200. FORWARDED_ALLOW_IPS: "
+        "proxies that are believed for whom they ask; default: those of this machine, in a Space those of the Hub.",
     )
     parser.add_argument("--host", help="address to listen on; default: $GRADIO_SERVER_NAME or 127.0.0.1")
     parser.add_argument("--port", type=int, help="TCP port; default: $GRADIO_SERVER_PORT, or the first free from 7860")
@@ -53,12 +55,14 @@ def main(argv: list[str] | None = None, program: str = PROGRAM) -> int:
 
     # Here, since they take seconds to import, for which --help need not wait.
     from siamese.demo import server, uploads
+    from siamese.demo.guard.rates import per_minute
     from siamese.visitors.limits import TrainingLimits
 
     server.prepare_process()
     source = os.environ.get("SIAMESE_MODEL") or None
     try:
         limits, most_uploaded = TrainingLimits.from_environment(os.environ), uploads.bound(os.environ)
+        requests = per_minute(os.environ)
     except ValueError as error:
         say(error)
         return 2
@@ -71,7 +75,7 @@ def main(argv: list[str] | None = None, program: str = PROGRAM) -> int:
         say(notice)
     address = {"server_name": args.host, "server_port": args.port, "share": args.share, "mcp_server": args.mcp}
     try:
-        server.launch(verifier, notice, others, limits, most_uploaded, **address)
+        server.launch(verifier, notice, others, limits, most_uploaded, requests, **address)
     except OSError as error:
         if "empty port" not in str(error):
             raise

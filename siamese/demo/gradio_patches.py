@@ -7,12 +7,15 @@ What is worked round in the browser stands in static/inputs.js and static/page.j
 
 import logging
 from abc import ABCMeta
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
-from gradio import state_holder
+import uvicorn
+from gradio import http_server, queueing, state_holder
 from gradio.components.base import server
 from gradio.components.image_editor import AcceptBlobs
 from gradio.data_classes import ListFiles
@@ -20,12 +23,15 @@ from gradio.exceptions import ComponentProcessingError
 from starlette.exceptions import HTTPException
 
 from siamese.demo.gradio_programs import as_files
+from siamese.demo.guard.rates import counted_as
 from siamese.hub.errors import DISK_FULL, MISTAKES, is_mistake_of_ours
 
 logger = logging.getLogger(__name__)
 
 NOT_THE_CALLERS = "this went wrong here, not by your fault; the server's log says why"
 MAX_DRAWING = 2_000_000  # bytes: a PNG of the canvas has some 20,000
+GradioServer = http_server.Server
+MOST_WAITING = 16  # requests of one address in the queue
 MAX_SKETCHES = 64  # drawings on their way from browsers to a handler, see LatestSketches
 
 
@@ -119,8 +125,66 @@ def keep_little_of_sessions() -> None:
     state_holder.SessionState = Session
 
 
+def serve_with(wrap: Callable[[Any], Any], **settings: Any) -> None:
+    """Have Gradio serve `wrap` of its app, and with settings of uvicorn for which `launch` has no arguments."""
+
+    class Server(GradioServer):
+        def __init__(self, config: uvicorn.Config, *arguments: Any, **others: Any) -> None:
+            super().__init__(config, *arguments, **others)  # which keeps the app itself
+            config.app = wrap(config.app)
+            vars(config).update(settings)
+
+    http_server.Server = Server
+
+
+class FairQueue(queueing.Queue):
+    """Gradio's queue, less its order: who asks a hundred times would be answered a hundred times before the next visitor.
+
+    Here all addresses have their first request answered before the second of any, and each has MOST_WAITING.
+    """
+
+    async def push(self, body: Any, request: Any, username: str | None) -> tuple:
+        """Gradio's own: whether it was taken, its id or why not, and of which kind that is."""
+        address = counted_as(_host(request))
+        same = sum(_host(event.request) == _host(request) for event in self._waiting())
+        if address is not None and same >= MOST_WAITING:
+            return False, f"there are {same} requests of your address waiting already: try again later", "queue_full"
+        done = await super().push(body, request, username)
+        if done[0] and (event := self.event_ids_to_events.get(done[1])):
+            self._in_turn(event)
+        return done
+
+    def _waiting(self) -> Iterator[queueing.Event]:
+        for each in self.event_queue_per_concurrency_id.values():
+            yield from each.queue
+
+    def _in_turn(self, event: queueing.Event) -> None:
+        """Put the last of a queue before those that come from an address with more in front of them."""
+        waiting = self.event_queue_per_concurrency_id[event.concurrency_id].queue
+        if not waiting or waiting[-1] is not event:
+            return
+        waiting.pop()
+        turn, turns = sum(_host(each.request) == _host(event.request) for each in waiting) + 1, Counter()
+        for place, each in enumerate(waiting):
+            turns[_host(each.request)] += 1
+            if turns[_host(each.request)] > turn:
+                waiting.insert(place, event)
+                return
+        waiting.append(event)
+
+
+def _host(request: Any) -> str:
+    return request.client.host if request and request.client else ""
+
+
 class Demo(gr.Blocks):
-    """gr.Blocks that refuses in a sentence, and forgets who is gone."""
+    """gr.Blocks that refuses in a sentence, is fair, and forgets who is gone."""
+
+    def queue(self, *args: Any, **kwargs: Any) -> "Demo":
+        """Gradio's own, with a FairQueue: it names the class of its queue itself."""
+        super().queue(*args, **kwargs)
+        self._queue.__class__ = FairQueue
+        return self
 
     async def preprocess_data(self, block_fn: Any, inputs: list, *args: Any, **kwargs: Any) -> list:
         """Gradio's own, which checks every path and URL of a request. Raises gr.Error for whatever it refuses.
@@ -134,13 +198,15 @@ class Demo(gr.Blocks):
         except Exception as error:
             raise self._refused(error) from error
 
-    async def call_function(self, *args: Any, **kwargs: Any) -> dict:
+    async def call_function(self, block_fn: Any, *args: Any, **kwargs: Any) -> dict:
         """Gradio's own. Raises gr.Error for whatever a handler did not expect, and logs that with its traceback.
 
         Gradio would tell the page of an error without words.
         """
+        if getattr(block_fn, "fn", block_fn) is None:  # the page does these by itself; whoever asks for one is no page
+            raise refusal("there is nothing to be computed here: reload the page and try again")
         try:
-            return await super().call_function(*args, **kwargs)
+            return await super().call_function(block_fn, *args, **kwargs)
         except gr.Error:
             raise
         except Exception as error:
@@ -182,6 +248,13 @@ class Demo(gr.Blocks):
             self.forget_visitor(request)
 
 
+class Refusal(gr.Error):
+    """A gr.Error, and so a ValueError, that reads as its sentence; Gradio's own comes in quotes."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
 def refusal(message: str) -> gr.Error:
     """An error of the caller's, of which no traceback goes to the server's log as Gradio's own do."""
-    return gr.Error(message, print_exception=False)
+    return Refusal(message, print_exception=False)

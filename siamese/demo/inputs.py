@@ -19,7 +19,7 @@ from siamese.demo.gradio_patches import LatestSketches, Sketch, UploadedImage, r
 
 CANVAS = 400  # px, side of the drawing: at least what the page shows, since Gradio scales it down only
 BRUSH_RADIUS = 10  # px of the canvas: a stroke of 5% of its side, about that of a pen in MNIST
-LONGEST = 2_000_000  # characters of a drawing: a canvas has some 10,000
+LONGEST = 450_000  # characters of a drawing, of which a request has two at most: a canvas has some 10,000
 MOST_SIDE = 2000  # px
 START = "data:image/png;base64,"
 

@@ -19,7 +19,7 @@ from siamese.visitors.workspace import Workspaces
 
 TABS = [compare, recognise, many, train, about]  # see siamese.demo.base
 
-MAX_WAITING = 64  # comparisons in the queue before visitors are asked to come back later
+MAX_WAITING = 256  # in the queue, of all visitors, before they are asked to come back later
 CACHE_CHECK, CACHE_AGE = 600, 3600  # s: how often uploaded files are looked through, and how old they may get
 
 STATIC = Path(__file__).parent / "static"
@@ -57,7 +57,7 @@ def build_demo(
         model.change(lambda name, own: header(name, models.of(name, own).config, notice), [model, own], top, **PRIVATE)
         create_api(verifier, blocks)
         blocks.unload(blocks.forget_visitor)
-    return blocks.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE)
+    return blocks.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE, api_open=False)
 
 
 def head() -> str:

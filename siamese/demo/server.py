@@ -2,11 +2,16 @@
 
 import contextlib
 import ctypes
+import logging
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 try:
     import spaces  # there on Spaces only
@@ -14,20 +19,24 @@ except ImportError:
     spaces = None
 import gradio as gr
 from PIL import Image
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import JSONResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from siamese.demo import uploads
-from siamese.demo.gradio_patches import keep_little_of_sessions
+from siamese.demo.api import ENDPOINTS
+from siamese.demo.gradio_patches import NOT_THE_CALLERS, keep_little_of_sessions, serve_with
+from siamese.demo.guard.connections import BoundedProtocol, Connections
+from siamese.demo.guard.forwarded import Forwarded, trusted
+from siamese.demo.guard.gate import Gate
+from siamese.demo.guard.rates import PER_MINUTE, Rates
+from siamese.demo.guard.routes import open_routes
 from siamese.demo.gradio_programs import serve_programs
 from siamese.demo.many.batch import MAX_IMAGES
 from siamese.demo.page import STYLES, build_demo, head
 from siamese.devices import use_one_thread
-from siamese.hub.errors import HubError, HubUnavailableError
+from siamese.hub.errors import DISK_FULL, PACKAGE, HubError, HubUnavailableError
 from siamese.hub.sources import bundled_models, split_revision
 from siamese.images.load import MAX_PIXELS, ignore_pillow_warnings
 from siamese.verifier import Verifier
@@ -35,10 +44,10 @@ from siamese.visitors.limits import MEGABYTE, TrainingLimits
 from siamese.visitors.task import Task
 from siamese.visitors.workspace import Workspaces
 
+logger = logging.getLogger(__name__)
+UNREADABLE = (TypeError, AttributeError, LookupError, ValueError, OSError)  # what Gradio raises at what it cannot read
 MAX_FILE_SIZE = 20_000_000  # bytes; more where visitors may train on larger ZIP files
-MAX_BODY = 21_000_000  # bytes of a request that is no upload
 M_ARENA_MAX, ARENAS = -8, 2  # glibc's name for the number of heaps, and how many are enough for base.AT_ONCE
-UPLOAD_PATHS = ("/upload", "/upload/")  # these go to disk piece by piece; each file has a limit of its own
 
 
 def prepare_process() -> None:
@@ -76,27 +85,47 @@ def launch(
     others: Sequence[Verifier] = (),
     limits: TrainingLimits | None = None,
     most_uploaded: int = uploads.MEGABYTES * MEGABYTE,
+    per_minute: int = PER_MINUTE,
     **address: Any,
 ) -> None:
     """Serve the page until interrupted or terminated.
 
     `limits`: of trainings; None where visitors may not train. `most_uploaded`: bytes that uploads may take on the disk.
-    `address`: arguments of Gradio's `launch`: server_name, server_port, share, mcp_server.
+    `per_minute`: requests of one address, see siamese.demo.guard.rates. `address`: arguments of Gradio's `launch`:
+    server_name, server_port, share, mcp_server.
     """
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # for what Gradio opens before we see it: Pillow refuses twice this number
     if spaces is not None:
         spaces.GPU(_needs_a_gpu)
     largest = max(MAX_FILE_SIZE, limits.megabytes * MEGABYTE if limits else 0)
     together = max(MAX_IMAGES * MAX_FILE_SIZE, largest) + MEGABYTE  # of files in one upload, and what is around them
-    bounds = Middleware(BodyLimit, most=MAX_BODY, most_uploaded=together)
+    with_tools = address.get("mcp_server") or os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true"
+    guard(together, per_minute, bool(with_tools))
+    unreadable = dict.fromkeys(UNREADABLE, not_understood)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # or what visitors have brought would stay
     training = Workspaces(limits, _on_gpu()) if limits else contextlib.nullcontext()
     with uploads.own_folder(most_uploaded), training as workspaces:
         build_demo(verifier, notice, others, workspaces).launch(
             **address, max_file_size=largest, ssr_mode=False, enable_monitoring=False, run_history=False,
             footer_links=["api", "settings"], theme=_theme(), css_paths=STYLES, head=head(), js="() => siamese.start()",
-            app_kwargs={"routes": [Route("/health", health)], "middleware": [bounds]},
+            app_kwargs={"routes": [Route("/health", health)], "exception_handlers": unreadable},
         )  # fmt: skip
+
+
+def guard(most_uploaded: int, per_minute: int, with_tools: bool) -> None:
+    """Have the server that is launched next let in what siamese.demo.guard lets pass, and nothing else.
+
+    `most_uploaded`: bytes of one upload. `with_tools`: there is something for assistants (MCP).
+    """
+    routes = open_routes(ENDPOINTS, with_login=bool(os.environ.get("OAUTH_CLIENT_ID")), with_tools=with_tools)
+    prefix = urlsplit(os.environ.get("GRADIO_ROOT_PATH", "")).path
+    rates = Rates(per_minute)
+
+    def guarded(app: ASGIApp) -> Forwarded:
+        return Forwarded(Gate(app, routes, most_uploaded, rates, prefix), trusted(os.environ))
+
+    protocol = partial(BoundedProtocol, connections=Connections(guarded(None).trusts))
+    serve_with(guarded, http=protocol, proxy_headers=False)
 
 
 def _theme() -> gr.themes.Base:
@@ -121,36 +150,16 @@ def _on_gpu() -> Callable[[Task], Any] | None:
     return spaces.GPU(updates, duration=Task.gpu_seconds)
 
 
-class BodyLimit:
-    """Refuses requests with larger bodies than `most` bytes, which the framework holds in memory, or `most_uploaded`.
-
-    The latter are files on their way to the disk, any number of them.
-    """
-
-    def __init__(self, app: ASGIApp, most: int, most_uploaded: int) -> None:
-        self.app, self.most, self.most_uploaded = app, most, most_uploaded
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        most = self.most_uploaded if scope["path"].endswith(UPLOAD_PATHS) else self.most
-        refusal = f"the request is larger than {most:,} bytes, which is what is allowed"
-        length = dict(scope["headers"]).get(b"content-length", b"0")
-        if length.isdigit() and int(length) > most:
-            await PlainTextResponse(refusal, 413)(scope, receive, send)
-            return
-        taken = 0
-
-        async def counted() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > most:  # sent in chunks, with no length beforehand
-                raise HTTPException(413, refusal)
-            return message
-
-        await self.app(scope, counted, send)
+def not_understood(request: Request, error: Exception) -> JSONResponse:
+    """The answer where Gradio fails at what was sent: it would log a traceback, and say that the server has failed."""
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        return JSONResponse({"detail": "the server's disk is full: try again later"}, 507)
+    if any(PACKAGE in Path(frame.filename).parents for frame in traceback.extract_tb(error.__traceback__)):
+        logger.error("a request failed", exc_info=error)
+        return JSONResponse({"detail": NOT_THE_CALLERS}, 500)
+    logger.info("request refused: %s", error)
+    said = "what was sent is not of the kind that is asked for here: what is, is at /gradio_api/info"
+    return JSONResponse({"detail": said}, 400)
 
 
 def health(request: Request) -> JSONResponse:

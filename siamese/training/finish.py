@@ -38,7 +38,7 @@ def finish(state: TrainingState, setup: Setup) -> Finished:
     learnt = None
     if splits.record.split in UNSEEN_SPLITS:
         some = splits.training.at_most(MOST_LEARNT, settings.seed)
-        learnt = embed_all(network, to_tensor(some.images)), some.labels
+        learnt = embed_all(network, some.images), some.labels
     calibration = calibrate(splits.validation, embeddings, splits.record.split, learnt)
     metrics, embeddings, pairs = _evaluate(network, splits.test, calibration, splits.record.split)
     seen = _evaluate(network, splits.seen, calibration, splits.record.split)[0] if splits.seen else None

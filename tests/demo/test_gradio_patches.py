@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import importlib
+import inspect
 import logging
 import sys
 from pathlib import Path
@@ -11,16 +12,20 @@ from types import SimpleNamespace
 import gradio as gr
 import numpy as np
 import pytest
-from gradio import state_holder
-from gradio.data_classes import ImageData, ListFiles
+import uvicorn
+from gradio import http_server, state_holder
+from gradio.data_classes import ImageData, ListFiles, PredictBodyInternal
 from gradio_client import Client
 from PIL import Image, UnidentifiedImageError
 from starlette.exceptions import HTTPException
 
+from siamese.demo.api import _batch
 from siamese.demo.gradio_patches import (
     MAX_DRAWING,
     MAX_SKETCHES,
+    MOST_WAITING,
     Demo,
+    GradioServer,
     LatestSketches,
     Session,
     Sketch,
@@ -28,7 +33,10 @@ from siamese.demo.gradio_patches import (
     UploadedImage,
     WithoutStub,
     keep_little_of_sessions,
+    refusal,
+    serve_with,
 )  # fmt: skip
+from siamese.demo.train.tab import mine
 
 NOT_UPLOADED = {"path": "/etc/passwd"}
 
@@ -230,3 +238,68 @@ def test_the_state_of_a_page_is_forgotten_with_it():
     assert closed == ["mine"]
     assert not demo.state_holder.session_data
     assert not demo.state_holder.time_last_used
+
+
+def test_a_refusal_reads_as_its_sentence_wherever_it_is_caught():
+    assert str(gr.Error("no file")) == "'no file'"
+    assert str(refusal("no file")) == "no file"
+    with pytest.raises(ValueError, match=r"^images\[0\] is not a file: pass"):
+        _batch(None, ["x"])
+    with pytest.raises(ValueError, match=r"^images\[1\] is not a file: pass"):
+        _batch(None, [{"path": "a", "meta": {"_type": "gradio.FileData"}}, None])
+    with pytest.raises(ValueError, match=r"^this page was out of reach"):
+        mine(None)
+
+
+@pytest.mark.parametrize("blocks", [Demo, gr.Blocks])
+def test_what_the_page_does_by_itself_is_refused_in_a_sentence(blocks, caplog):
+    with blocks() as demo:
+        demo.load(None, js="() => 1")
+    (listener,) = demo.fns.values()
+    with pytest.raises(gr.Error if blocks is Demo else IndexError, match=r"nothing to be computed|no backend"):
+        asyncio.run(demo.call_function(listener, []))
+    assert not caplog.records
+
+
+def waiting_after(blocks: gr.Blocks, *hosts: str) -> list[str]:
+    """Who waits in the queue, in order, after requests from these addresses; the last is what is said to the last."""
+
+    async def ask() -> list[str]:
+        for host in hosts:
+            request = SimpleNamespace(client=SimpleNamespace(host=host))
+            body = PredictBodyInternal(fn_index=0, data=[], session_hash=host)
+            last = await blocks._queue.push(body, request, None)
+        waiting = next(iter(blocks._queue.event_queue_per_concurrency_id.values())).queue
+        return [event.request.client.host for event in waiting], last
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(gr.Blocks, "aaabbac"), (Demo, "abcabaa")])
+def test_the_queue_takes_turns(kind, expected):
+    with kind(analytics_enabled=False) as blocks:
+        gr.Button().click(lambda: None)
+    assert "".join(waiting_after(blocks.queue(), *"aaabbac")[0]) == expected
+
+
+def test_one_address_has_so_many_places_in_the_queue_and_this_machine_any_number():
+    with Demo(analytics_enabled=False) as blocks:
+        gr.Button().click(lambda: None)
+    blocks.queue(max_size=64)
+    waiting, last = waiting_after(blocks, *["203.0.113.7"] * (MOST_WAITING + 1))
+    assert len(waiting) == MOST_WAITING
+    said = f"there are {MOST_WAITING} requests of your address waiting already: try again later"
+    assert last == (False, said, "queue_full")
+    assert waiting_after(blocks, *["127.0.0.1"] * 40)[1][0]
+
+
+def test_a_server_is_launched_with_what_launch_has_no_arguments_for(monkeypatch):
+    """Fails once `launch` passes such settings on to uvicorn."""
+    assert not {"http", "forwarded_allow_ips", "limit_concurrency"} & set(inspect.signature(gr.Blocks.launch).parameters)
+    monkeypatch.setattr(http_server, "Server", GradioServer)
+    for _ in range(2):  # the second launch is not wrapped twice
+        serve_with(lambda app: ("wrapped", app), timeout_keep_alive=7, proxy_headers=False)
+    server = http_server.Server(uvicorn.Config("the app"))
+    assert server.config.app == ("wrapped", "the app")
+    assert server.running_app == "the app"
+    assert (server.config.timeout_keep_alive, server.config.proxy_headers) == (7, False)

@@ -1,48 +1,17 @@
-"""What the server loads, what it refuses before Gradio sees it, and what it says where it cannot start."""
+"""What the server loads, and what it says where it cannot start. Its guard has tests of its own, in guard/."""
 
-import asyncio
+import errno
 
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from siamese.config import counted
 from siamese.demo import command, server
 from siamese.hub.errors import HubError, HubUnavailableError
 from siamese.verifier import Verifier
-
-
-@pytest.fixture
-def client() -> TestClient:
-    async def length(request: Request) -> PlainTextResponse:
-        return PlainTextResponse(str(len(await request.body())))
-
-    paths = ("/predict", "/gradio_api/upload")
-    app = Starlette(routes=[Route(path, length, methods=["POST"]) for path in paths])
-    app.add_middleware(server.BodyLimit, most=100, most_uploaded=1000)
-    return TestClient(app)
-
-
-@pytest.mark.parametrize(("path", "most"), [("/predict", 100), ("/gradio_api/upload", 1000)])
-def test_a_body_is_taken_up_to_its_limit_whether_it_says_its_length_or_not(path, most, client):
-    for body in (bytes(most), iter([bytes(most // 2)] * 2)):
-        assert client.post(path, content=body).text == str(most)
-    for body in (bytes(most + 1), iter([bytes(most)] * 3)):
-        answer = client.post(path, content=body)
-        assert answer.status_code == 413
-        assert f"larger than {most:,} bytes" in answer.text
-
-
-def test_what_is_no_request_of_http_passes():
-    passed = []
-
-    async def app(scope: dict, receive: object, send: object) -> None:
-        passed.append(scope)
-
-    asyncio.run(server.BodyLimit(app, 1, 1)({"type": "lifespan"}, None, None))
-    assert passed == [{"type": "lifespan"}]
 
 
 def test_the_bundled_models_are_offered_beside_the_one_asked_for(untrained_folder):
@@ -75,9 +44,48 @@ def test_a_model_that_the_hub_does_not_give_is_replaced_where_that_helps(error, 
 
 
 @pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (KeyError("page"), 400, "not of the kind that is asked for"), (TypeError("argument"), 400, "not of the kind"),
+        (UnicodeDecodeError("utf-8", b"", 0, 1, ""), 400, "not of the kind"),
+        (OSError(errno.ENAMETOOLONG, "x"), 400, "not of the kind"), (OSError(errno.ENOSPC, "x"), 507, "disk is full"),
+    ],
+)  # fmt: skip
+def test_what_gradio_cannot_read_is_answered_in_a_sentence(error, status, words, caplog):
+    def fail(request: Request) -> None:
+        raise error
+
+    handlers = dict.fromkeys(server.UNREADABLE, server.not_understood)
+    app = Starlette(routes=[Route("/", fail)], exception_handlers=handlers)
+    answer = TestClient(app).get("/")
+    assert answer.status_code == status
+    assert words in answer.json()["detail"]
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_a_mistake_of_this_program_is_still_one(caplog):
+    def fail(request: Request) -> None:
+        counted(None, 5)
+
+    app = Starlette(
+        routes=[Route("/", fail)],
+        exception_handlers={TypeError: server.not_understood, AttributeError: server.not_understood},
+    )
+    answer = TestClient(app, raise_server_exceptions=False).get("/")
+    assert answer.status_code == 500
+    assert "not by your fault" in answer.json()["detail"]
+    assert [record for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize(
     ("variable", "value"),
-    [("SIAMESE_TRAIN_SECONDS", "soon"), ("SIAMESE_UPLOADS_MEGABYTES", "0"), ("SIAMESE_MODEL", "nowhere")],
-)
+    [
+        ("SIAMESE_TRAIN_SECONDS", "soon"),
+        ("SIAMESE_UPLOADS_MEGABYTES", "0"),
+        ("SIAMESE_REQUESTS", "-1"),
+        ("SIAMESE_MODEL", "nowhere"),
+    ],
+)  # fmt: skip
 def test_a_setting_that_is_wrong_ends_the_start_with_one_sentence(variable, value, monkeypatch, capsys):
     monkeypatch.setattr(server, "prepare_process", lambda: None)
     monkeypatch.setenv(variable, value)
@@ -96,5 +104,7 @@ def test_help_names_every_variable(capsys):
     assert caught.value.code == 0
     text = capsys.readouterr().out
     assert text.startswith("usage: siamese demo")
-    for name in ("SIAMESE_MODEL", "SIAMESE_TRAIN", "SIAMESE_UPLOADS_MEGABYTES", "--host", "--port", "--share", "--mcp"):
+    for name in ("MODEL", "TRAIN", "UPLOADS_MEGABYTES", "REQUESTS"):
+        assert f"SIAMESE_{name}" in text
+    for name in ("FORWARDED_ALLOW_IPS", "--host", "--port", "--share", "--mcp"):
         assert name in text
