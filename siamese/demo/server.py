@@ -27,12 +27,12 @@ from starlette.types import ASGIApp
 from siamese.demo import uploads
 from siamese.demo.api import ENDPOINTS
 from siamese.demo.gradio_patches import NOT_THE_CALLERS, keep_little_of_sessions, serve_with
+from siamese.demo.gradio_programs import serve_programs
 from siamese.demo.guard.connections import BoundedProtocol, Connections
 from siamese.demo.guard.forwarded import Forwarded, trusted
 from siamese.demo.guard.gate import Gate
 from siamese.demo.guard.rates import PER_MINUTE, Rates
 from siamese.demo.guard.routes import open_routes
-from siamese.demo.gradio_programs import serve_programs
 from siamese.demo.many.batch import MAX_IMAGES
 from siamese.demo.page import STYLES, build_demo, head
 from siamese.devices import use_one_thread
