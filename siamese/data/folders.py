@@ -202,7 +202,10 @@ def _map(read, files: Sequence[Path]) -> Iterator:
         yield from map(read, files)
         return
     others = set(active_children())
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _end_with_the_parent) as pool:
+    # No more than the threads that a training is given: each process may hold a large picture.
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    count = min(os.cpu_count(), max(1, int(given)) if given.isdigit() else os.cpu_count())
+    with ProcessPoolExecutor(count, get_context("spawn"), _end_with_the_parent) as pool:
         try:
             for start in range(0, len(files), 8 * MANY_FILES):  # a bounded number at a time: results wait in memory
                 places = range(start, min(start + 8 * MANY_FILES, len(files)), 64)

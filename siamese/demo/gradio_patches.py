@@ -6,7 +6,9 @@ What is worked round in the browser stands in static/inputs.js and static/page.j
 """
 
 import logging
+import os
 from abc import ABCMeta
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,12 +21,14 @@ from gradio.data_classes import ListFiles
 from gradio.exceptions import ComponentProcessingError
 from starlette.exceptions import HTTPException
 
+from siamese.demo.uploads import Uploads
 from siamese.hub.errors import DISK_FULL, MISTAKES, is_mistake_of_ours
 
 logger = logging.getLogger(__name__)
 
 NOT_THE_CALLERS = "this went wrong here, not by your fault; the server's log says why"
 MAX_DRAWING = 2_000_000  # bytes: a PNG of the canvas has some 20,000
+LONGEST_PATH = 4096  # characters
 MAX_SKETCHES = 64  # drawings on their way from browsers to a handler, see LatestSketches
 
 
@@ -121,6 +125,8 @@ def keep_little_of_sessions() -> None:
 class Demo(gr.Blocks):
     """gr.Blocks that refuses in a sentence, and forgets who is gone."""
 
+    uploads: Uploads | None = None  # told of what pages use, so that it is not deleted
+
     async def preprocess_data(self, *args: Any, **kwargs: Any) -> list:
         """Gradio's own, which checks every path and URL of a request. Raises gr.Error for whatever it refuses.
 
@@ -136,6 +142,8 @@ class Demo(gr.Blocks):
 
         Gradio would tell the page of an error without words.
         """
+        if self.uploads:
+            self.uploads.use(args[3].session_hash, _paths(args[1]))
         try:
             return await super().call_function(*args, **kwargs)
         except gr.Error:
@@ -177,6 +185,14 @@ class Demo(gr.Blocks):
         session = self.state_holder.session_data.get(request.session_hash)
         if session and not session.state_data:
             self.forget_visitor(request)
+
+
+def _paths(inputs: Sequence[Any]) -> Iterator[str]:
+    """The files among the inputs of a handler."""
+    for value in inputs:
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, str) and os.path.isabs(each) and len(each) < LONGEST_PATH:
+                yield each
 
 
 def refusal(message: str) -> gr.Error:

@@ -3,8 +3,6 @@
 import contextlib
 import ctypes
 import os
-import signal
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,22 +19,26 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from siamese.demo import uploads
 from siamese.demo.gradio_patches import keep_little_of_sessions
 from siamese.demo.many.batch import MAX_IMAGES
 from siamese.demo.page import STYLES, build_demo, head
+from siamese.demo.presence import Presence
+from siamese.demo.uploads import RoomForUploads, Uploads
 from siamese.devices import use_one_thread
 from siamese.hub.errors import HubError, HubUnavailableError
 from siamese.hub.sources import bundled_models, split_revision
 from siamese.images.load import MAX_PIXELS, ignore_pillow_warnings
 from siamese.verifier import Verifier
+from siamese.visitors.disk import Disk
 from siamese.visitors.limits import MEGABYTE, TrainingLimits
+from siamese.visitors.open_pages import OpenPages
 from siamese.visitors.task import Task
 from siamese.visitors.workspace import Workspaces
 
 MAX_FILE_SIZE = 20_000_000  # bytes; more where visitors may train on larger ZIP files
 MAX_BODY = 21_000_000  # bytes of a request that is no upload
 M_ARENA_MAX, ARENAS = -8, 2  # glibc's name for the number of heaps, and how many are enough for base.AT_ONCE
+M_MMAP_THRESHOLD, LARGE_PIECE = -3, 4 << 20  # bytes; Pillow holds pictures in pieces of 16 MB
 UPLOAD_PATHS = ("/upload", "/upload/")  # these go to disk piece by piece; each file has a limit of its own
 
 
@@ -44,7 +46,10 @@ def prepare_process() -> None:
     """Set up this process to be a server for long. To be called before any model is loaded."""
     # Keep memory from growing with each new worker thread: glibc gives it a heap of its own, and never takes that back.
     with contextlib.suppress(OSError, AttributeError):  # where there is another C library
-        ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, ARENAS)
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(M_ARENA_MAX, ARENAS)
+        # And give what a large picture took back at once; left alone, it learns to keep such pieces in each heap.
+        libc.mallopt(M_MMAP_THRESHOLD, LARGE_PIECE)
     ignore_pillow_warnings()
     keep_little_of_sessions()
     use_one_thread()
@@ -73,12 +78,13 @@ def launch(
     notice: str = "",
     others: Sequence[Verifier] = (),
     limits: TrainingLimits | None = None,
-    most_uploaded: int = uploads.MEGABYTES * MEGABYTE,
+    *,
+    disk: Disk,
     **address: Any,
 ) -> None:
     """Serve the page until interrupted or terminated.
 
-    `limits`: of trainings; None where visitors may not train. `most_uploaded`: bytes that uploads may take on the disk.
+    `limits`: of trainings; None where visitors may not train. `disk`: where all lies that visitors bring.
     `address`: arguments of Gradio's `launch`: server_name, server_port, share, mcp_server.
     """
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # for what Gradio opens before we see it: Pillow refuses twice this number
@@ -87,13 +93,17 @@ def launch(
     largest = max(MAX_FILE_SIZE, limits.megabytes * MEGABYTE if limits else 0)
     together = max(MAX_IMAGES * MAX_FILE_SIZE, largest) + MEGABYTE  # of files in one upload, and what is around them
     bounds = Middleware(BodyLimit, most=MAX_BODY, most_uploaded=together)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # or what visitors have brought would stay
-    training = Workspaces(limits, _on_gpu()) if limits else contextlib.nullcontext()
-    with uploads.own_folder(most_uploaded), training as workspaces:
-        build_demo(verifier, notice, others, workspaces).launch(
+    pages = OpenPages()
+    training = Workspaces(limits, disk, pages, _on_gpu()) if limits else contextlib.nullcontext()
+    with training as workspaces:
+        demo = build_demo(verifier, notice, others, workspaces)
+        demo.uploads = Uploads(disk, pages)
+        disk.keep_trimmed()
+        middleware = [bounds, Middleware(RoomForUploads, disk=disk), Middleware(Presence, pages=pages)]
+        demo.launch(
             **address, max_file_size=largest, ssr_mode=False, enable_monitoring=False, run_history=False,
             footer_links=["api", "settings"], theme=_theme(), css_paths=STYLES, head=head(), js="() => siamese.start()",
-            app_kwargs={"routes": [Route("/health", health)], "middleware": [bounds]},
+            app_kwargs={"routes": [Route("/health", health)], "middleware": middleware},
         )  # fmt: skip
 
 

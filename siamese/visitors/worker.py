@@ -12,6 +12,7 @@ import io
 import json
 import os
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -53,6 +54,7 @@ def updates(task: Task) -> Iterator[Update]:
             message = "there is not enough memory here for this: bring fewer pictures, or smaller ones"
         elif isinstance(error, OSError) and error.strerror:  # without the path, which is the server's
             message = f"this went wrong on the server, not by your fault: {error.strerror}"
+        message = message.replace(tempfile.gettempdir(), "one of the server's")  # which no browser is told
         yield Update(problem=message.replace(f"{task.dataset}/", "").replace(repr(task.dataset), "your data"))
 
 
