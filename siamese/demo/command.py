@@ -83,6 +83,7 @@ def main(argv: list[str] | None = None, program: str = PROGRAM) -> int:
 def _serve(args: argparse.Namespace, limits: "TrainingLimits | None", place: "Disk", say: Callable[[object], None]) -> int:
     # Here, since it takes seconds to import, for which --help need not wait.
     from siamese.demo import server
+    from siamese.demo.log import lossy_log
 
     server.prepare_process()
     source = os.environ.get("SIAMESE_MODEL") or None
@@ -95,7 +96,8 @@ def _serve(args: argparse.Namespace, limits: "TrainingLimits | None", place: "Di
         say(notice)
     address = {"server_name": args.host, "server_port": args.port, "share": args.share, "mcp_server": args.mcp}
     try:
-        server.launch(verifier, notice, others, limits, disk=place, **address)
+        with lossy_log():
+            server.launch(verifier, notice, others, limits, disk=place, **address)
     except OSError as error:
         if "empty port" not in str(error):
             raise

@@ -21,7 +21,7 @@ from gradio.data_classes import ListFiles
 from gradio.exceptions import ComponentProcessingError
 from starlette.exceptions import HTTPException
 
-from siamese.demo.uploads import Uploads
+from siamese.demo.uploads import NO_DISK, Uploads
 from siamese.hub.errors import DISK_FULL, MISTAKES, is_mistake_of_ours
 
 logger = logging.getLogger(__name__)
@@ -149,14 +149,20 @@ class Demo(gr.Blocks):
         except gr.Error:
             raise
         except Exception as error:
-            logger.error("a request failed", exc_info=error)
-            is_full = isinstance(error, OSError) and error.errno in DISK_FULL
-            raise refusal("the server's disk is full: try again later" if is_full else NOT_THE_CALLERS) from error
+            raise _failed(error) from error
+
+    async def postprocess_data(self, *args: Any, **kwargs: Any) -> list:
+        """Gradio's own, which writes pictures to the disk. Raises gr.Error for what goes wrong, as `call_function` does."""
+        try:
+            return await super().postprocess_data(*args, **kwargs)
+        except gr.Error:
+            raise
+        except Exception as error:
+            raise _failed(error) from error
 
     def _refused(self, error: Exception) -> gr.Error:
         """What the caller is told of an error in what was sent; the log is told of one that is in this program."""
-        while isinstance(error, ComponentProcessingError) and isinstance(error.__cause__, Exception):
-            error = error.__cause__
+        error = _cause(error)
         if is_mistake_of_ours(error):
             logger.error("a request failed", exc_info=error)
             return refusal(NOT_THE_CALLERS)
@@ -185,6 +191,20 @@ class Demo(gr.Blocks):
         session = self.state_holder.session_data.get(request.session_hash)
         if session and not session.state_data:
             self.forget_visitor(request)
+
+
+def _cause(error: Exception) -> Exception:
+    """What was raised before Gradio made an error of its own of it."""
+    while isinstance(error, ComponentProcessingError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    return error
+
+
+def _failed(error: Exception) -> gr.Error:
+    """What the caller is told of an error that is not theirs, which goes to the log."""
+    logger.error("a request failed", exc_info=error)
+    error = _cause(error)
+    return refusal(NO_DISK if isinstance(error, OSError) and error.errno in DISK_FULL else NOT_THE_CALLERS)
 
 
 def _paths(inputs: Sequence[Any]) -> Iterator[str]:

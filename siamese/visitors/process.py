@@ -77,11 +77,14 @@ class WorkerProcess:
             with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.write(json.dumps(dataclasses.asdict(self._task)) + "\n")
                 self._process.stdin.flush()
+            is_over = False
             while line := self._process.stdout.readline(LONGEST_LINE):
-                yield from_dict(Update, json.loads(line), "update")  # strictly: it has read what strangers bring
+                update = from_dict(Update, json.loads(line), "update")  # strictly: it has read what strangers bring
+                is_over = bool(update.problem or update.is_done)
+                yield update
             code = self._process.wait()
             last = self._log.read_text(errors="replace")[-2000:] if self._log.exists() else ""
-            if code:
+            if code and not is_over:  # else it has said all, and only could not write its log
                 kind = KilledError if code < 0 else RuntimeError
                 raise kind(f"the process of a task ended with code {code}: {last}")
             if "Traceback" in last:  # it has told the visitor what they can do, but this is for the operator

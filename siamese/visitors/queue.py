@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from siamese.hub.errors import DISK_FULL
 from siamese.visitors.process import KilledError, WorkerProcess
 from siamese.visitors.task import FINISH, STOP, Task, Update
 
@@ -21,6 +22,7 @@ KILLED = (
     "This was ended from outside, not by your fault: most likely this machine had no memory left. Try again, with fewer or "
     "smaller images."
 )
+FULL = "This went wrong here, not by your fault: the server's disk is full. Try again later."
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +140,8 @@ class TrainingQueue:
                 # A process that ends, and torch where memory runs out, are RuntimeErrors.
                 is_too_much = isinstance(error, RuntimeError | MemoryError | OSError)
                 said = TOO_MUCH if is_too_much else MISTAKE
-                run.take(Update(problem=KILLED if isinstance(error, KilledError) else said))
+                said = KILLED if isinstance(error, KilledError) else said
+                run.take(Update(problem=FULL if isinstance(error, OSError) and error.errno in DISK_FULL else said))
         if run.is_over and not run.state.is_done:
             run.take(Update(problem="This took longer than is allowed here, and was ended."))
 

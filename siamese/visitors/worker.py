@@ -25,6 +25,7 @@ from PIL import Image
 
 from siamese.config import one_line
 from siamese.data.check import check_folder
+from siamese.hub.errors import DISK_FULL
 from siamese.images.load import ignore_pillow_warnings
 from siamese.visitors.task import FEW_CLASSES, FINISH, SAMPLE, STOP, DataReport, HardPair, Result, ShownClass, Task, Update
 
@@ -48,14 +49,26 @@ def updates(task: Task) -> Iterator[Update]:
             yield from _training(task)
     except (ValueError, OSError, MemoryError) as error:
         if not isinstance(error, ValueError):  # not of the visitor's making: to the log, which the server reads
-            traceback.print_exc()
+            with contextlib.suppress(OSError):  # where the disk is full, that cannot be written either
+                traceback.print_exc()
         message = str(error)
-        if isinstance(error, MemoryError):
+        if _is_of_a_full_disk(error):
+            message = "the server's disk is full, this was not your fault: try again later"
+        elif isinstance(error, MemoryError):
             message = "there is not enough memory here for this: bring fewer pictures, or smaller ones"
         elif isinstance(error, OSError) and error.strerror:  # without the path, which is the server's
             message = f"this went wrong on the server, not by your fault: {error.strerror}"
-        message = message.replace(tempfile.gettempdir(), "one of the server's")  # which no browser is told
+        # Where things lie no browser is told.
+        message = message.replace(tempfile.gettempdir(), "one of the server's").replace(repr(str(task.model)), "the model")
         yield Update(problem=message.replace(f"{task.dataset}/", "").replace(repr(task.dataset), "your data"))
+
+
+def _is_of_a_full_disk(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def check_data(dataset: str) -> DataReport:
