@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from siamese.hub.errors import DISK_FULL
-from siamese.visitors.disk import Disk, NoRoomError, Piece, size_on_disk
+from siamese.visitors.disk import BLOCK, Disk, NoRoomError, Piece, size_on_disk
 from siamese.visitors.limits import MEGABYTE
 from siamese.visitors.open_pages import OpenPages
 
@@ -30,6 +30,7 @@ EMPTY_SECONDS = 2  # a folder may stay empty: its file is on its way
 USED_EACH = 40  # uploads of a page that stay while it is open; it shows up to 36
 SHARE_OF_ADDRESS = 0.25  # of the disk, that uploads may take which stay for the pages of one address
 UPLOAD_PATHS = ("/upload", "/upload/")
+FILE, EACH_FILE = b"filename", 2 * BLOCK  # what each file is announced by, and what it takes however small it is
 NO_ROOM, NO_DISK = 507, "the server's disk is full: try again later"
 
 logger = logging.getLogger(__name__)
@@ -155,11 +156,18 @@ class RoomForUploads:
             await self.app(scope, receive, send)
             return
 
+        tail, taken = b"", 0
+
         async def counted() -> Message:
+            nonlocal tail, taken
             message = await receive()
-            size = len(message.get("body", b""))
+            body = message.get("body", b"")
+            seen = tail + body.lower()
+            tail = seen[-len(FILE) + 1 :]
+            size = len(body) + seen.count(FILE) * EACH_FILE
             if not self.disk.reserve(size):
                 await asyncio.to_thread(self.disk.take, size)
+            taken += size
             return message
 
         try:
@@ -171,3 +179,5 @@ class RoomForUploads:
                 raise
             logger.error("an upload failed: %s", error)
             await PlainTextResponse(NO_DISK, NO_ROOM)(scope, receive, send)
+        finally:
+            self.disk.settle(taken)

@@ -80,7 +80,8 @@ class Disk:
             part.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.is_closed = False
         self._sources: list[Callable[[], Iterable[Piece]]] = []
-        self._known, self._since = 0, 0  # bytes at the last look, and announced since
+        # Bytes at the last look, announced and being written now, and written since.
+        self._known, self._under_way, self._since = 0, 0, 0
         self._refused = -PAUSE  # when last
         self._looking, self._counting = threading.Lock(), threading.Lock()
 
@@ -89,7 +90,7 @@ class Disk:
         self._sources.append(pieces)
 
     def take(self, size: int) -> None:
-        """So many bytes more are about to be written. Makes room for them; raises NoRoomError where there is none."""
+        """So many bytes more are about to be written, until `settle`. Makes room; raises NoRoomError where there is none."""
         if self.reserve(size):
             return
         if time.monotonic() - self._refused > PAUSE:  # or who is refused again and again would have it look all the time
@@ -102,10 +103,16 @@ class Disk:
     def reserve(self, size: int) -> bool:
         """Take so many bytes, if there is room for them without deleting anything; whether there was."""
         with self._counting:
-            if self.is_closed or self._known + self._since + size > self.most:
+            if self.is_closed or self._known + self._under_way + self._since + size > self.most:
                 return False
-            self._since += size
+            self._under_way += size
             return True
+
+    def settle(self, size: int) -> None:
+        """What was announced with `take` or `reserve` is written, or will not be."""
+        with self._counting:
+            self._under_way -= size
+            self._since += size
 
     def trim(self, most: int | None = None) -> int:
         """Delete the oldest of what nobody uses, until the rest takes at most `most` bytes: the bytes that are left."""
@@ -115,6 +122,9 @@ class Disk:
                 self._since = 0
             pieces = sorted((piece for source in self._sources for piece in source()), key=lambda piece: piece.used)
             left = sum(piece.size for piece in pieces) + size_on_disk(self.temporary)
+            left += sum(
+                _blocks(os.lstat(part)) for part in (self.uploads, self.workspaces) if part.exists()
+            )  # lists of names
             for piece in pieces:
                 if left <= most:
                     break

@@ -4,6 +4,7 @@ A workspace is an object that the server holds for a page; whoever has no refere
 folder has a random name, which no browser is told or asked for.
 """
 
+import contextlib
 import dataclasses
 import functools
 import secrets
@@ -11,6 +12,7 @@ import shutil
 import threading
 import time
 import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from PIL import Image
@@ -114,32 +116,48 @@ class Workspace:
         self.empty()
         return True
 
-    def take(self, size: int) -> None:
-        """So many bytes more are about to be written. Raises NoRoomError where there is no room for them."""
-        self._used = time.monotonic()
-        self._workspaces.take(self, size)
+    def _take_for_later(self, size: int) -> None:
+        self._workspaces.disk.take(size)
+        self._workspaces.disk.settle(size)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Callable[[int], None]]:
+        """Gives what is to be told how many bytes are written in the block; it raises NoRoomError where there is no room."""
+        self._used, taken = time.monotonic(), []
+
+        def take(size: int) -> None:
+            self._workspaces.take(self, size)
+            taken.append(size)
+
+        try:
+            yield take
+        finally:
+            self._workspaces.disk.settle(sum(taken))
 
     def take_archive(self, archive: str | Path) -> tuple[str, ...]:
         """See siamese.visitors.class_folders."""
         with self._lock:
             self._check_open()
             self._check_idle()
-            return class_folders.take_archive(archive, self.folder / SOURCES["zip"], self.limits, self.take)
+            with self._writing() as take:
+                return class_folders.take_archive(archive, self.folder / SOURCES["zip"], self.limits, take)
 
     def add_files(self, files: list[str], label: str) -> str:
         """See siamese.visitors.class_folders."""
         with self._lock:
             self._check_open()
             self._check_idle()
-            return class_folders.add_files(files, label, self.folder / SOURCES["hand"], self.limits, self.take)
+            with self._writing() as take:
+                return class_folders.add_files(files, label, self.folder / SOURCES["hand"], self.limits, take)
 
     def add_drawing(self, drawing: Image.Image, label: str) -> str:
         """See siamese.visitors.class_folders."""
         with self._lock:
             self._check_open()
             self._check_idle()
-            self.take(DRAWING_BYTES)
-            return class_folders.add_drawing(drawing, label, self.folder / SOURCES["hand"], self.limits)
+            with self._writing() as take:
+                take(DRAWING_BYTES)
+                return class_folders.add_drawing(drawing, label, self.folder / SOURCES["hand"], self.limits)
 
     def forget_hand(self) -> None:
         """Delete the images that came by hand."""
@@ -223,7 +241,7 @@ class Workspace:
                 raise ValueError("the images have changed since they were checked: check them again")
             done = Path(self._run.task.folder) if self._run and self._run.state.is_done else None
             self._delete_trainings(done)  # that were killed, or stopped
-            self._workspaces.disk.take(min(TRAINING_BYTES, self._workspaces.disk.most // 4))
+            self._take_for_later(min(TRAINING_BYTES, self._workspaces.disk.most // 4))
             task = self._task("train", checked.source)
             choices = {"encoder": encoder, "loss": loss, "epochs": epochs, "seconds": self.limits.seconds}
             run = Run(dataclasses.replace(task, **checked.plan(), **choices), self.page, self.address)
@@ -265,7 +283,7 @@ class Workspace:
     def archive(self) -> Path:
         """The model as a ZIP file that siamese.Verifier loads."""
         source, path = self.model_folder(), self.folder / self.model.name
-        self._workspaces.disk.take(2 * size_on_disk(source))  # once more where browsers can fetch it
+        self._take_for_later(2 * size_on_disk(source))  # once more where browsers can fetch it
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             for file in sorted(source.iterdir()):
                 if file.is_file() and file.name != "resume.pt":

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -38,6 +39,11 @@ def fill(folder: Path, sizes: list[int], ago: float = 1000) -> list[Path]:
     return paths
 
 
+def own_size(disk: Disk) -> int:
+    """What it takes without uploads."""
+    return size_on_disk(disk.temporary) + sum(place.stat().st_blocks * 512 for place in (disk.uploads, disk.workspaces))
+
+
 @pytest.fixture
 def pages() -> OpenPages:
     return OpenPages()
@@ -62,7 +68,7 @@ def test_the_newest_stay_and_no_more_than_fit(tmp_path_factory, sizes, most):
     Uploads(disk, OpenPages())
     paths = fill(disk.uploads, sizes)
     blocks = [size_on_disk(path.parent) for path in paths]
-    rest = size_on_disk(disk.temporary)
+    rest = own_size(disk)
     left = disk.trim()
     there = [path.exists() for path in paths]
     expected = 0
@@ -90,7 +96,7 @@ def test_what_is_used_is_young_again(disk, pages, kept):
     pages.came("page", "192.0.2.1")
     kept.use("page", [str(paths[0])])
     pages.left("page")
-    disk.trim(2 * 2 * KILOBYTES + size_on_disk(disk.temporary))
+    disk.trim(2 * 2 * KILOBYTES + own_size(disk))
     assert [path.exists() for path in paths] == [True, False, True]
 
 
@@ -147,7 +153,7 @@ def test_what_is_no_upload_stays(tmp_path, disk, kept):
         path.write_bytes(bytes(1000))
     (folder / ("0" * 64) / "link").symlink_to(tmp_path / "elsewhere")
     (folder / ("f" * 64)).symlink_to(tmp_path)
-    assert disk.trim(0) == size_on_disk(disk.temporary)
+    assert disk.trim(0) == own_size(disk)
     assert not upload.exists()
     assert all(path.stat().st_size == 1000 for path in others)
 
@@ -231,6 +237,17 @@ def test_an_upload_for_which_there_is_no_room_is_told_so_and_passes_once_there_i
 def test_what_is_no_upload_is_not_counted(disk, client, monkeypatch):
     monkeypatch.setattr(disk, "reserve", None)
     assert client.post("/other", content=b"small").text == "taken"
+
+
+def test_small_files_count_with_the_blocks_that_they_take(disk, client):
+    """However the body is cut into pieces."""
+    for size in (7, 50, 10_000):
+        body = b"".join(b'--x\r\nContent-Disposition: form-data; name="files"; fileName="a"\r\n\r\n1\r\n' for _ in range(5))
+        before = disk._since
+        client.post("/gradio_api/upload", content=iter([body[place : place + size] for place in range(0, len(body), size)]))
+        assert disk._since - before == len(body) + 5 * 2 * KILOBYTES
+        assert disk._under_way == 0
+        shutil.rmtree(next(disk.uploads.iterdir()))
 
 
 def test_a_full_disk_is_said_in_words(client):
