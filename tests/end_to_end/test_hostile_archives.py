@@ -97,8 +97,6 @@ KINDS: dict[str, tuple[Callable[[], bytes], str]] = HOSTILE | {
     "a million names": (lambda: million_names(10_000), "too many files"),
     "a terabyte": (large_format_size, "has 1,099,511,627,776 bytes"),
     "network share": (lambda: archive_of(("//host/share/0.png", b"1")), "a path that is not allowed"),
-    "written backwards": (lambda: archive_of(("a/\u202egnp.png", b"1")), "a path that is not allowed"),
-    "invisible": (lambda: archive_of(("a/\u200b0.png", b"1"), ("a/0.png", b"2")), "a path that is not allowed"),
     "no text": (no_text, "damaged: a name in it is no text|a path that is not allowed"),
 }  # fmt: skip
 
@@ -222,12 +220,12 @@ def test_an_upload_beyond_the_limit_of_the_server_is_refused_and_leaves_nothing(
 
 def test_after_all_of_them_a_good_archive_is_taken(visitor, folder):
     before = on_disk(folder)
-    _, report, line, start = bring(visitor, classes(3, 5))
-    assert "<b>3 classes</b> with 5 images each" in report
+    _, report, line, start = bring(visitor, classes(3, 6))
+    assert "<b>3 classes</b> with 6 images each" in report, line
     assert "problem" not in line
     assert start["interactive"]
-    assert len([path for path in on_disk(folder) if path.endswith(".png")]) == 15
+    assert len([path for path in on_disk(folder) if path.endswith(".png")]) == 18
     bring(visitor, HOSTILE["up"][0]())
-    assert len([path for path in on_disk(folder) if path.endswith(".png")]) == 15, "the archive before is gone"
+    assert len([path for path in on_disk(folder) if path.endswith(".png")]) == 18, "the archive before is gone"
     bring(visitor, KINDS["cut images"][0]())
     assert on_disk(folder) == before
