@@ -25,7 +25,6 @@ from PIL import Image
 
 from siamese.config import one_line
 from siamese.data.check import check_folder
-from siamese.hub.errors import DISK_FULL
 from siamese.images.load import ignore_pillow_warnings
 from siamese.visitors.task import FEW_CLASSES, FINISH, SAMPLE, STOP, DataReport, HardPair, Result, ShownClass, Task, Update
 
@@ -64,6 +63,8 @@ def updates(task: Task) -> Iterator[Update]:
 
 
 def _is_of_a_full_disk(error: BaseException | None) -> bool:
+    from siamese.hub.errors import DISK_FULL  # here, since a check need not wait for what that imports
+
     while error is not None:
         if isinstance(error, OSError) and error.errno in DISK_FULL:
             return True
