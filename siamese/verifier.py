@@ -16,7 +16,7 @@ from siamese.distances import paired_distance
 from siamese.evaluation.calibration import probability_same
 from siamese.hub.sources import locate_model
 from siamese.images.canonical import canonical_image
-from siamese.images.load import load_image
+from siamese.images.load import DECODING, load_image
 from siamese.model_folder.reference import Reference, load_reference
 from siamese.model_folder.weights import load_model
 from siamese.network import SiameseNetwork, embed_all, embed_and_measure
@@ -91,7 +91,8 @@ class Verifier:
         Raises ValueError for anything that is no usable image, BlankImageError (a ValueError) where nothing is drawn.
         """
         encoder = self.config.encoder
-        return canonical_image(load_image(image), self.config.preprocess, encoder.image_size, encoder.channels)
+        with DECODING.turn() as turn:
+            return canonical_image(load_image(image, turn), self.config.preprocess, encoder.image_size, encoder.channels)
 
     def look(self, image: Image) -> Look:
         """What the network sees of an image, and its embedding. Raises ValueError like `canonical`.

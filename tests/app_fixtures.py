@@ -95,7 +95,7 @@ def running_app(
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [*command, "--host", "127.0.0.1", "--port", str(port)]
-    environment = app_environment(GRADIO_TEMP_DIR=str(folder / "uploads"), **changes)
+    environment = app_environment(**({"GRADIO_TEMP_DIR": str(folder / "uploads")} | changes))
     with (folder / "app.log").open("w") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
         app = App(f"http://127.0.0.1:{port}", folder / "app.log", process)

@@ -203,7 +203,10 @@ def _map(read, files: Sequence[Path], at_once: int) -> Iterator:
     pool = None
     with contextlib.suppress(OSError, ImportError):  # processes share semaphores, for which some containers have no place
         if len(files) >= MANY_FILES:
-            pool = ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _end_with_the_parent)
+            # No more than the threads that a training is given: each process may hold a large picture.
+            given = os.environ.get("OMP_NUM_THREADS", "")
+            count = min(os.cpu_count(), max(1, int(given)) if given.isdigit() else os.cpu_count())
+            pool = ProcessPoolExecutor(count, get_context("spawn"), _end_with_the_parent)
     if pool is None:
         yield from map(read, files)
         return

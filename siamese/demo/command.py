@@ -1,13 +1,19 @@
 """The command line of the demo: `python app.py` and `siamese demo`."""
 
 import argparse
+import contextlib
 import errno
 import importlib.util
 import os
 import re
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from siamese.visitors.disk import Disk
+    from siamese.visitors.limits import TrainingLimits
 
 PROGRAM = "siamese demo"  # what messages call the command
 LAST_PORT = 65_535
@@ -21,10 +27,11 @@ def build_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
         epilog="SIAMESE_MODEL (environment): the model to load: a folder, a bundled model such as digits, or a Hugging Face "
         "repository user/name, with @revision for a branch, tag or commit; default: digits. Visitors may choose the other "
         "bundled ones. SIAMESE_TRAIN=off takes the tab Train away; SIAMESE_TRAIN_SECONDS, _EPOCHS, _IMAGES, _CLASSES, "
-        "_MEGABYTES, _WAITING, _MINUTES and _THREADS set its limits. SIAMESE_UPLOADS_MEGABYTES: what uploads may take on "
-        "the disk before the oldest are deleted; default: 1000. None is kept for much longer than an hour. "
-        "SIAMESE_REQUESTS: most requests of one address in a minute, 0 for any number; default: 1200. FORWARDED_ALLOW_IPS: "
-        "proxies that are believed for whom they ask; default: those of this machine, in a Space those of the Hub.",
+        "_MEGABYTES, _WAITING, _MINUTES and _THREADS set its limits. SIAMESE_UPLOADS_MEGABYTES: what all that visitors "
+        "bring may take on the disk before the oldest is deleted; default: 1000. It lies in the folder for temporary "
+        "files (TMPDIR), and none is kept for much longer than an hour without use. SIAMESE_REQUESTS: most requests of one "
+        "address in a minute, 0 for any number; default: 1200. FORWARDED_ALLOW_IPS: proxies that are believed for whom they ask; "
+        "default: those of this machine, in a Space those of the Hub.",
     )
     parser.add_argument("--host", help="address to listen on; default: $GRADIO_SERVER_NAME or 127.0.0.1")
     parser.add_argument("--port", type=int, help="TCP port; default: $GRADIO_SERVER_PORT, or the first free from 7860")
@@ -53,19 +60,39 @@ def main(argv: list[str] | None = None, program: str = PROGRAM) -> int:
         say(error)
         return 2
 
-    # Here, since they take seconds to import, for which --help need not wait.
-    from siamese.demo import server, uploads
+    from siamese.demo import uploads
     from siamese.demo.guard.rates import per_minute
+    from siamese.visitors import disk
     from siamese.visitors.limits import TrainingLimits
 
-    server.prepare_process()
-    source = os.environ.get("SIAMESE_MODEL") or None
     try:
-        limits, most_uploaded = TrainingLimits.from_environment(os.environ), uploads.bound(os.environ)
+        limits, most = TrainingLimits.from_environment(os.environ), uploads.bound(os.environ)
         requests = per_minute(os.environ)
     except ValueError as error:
         say(error)
         return 2
+    elsewhere = os.environ.get("GRADIO_TEMP_DIR")
+    with contextlib.ExitStack() as until_the_end:
+        try:
+            place = until_the_end.enter_context(disk.opened(most, elsewhere))
+        except OSError as error:
+            say(f"there is no place for what visitors bring: {error}; the variable TMPDIR names another")
+            return 1
+        # Before anything imports Gradio, which would else use a folder that all programs and users of this machine share.
+        os.environ["GRADIO_TEMP_DIR"] = str(place.uploads)
+        until_the_end.callback(_set, "GRADIO_TEMP_DIR", elsewhere)
+        return _serve(args, limits, requests, place, say)
+
+
+def _serve(
+    args: argparse.Namespace, limits: "TrainingLimits | None", requests: int, place: "Disk", say: Callable[[object], None]
+) -> int:
+    # Here, since it takes seconds to import, for which --help need not wait.
+    from siamese.demo import server
+    from siamese.demo.log import lossy_log
+
+    server.prepare_process()
+    source = os.environ.get("SIAMESE_MODEL") or None
     try:
         verifier, notice, others = server.load_models(source)
     except (ValueError, OSError) as error:
@@ -75,13 +102,19 @@ def main(argv: list[str] | None = None, program: str = PROGRAM) -> int:
         say(notice)
     address = {"server_name": args.host, "server_port": args.port, "share": args.share, "mcp_server": args.mcp}
     try:
-        server.launch(verifier, notice, others, limits, most_uploaded, requests, **address)
+        with lossy_log():
+            server.launch(verifier, notice, others, limits, requests, disk=place, **address)
     except OSError as error:
         if "empty port" not in str(error):
             raise
         say("another program has taken the port since the start: start again, or choose another --port")
         return 2
     return 0
+
+
+def _set(name: str, value: str | None) -> None:
+    """Set a variable of the environment, or take it out of there."""
+    os.environ.pop(name, None) if value is None else os.environ.update({name: value})
 
 
 def check_address(host: str | None, port: int | None, environment: Mapping[str, str]) -> None:

@@ -6,9 +6,10 @@ What is worked round in the browser stands in static/inputs.js and static/page.j
 """
 
 import logging
+import os
 from abc import ABCMeta
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,7 @@ from starlette.exceptions import HTTPException
 
 from siamese.demo.gradio_programs import as_files
 from siamese.demo.guard.rates import counted_as
+from siamese.demo.uploads import NO_DISK, Uploads
 from siamese.hub.errors import DISK_FULL, MISTAKES, is_mistake_of_ours
 
 logger = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ NOT_THE_CALLERS = "this went wrong here, not by your fault; the server's log say
 MAX_DRAWING = 2_000_000  # bytes: a PNG of the canvas has some 20,000
 GradioServer = http_server.Server
 MOST_WAITING = 16  # requests of one address in the queue
+LONGEST_PATH = 4096  # characters
 MAX_SKETCHES = 64  # drawings on their way from browsers to a handler, see LatestSketches
 
 
@@ -180,6 +183,8 @@ def _host(request: Any) -> str:
 class Demo(gr.Blocks):
     """gr.Blocks that refuses in a sentence, is fair, and forgets who is gone."""
 
+    uploads: Uploads | None = None  # told of what pages use, so that it is not deleted
+
     def queue(self, *args: Any, **kwargs: Any) -> "Demo":
         """Gradio's own, with a FairQueue: it names the class of its queue itself."""
         super().queue(*args, **kwargs)
@@ -205,19 +210,27 @@ class Demo(gr.Blocks):
         """
         if getattr(block_fn, "fn", block_fn) is None:  # the page does these by itself; whoever asks for one is no page
             raise refusal("there is nothing to be computed here: reload the page and try again")
+        if self.uploads:
+            self.uploads.use(args[2].session_hash, _paths(args[0]))
         try:
             return await super().call_function(block_fn, *args, **kwargs)
         except gr.Error:
             raise
         except Exception as error:
-            logger.error("a request failed", exc_info=error)
-            is_full = isinstance(error, OSError) and error.errno in DISK_FULL
-            raise refusal("the server's disk is full: try again later" if is_full else NOT_THE_CALLERS) from error
+            raise _failed(error) from error
+
+    async def postprocess_data(self, *args: Any, **kwargs: Any) -> list:
+        """Gradio's own, which writes pictures to the disk. Raises gr.Error for what goes wrong, as `call_function` does."""
+        try:
+            return await super().postprocess_data(*args, **kwargs)
+        except gr.Error:
+            raise
+        except Exception as error:
+            raise _failed(error) from error
 
     def _refused(self, error: Exception) -> gr.Error:
         """What the caller is told of an error in what was sent; the log is told of one that is in this program."""
-        while isinstance(error, ComponentProcessingError) and isinstance(error.__cause__, Exception):
-            error = error.__cause__
+        error = _cause(error)
         if is_mistake_of_ours(error):
             logger.error("a request failed", exc_info=error)
             return refusal(NOT_THE_CALLERS)
@@ -253,6 +266,28 @@ class Refusal(gr.Error):
 
     def __str__(self) -> str:
         return self.message
+
+
+def _cause(error: Exception) -> Exception:
+    """What was raised before Gradio made an error of its own of it."""
+    while isinstance(error, ComponentProcessingError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    return error
+
+
+def _failed(error: Exception) -> gr.Error:
+    """What the caller is told of an error that is not theirs, which goes to the log."""
+    logger.error("a request failed", exc_info=error)
+    error = _cause(error)
+    return refusal(NO_DISK if isinstance(error, OSError) and error.errno in DISK_FULL else NOT_THE_CALLERS)
+
+
+def _paths(inputs: Sequence[Any]) -> Iterator[str]:
+    """The files among the inputs of a handler."""
+    for value in inputs:
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, str) and os.path.isabs(each) and len(each) < LONGEST_PATH:
+                yield each
 
 
 def refusal(message: str) -> gr.Error:

@@ -16,6 +16,7 @@ from PIL import Image
 
 from siamese.demo.base import PRIVATE, REFRESH
 from siamese.demo.gradio_patches import LatestSketches, Sketch, UploadedImage, refusal
+from siamese.images.load import DECODING
 
 CANVAS = 400  # px, side of the drawing: at least what the page shows, since Gradio scales it down only
 BRUSH_RADIUS = 10  # px of the canvas: a stroke of 5% of its side, about that of a pen in MNIST
@@ -105,13 +106,19 @@ def read_drawing(data_url: str | None) -> Image.Image | None:
         return None
     if not isinstance(data_url, str) or not data_url.startswith(START) or len(data_url) > LONGEST:
         raise ValueError(f"this is no drawing, allowed: a PNG as a data URL of at most {LONGEST:,} characters")
+    damaged = "the drawing is damaged: draw it again"
     try:
         opened = Image.open(io.BytesIO(base64.b64decode(data_url[len(START) :], validate=True)), formats=["PNG"])
-        ink = opened.convert("RGBA") if max(opened.size) <= MOST_SIDE else None
     except (ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError("the drawing is damaged: draw it again") from error
-    if ink is None:
+        raise ValueError(damaged) from error
+    if max(opened.size) > MOST_SIDE:
         raise ValueError(f"the drawing is {opened.width}x{opened.height} px, at most {MOST_SIDE}x{MOST_SIDE}")
-    drawing = Image.alpha_composite(Image.new("RGBA", ink.size, "white"), ink).convert("L")
+    with DECODING.turn() as turn:
+        turn.wait_for(opened.width * opened.height)
+        try:
+            ink = opened.convert("RGBA")
+        except (ValueError, OSError, SyntaxError) as error:
+            raise ValueError(damaged) from error
+        drawing = Image.alpha_composite(Image.new("RGBA", ink.size, "white"), ink).convert("L")
     darkest, lightest = drawing.getextrema()
     return drawing if darkest < lightest else None

@@ -4,8 +4,6 @@ import contextlib
 import ctypes
 import logging
 import os
-import signal
-import sys
 import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -19,12 +17,12 @@ except ImportError:
     spaces = None
 import gradio as gr
 from PIL import Image
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from siamese.demo import uploads
 from siamese.demo.api import ENDPOINTS
 from siamese.demo.gradio_patches import NOT_THE_CALLERS, keep_little_of_sessions, serve_with
 from siamese.demo.gradio_programs import serve_programs
@@ -35,12 +33,16 @@ from siamese.demo.guard.rates import PER_MINUTE, Rates
 from siamese.demo.guard.routes import open_routes
 from siamese.demo.many.batch import MAX_IMAGES
 from siamese.demo.page import STYLES, build_demo, head
+from siamese.demo.presence import Presence
+from siamese.demo.uploads import RoomForUploads, Uploads
 from siamese.devices import use_one_thread
 from siamese.hub.errors import DISK_FULL, PACKAGE, HubError, HubUnavailableError
 from siamese.hub.sources import bundled_models, split_revision
 from siamese.images.load import MAX_PIXELS, ignore_pillow_warnings
 from siamese.verifier import Verifier
+from siamese.visitors.disk import Disk
 from siamese.visitors.limits import MEGABYTE, TrainingLimits
+from siamese.visitors.open_pages import OpenPages
 from siamese.visitors.task import Task
 from siamese.visitors.workspace import Workspaces
 
@@ -48,13 +50,17 @@ logger = logging.getLogger(__name__)
 UNREADABLE = (TypeError, AttributeError, LookupError, ValueError, OSError)  # what Gradio raises at what it cannot read
 MAX_FILE_SIZE = 20_000_000  # bytes; more where visitors may train on larger ZIP files
 M_ARENA_MAX, ARENAS = -8, 2  # glibc's name for the number of heaps, and how many are enough for base.AT_ONCE
+M_MMAP_THRESHOLD, LARGE_PIECE = -3, 4 << 20  # bytes; Pillow holds pictures in pieces of 16 MB
 
 
 def prepare_process() -> None:
     """Set up this process to be a server for long. To be called before any model is loaded."""
     # Keep memory from growing with each new worker thread: glibc gives it a heap of its own, and never takes that back.
     with contextlib.suppress(OSError, AttributeError):  # where there is another C library
-        ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, ARENAS)
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(M_ARENA_MAX, ARENAS)
+        # And give what a large picture took back at once; left alone, it learns to keep such pieces in each heap.
+        libc.mallopt(M_MMAP_THRESHOLD, LARGE_PIECE)
     ignore_pillow_warnings()
     keep_little_of_sessions()
     serve_programs()
@@ -84,14 +90,15 @@ def launch(
     notice: str = "",
     others: Sequence[Verifier] = (),
     limits: TrainingLimits | None = None,
-    most_uploaded: int = uploads.MEGABYTES * MEGABYTE,
     per_minute: int = PER_MINUTE,
+    *,
+    disk: Disk,
     **address: Any,
 ) -> None:
     """Serve the page until interrupted or terminated.
 
-    `limits`: of trainings; None where visitors may not train. `most_uploaded`: bytes that uploads may take on the disk.
-    `per_minute`: requests of one address, see siamese.demo.guard.rates. `address`: arguments of Gradio's `launch`:
+    `limits`: of trainings; None where visitors may not train. `per_minute`: requests of one address, see
+    siamese.demo.guard.rates. `disk`: where all lies that visitors bring. `address`: arguments of Gradio's `launch`:
     server_name, server_port, share, mcp_server.
     """
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # for what Gradio opens before we see it: Pillow refuses twice this number
@@ -102,13 +109,18 @@ def launch(
     with_tools = address.get("mcp_server") or os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true"
     guard(together, per_minute, bool(with_tools))
     unreadable = dict.fromkeys(UNREADABLE, not_understood)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # or what visitors have brought would stay
-    training = Workspaces(limits, _on_gpu()) if limits else contextlib.nullcontext()
-    with uploads.own_folder(most_uploaded), training as workspaces:
-        build_demo(verifier, notice, others, workspaces).launch(
+    pages = OpenPages()
+    training = Workspaces(limits, disk, pages, _on_gpu()) if limits else contextlib.nullcontext()
+    with training as workspaces:
+        demo = build_demo(verifier, notice, others, workspaces)
+        demo.uploads = Uploads(disk, pages)
+        disk.keep_trimmed()
+        middleware = [Middleware(RoomForUploads, disk=disk), Middleware(Presence, pages=pages)]
+        routes = [Route("/health", health)]
+        demo.launch(
             **address, max_file_size=largest, ssr_mode=False, enable_monitoring=False, run_history=False,
             footer_links=["api", "settings"], theme=_theme(), css_paths=STYLES, head=head(), js="() => siamese.start()",
-            app_kwargs={"routes": [Route("/health", health)], "exception_handlers": unreadable},
+            app_kwargs={"routes": routes, "middleware": middleware, "exception_handlers": unreadable},
         )  # fmt: skip
 
 

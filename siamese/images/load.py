@@ -1,8 +1,12 @@
 """Any image source -> a decoded, upright image within bounds."""
 
+import contextlib
 import functools
 import os
+import threading
+import traceback
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,21 +18,80 @@ from siamese.images.ink import WORKING_SIDE
 MAX_SIDE = 12_000  # px
 MAX_PIXELS = 50_000_000  # what phones of 2026 make; decoded as RGBA this is 200 MB
 MAX_FILE_BYTES = 100_000_000
+MOST_AT_ONCE = MAX_PIXELS  # of all pictures that are decoded at the same time, see Decoding
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"  # how a text begins that Git LFS leaves in place of a file
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000")
 
 
-def load_image(source: str | os.PathLike | Image.Image | np.ndarray) -> Image.Image:
+class Decoding:
+    """One bound on the pixels that all threads together hold decoded: a file of 100 KB may take 250 MB when it is opened.
+
+    `with decoding.turn() as turn: use(load_image(source, turn))` waits, once the size of the picture is known, until it and
+    all others have at most `most` pixels, or it is alone. Each turn is for one picture, and ends with the block.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most, self.held = most, 0
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator["Turn"]:
+        """A turn."""
+        turn = Turn(self)
+        try:
+            yield turn
+        except Exception as error:
+            _let_go(error)
+            raise
+        finally:
+            turn.wait_for(0)
+
+    def exchange(self, before: int, now: int) -> None:
+        """Give so many pixels back, and wait until as many as `now` can be had."""
+        with self._changed:
+            self.held -= before
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: now == 0 or self.held == 0 or self.held + now <= self.most)
+            self.held += now
+
+
+class Turn:
+    """What one thread holds of a Decoding."""
+
+    def __init__(self, decoding: Decoding) -> None:
+        self._decoding, self._pixels = decoding, 0
+
+    def wait_for(self, pixels: int) -> None:
+        """Hold so many pixels, instead of those before, once that is possible."""
+        self._pixels, before = 0, self._pixels
+        self._decoding.exchange(before, pixels)
+        self._pixels = pixels
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Keep no picture alive through an error, which remembers all that was at hand where it was raised."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
+DECODING = Decoding(MOST_AT_ONCE)
+
+
+def load_image(source: str | os.PathLike | Image.Image | np.ndarray, turn: Turn | None = None) -> Image.Image:
     """Open, bound and upright an image: a PIL image of mode L, LA, RGB or RGBA, uint8.
 
     `source` is a path, a PIL image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4). Raises ValueError that says what is
-    wrong: no such file, not an image, another format, too large, damaged. Sizes are checked before any pixel is decoded.
+    wrong: no such file, not an image, another format, too large, damaged. Sizes are checked before any pixel is decoded, and
+    with a `turn` that is waited for; see Decoding.
     """
     if isinstance(source, np.ndarray):
         return from_array(source)
     if isinstance(source, Image.Image):
         _check_size(source.size)
+        if turn:
+            turn.wait_for(source.width * source.height)
         return _decode(source, "image")
     if not isinstance(source, str | os.PathLike):
         raise ValueError(f"image is a {type(source).__name__}, allowed: a path, a PIL image or a uint8 numpy array")
@@ -41,6 +104,8 @@ def load_image(source: str | os.PathLike | Image.Image | np.ndarray) -> Image.Im
         with Image.open(path, formats=_formats()) as image:
             _check_size(image.size)
             image.draft("RGB", (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # JPEG: decode no more than is needed
+            if turn:
+                turn.wait_for(image.width * image.height)
             return _decode(image, repr(path.name))
     except UnidentifiedImageError as error:
         with path.open("rb") as file:

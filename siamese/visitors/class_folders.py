@@ -1,33 +1,49 @@
 """Pictures that a visitor brings, put into folders of classes under names that are safe; refused with a sentence else."""
 
+import contextlib
 import re
 import shutil
 import unicodedata
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PIL import Image
 
 from siamese.config import shorten
-from siamese.data.archives import unpack
+from siamese.data.archives import ArchiveLimits, Chosen, choose_images, unpack
 from siamese.data.class_tree import find_classes
 from siamese.images.formats import BEGINNING, LONGEST_BEGINNING, SUFFIXES
+from siamese.visitors.disk import size_to_be
 from siamese.visitors.limits import MEGABYTE, TrainingLimits
 
 LONGEST_CLASS = 40  # characters of the name of a class
 LONGEST_FILE = 60  # of a file, its suffix aside
 
 
-def take_archive(archive: str | Path, folder: Path, limits: TrainingLimits) -> tuple[str, ...]:
+Take = Callable[[int], None]  # is told how many bytes of the disk are about to be taken, and may refuse with a ValueError
+
+
+def anything(size: int) -> None:
+    """Refuse nothing."""
+
+
+def take_archive(archive: str | Path, folder: Path, limits: TrainingLimits, take: Take = anything) -> tuple[str, ...]:
     """Unpack a ZIP file of class folders to `folder`, instead of what is there: the names of what is no image in it.
 
-    Raises ValueError as siamese.data.archives does, and where there are too many classes or images, or no file
+    Raises ValueError as `take` and siamese.data.archives do, and where there are too many classes or images, or no file
     begins as an image does; then what was there stays.
     """
+
+    def choose(entries: list[zipfile.ZipInfo], most: ArchiveLimits) -> tuple[Chosen, tuple[str, ...]]:
+        chosen, others = choose_images(entries, most)
+        take(size_to_be(info.file_size for info, _ in chosen))
+        return chosen, others
+
     unpacked = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(unpacked, ignore_errors=True)
     try:
-        _, others = unpack(archive, unpacked, limits.archive)
+        _, others = unpack(archive, unpacked, limits.archive, choose)
         classes = find_classes(unpacked)
         _check_counts(classes, limits)
         files = [file for images in classes.values() for file in images]
@@ -40,10 +56,11 @@ def take_archive(archive: str | Path, folder: Path, limits: TrainingLimits) -> t
     return others
 
 
-def add_files(files: Sequence[str | Path], label: str, folder: Path, limits: TrainingLimits) -> str:
+def add_files(files: Sequence[str | Path], label: str, folder: Path, limits: TrainingLimits, take: Take = anything) -> str:
     """Copy image files to a class in `folder`, a new one or one that is there: the name of the class.
 
-    Raises ValueError for a name that cannot be, for what is by its name no image, and beyond a limit; nothing is kept then.
+    Raises ValueError as `take` does, for a name that cannot be, for what is by its name no image, and beyond a limit, and
+    OSError where a file cannot be written; nothing is kept then.
     """
     files = [Path(file) for file in files]
     if not files:
@@ -56,10 +73,16 @@ def add_files(files: Sequence[str | Path], label: str, folder: Path, limits: Tra
     size = there + sum(file.stat().st_size for file in files)
     if size > limits.megabytes * MEGABYTE:
         raise ValueError(f"that makes {size / MEGABYTE:,.1f} MB, allowed: at most {limits.megabytes:,} in all")
-    place = folder / label
-    place.mkdir(parents=True, exist_ok=True)
-    for file in files:
-        shutil.copyfile(file, _free(place, safe_file_name(file.name)))
+    take(size_to_be(file.stat().st_size for file in files))
+    place, copies = folder / label, []
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            copies.append(_free(place, safe_file_name(file.name)))
+            shutil.copyfile(file, copies[-1])
+    except OSError:
+        _take_back(copies)
+        raise
     return label
 
 
@@ -68,7 +91,12 @@ def add_drawing(drawing: Image.Image, label: str, folder: Path, limits: Training
     label, _ = _fitting(label, folder, 1, limits)
     place = folder / label
     place.mkdir(parents=True, exist_ok=True)
-    drawing.save(_free(place, "drawing.png"))
+    copy = _free(place, "drawing.png")
+    try:
+        drawing.save(copy)
+    except OSError:
+        _take_back([copy])
+        raise
     return label
 
 
@@ -93,6 +121,14 @@ def safe_file_name(name: str) -> str:
     path = Path(unicodedata.normalize("NFC", name))
     stem = re.sub(r"[^\w .()+-]", "_", path.stem).strip(". ")[:LONGEST_FILE]
     return f"{stem or 'image'}{path.suffix.lower()}"
+
+
+def _take_back(copies: list[Path]) -> None:
+    """Delete what was not written whole, and a class that has nothing else."""
+    for copy in copies:
+        copy.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        copies[0].parent.rmdir()
 
 
 def _fitting(label: str, folder: Path, more: int, limits: TrainingLimits) -> tuple[str, dict[str, list[Path]]]:

@@ -33,6 +33,10 @@ logger = logging.getLogger(__name__)
 PACKAGES = Path(__file__).resolve().parents[2]  # where this package lies
 
 
+class KilledError(RuntimeError):
+    """The process of a task was ended from outside, by a signal."""
+
+
 def kept(environment: Mapping[str, str]) -> dict[str, str]:
     """What a process that trains gets of the server's environment."""
     return {
@@ -50,6 +54,9 @@ class WorkerProcess:
         environment |= {"PYTHONPATH": str(PACKAGES), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(task.threads)}
         # Threads that spin while they wait take the processor from the server and, where it is busy, from each other.
         environment["OMP_WAIT_POLICY"] = "PASSIVE"
+        own = Path(task.folder) / "temporary"  # what it leaves there when it is killed goes with the task
+        own.mkdir(exist_ok=True)
+        environment["TMPDIR"] = str(own)
         self._log = Path(task.folder) / "log"
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
@@ -63,18 +70,23 @@ class WorkerProcess:
     def updates(self) -> Iterator[Update]:
         """What becomes of the task, as it comes.
 
-        Raises RuntimeError where its process ends before the task does, ValueError for what is no update.
+        Raises RuntimeError where its process ends before the task does, KilledError, which is one, where it was killed, and
+        ValueError for what is no update.
         """
         try:
             with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.write(json.dumps(dataclasses.asdict(self._task)) + "\n")
                 self._process.stdin.flush()
+            is_over = False
             while line := self._process.stdout.readline(LONGEST_LINE):
-                yield from_dict(Update, json.loads(line), "update")  # strictly: it has read what strangers bring
+                update = from_dict(Update, json.loads(line), "update")  # strictly: it has read what strangers bring
+                is_over = bool(update.problem or update.is_done)
+                yield update
             code = self._process.wait()
             last = self._log.read_text(errors="replace")[-2000:] if self._log.exists() else ""
-            if code:
-                raise RuntimeError(f"the process of a task ended with code {code}: {last}")
+            if code and not is_over:  # else it has said all, and only could not write its log
+                kind = KilledError if code < 0 else RuntimeError
+                raise kind(f"the process of a task ended with code {code}: {last}")
             if "Traceback" in last:  # it has told the visitor what they can do, but this is for the operator
                 logger.error("a %s had an error: %s", self._task.kind, last)
         finally:

@@ -7,14 +7,22 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from siamese.visitors.process import WorkerProcess
+from siamese.hub.errors import DISK_FULL
+from siamese.visitors.process import KilledError, WorkerProcess
 from siamese.visitors.task import FINISH, STOP, Task, Update
 
 CHECK_SECONDS = 120  # that a look through a visitor's data may take
 LATE_SECONDS = 120  # after its time is up, for a training to measure its best epoch and to write it, before it is ended
+MOST_OF_A_PAGE = 2  # tasks of a kind, under way or waiting
 
 TOO_MUCH = "This went wrong here, not by your fault: it may be too much for this machine."
 MISTAKE = "This went wrong here, not by your fault: it is a mistake in the program, which the server's log describes."
+
+KILLED = (
+    "This was ended from outside, not by your fault: most likely this machine had no memory left. Try again, with fewer or "
+    "smaller images."
+)
+FULL = "This went wrong here, not by your fault: the server's disk is full. Try again later."
 
 logger = logging.getLogger(__name__)
 
@@ -24,10 +32,10 @@ class QueueFullError(ValueError):
 
 
 class Run:
-    """A task that was asked for: in the queue, under way, or over."""
+    """A task that a page at an address, where these are known, has asked for: in the queue, under way, or over."""
 
-    def __init__(self, task: Task) -> None:
-        self.task = task
+    def __init__(self, task: Task, page: str | None = None, address: str | None = None) -> None:
+        self.task, self.page, self.address = task, page, address
         self.state = Update()  # all that is known of it; another object after each change
         self.is_over = self.is_stopped = False
         self.process: WorkerProcess | None = None
@@ -51,13 +59,14 @@ class Run:
 
 
 class TrainingQueue:
-    """At most `waiting` trainings, and as many checks, under way or not.
+    """At most `waiting` trainings, and as many checks, under way or not; of one address at most half of them.
 
     `on_gpu` does a training elsewhere than in a process here.
     """
 
     def __init__(self, waiting: int, on_gpu: Callable[[Task], Iterator[Update]] | None = None) -> None:
         self.waiting = waiting
+        self._most_of_an_address = -(-waiting // 2)  # so that others find a place
         self._on_gpu = on_gpu
         self._runs: list[Run] = []  # the first is under way
         self._checks: list[Run] = []  # as well
@@ -94,6 +103,12 @@ class TrainingQueue:
         with self._changed:
             if len(line) >= self.waiting:
                 raise QueueFullError(f"{len(line)} {what} are waiting already, as many as may: try again in a while")
+            for name, own, most in (("page", run.page, MOST_OF_A_PAGE), ("address", run.address, self._most_of_an_address)):
+                count = sum(getattr(other, name) == own for other in line) if own is not None else 0
+                if count >= most:
+                    raise QueueFullError(
+                        f"{count} {what} of your {name} are waiting already, as many as may: try again in a while"
+                    )
             line.append(run)
 
     def wake(self) -> None:
@@ -124,7 +139,9 @@ class TrainingQueue:
                 logger.error("a %s failed: %s", run.task.kind, error, exc_info=error)
                 # A process that ends, and torch where memory runs out, are RuntimeErrors.
                 is_too_much = isinstance(error, RuntimeError | MemoryError | OSError)
-                run.take(Update(problem=TOO_MUCH if is_too_much else MISTAKE))
+                said = TOO_MUCH if is_too_much else MISTAKE
+                said = KILLED if isinstance(error, KilledError) else said
+                run.take(Update(problem=FULL if isinstance(error, OSError) and error.errno in DISK_FULL else said))
         if run.is_over and not run.state.is_done:
             run.take(Update(problem="This took longer than is allowed here, and was ended."))
 

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -47,13 +48,28 @@ def updates(task: Task) -> Iterator[Update]:
             yield from _training(task)
     except (ValueError, OSError, MemoryError) as error:
         if not isinstance(error, ValueError):  # not of the visitor's making: to the log, which the server reads
-            traceback.print_exc()
+            with contextlib.suppress(OSError):  # where the disk is full, that cannot be written either
+                traceback.print_exc()
         message = str(error)
-        if isinstance(error, MemoryError):
+        if _is_of_a_full_disk(error):
+            message = "the server's disk is full, this was not your fault: try again later"
+        elif isinstance(error, MemoryError):
             message = "there is not enough memory here for this: bring fewer pictures, or smaller ones"
         elif isinstance(error, OSError) and error.strerror:  # without the path, which is the server's
             message = f"this went wrong on the server, not by your fault: {error.strerror}"
+        # Where things lie no browser is told.
+        message = message.replace(tempfile.gettempdir(), "one of the server's").replace(repr(str(task.model)), "the model")
         yield Update(problem=message.replace(f"{task.dataset}/", "").replace(repr(task.dataset), "your data"))
+
+
+def _is_of_a_full_disk(error: BaseException | None) -> bool:
+    from siamese.hub.errors import DISK_FULL  # here, since a check need not wait for what that imports
+
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def check_data(dataset: str) -> DataReport:

@@ -4,10 +4,11 @@ A workspace is an object that the server holds for a page; whoever has no refere
 folder has a random name, which no browser is told or asked for.
 """
 
+import contextlib
 import dataclasses
+import functools
 import secrets
 import shutil
-import tempfile
 import threading
 import time
 import zipfile
@@ -19,12 +20,16 @@ from PIL import Image
 from siamese.config import counted
 from siamese.verifier import Verifier
 from siamese.visitors import class_folders
-from siamese.visitors.limits import TrainingLimits
-from siamese.visitors.queue import QueueFullError, Run, TrainingQueue
-from siamese.visitors.task import LEAST_CLASSES, LEAST_IMAGES, SAMPLE, Checked, DataReport, Task, Update
+from siamese.visitors.disk import size_on_disk
+from siamese.visitors.host import Host
+from siamese.visitors.limits import MEGABYTE
+from siamese.visitors.queue import QueueFullError, Run
+from siamese.visitors.task import LEAST_CLASSES, LEAST_IMAGES, SAMPLE, Checked, DataReport, Task
 from siamese.visitors.worker import check_data
 
-SWEEP_SECONDS = 10  # between two looks for workspaces that nobody uses any more
+IN_USE_SECONDS = 600  # after it was last used, for which a workspace is not deleted to make room for others
+TRAINING_BYTES = 100 * MEGABYTE  # that a training writes to the disk; no more than a quarter of what may be there
+DRAWING_BYTES = 50_000  # at most, of a drawing as a file
 SOURCES = {"sample": SAMPLE, "zip": "uploaded-pictures", "hand": "own-pictures"}  # the names that models know their data by
 
 
@@ -34,65 +39,28 @@ def contents(dataset: str) -> list[tuple]:
     return [(str(file), about.st_ino, about.st_size, about.st_mtime_ns) for file in files for about in [file.lstat()]]
 
 
-class Workspaces:
-    """All workspaces of a server. `on_gpu` trains elsewhere than in a process here; `close` leaves nothing behind."""
+@functools.cache
+def _sample_report() -> DataReport:
+    """The same for all, so that it costs nothing to ask for it."""
+    return check_data(SAMPLE)
 
-    def __init__(self, limits: TrainingLimits, on_gpu: Callable[[Task], Iterator[Update]] | None = None) -> None:
-        self.limits = limits
-        self.queue = TrainingQueue(limits.waiting, on_gpu)
-        self._spaces: set[Workspace] = set()  # those that have a folder
-        self._root: Path | None = None
-        self._lock = threading.Lock()
 
-    def open(self) -> "Workspace":
-        """A workspace for a page that was opened."""
-        return Workspace(self)
+class Workspaces(Host):
+    """All workspaces of a server. `close` leaves nothing behind."""
 
-    def close(self) -> None:
-        """End all trainings, and delete all that visitors have brought or made."""
-        for space in list(self._spaces):
-            space.close()
-        with self._lock:
-            if self._root:
-                shutil.rmtree(self._root, ignore_errors=True)
-            self._root = None
-
-    def __enter__(self) -> "Workspaces":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.close()
-
-    def new_folder(self, space: "Workspace") -> Path:
-        """An empty folder for a workspace."""
-        with self._lock:
-            if self._root is None:
-                self._root = Path(tempfile.mkdtemp(prefix="siamese-train-"))
-                threading.Thread(target=self._sweep, args=(self._root,), daemon=True).start()
-            folder = self._root / secrets.token_urlsafe(16)
-            folder.mkdir(mode=0o700)
-            self._spaces.add(space)
-            return folder
-
-    def forget(self, space: "Workspace") -> None:
-        """A workspace has no folder any more."""
-        with self._lock:
-            self._spaces.discard(space)
-
-    def _sweep(self, root: Path) -> None:
-        while self._root == root:
-            for space in list(self._spaces):
-                if space.idle_seconds() > 60 * self.limits.minutes:
-                    space.empty()
-            time.sleep(SWEEP_SECONDS)
+    def open(self, page: str | None = None) -> "Workspace":
+        """A workspace for a page that was opened, by its name in `pages`; None: one that is open until it is closed."""
+        space = Workspace(self, page)
+        self.welcome(space, page)
+        return space
 
 
 class Workspace:
     """What one visitor has brought and made. Safe to use from several threads."""
 
-    def __init__(self, workspaces: Workspaces) -> None:
+    def __init__(self, workspaces: Workspaces, page: str | None = None) -> None:
         self.limits, self.queue = workspaces.limits, workspaces.queue
-        self._workspaces = workspaces
+        self._workspaces, self.page = workspaces, page
         self.model: Verifier | None = None  # the one trained last
         self.trained = 0  # models so far
         self._folder: Path | None = None
@@ -119,27 +87,77 @@ class Workspace:
                 self._folder = self._workspaces.new_folder(self)
             return self._folder
 
+    @property
+    def address(self) -> str | None:
+        """Where its page is; None where nobody knows."""
+        return self._workspaces.pages.address_of(self.page) if self.page is not None else None
+
+    def is_open(self) -> bool:
+        """Whether its page is open."""
+        return not self._is_closed and (self.page is None or self._workspaces.pages.is_open(self.page))
+
+    def size(self) -> int:
+        """Bytes of the disk that it takes."""
+        folder = self._folder
+        return size_on_disk(folder) if folder else 0
+
     def idle_seconds(self) -> float:
         """How long ago anything was done with it; 0 while it trains."""
         return 0.0 if self._run and not self._run.is_over else time.monotonic() - self._used
 
+    def is_in_use(self) -> bool:
+        """Whether the visitor is at work with it: it is then not deleted to make room."""
+        return self.is_open() and (bool(self._checks) or self.idle_seconds() < IN_USE_SECONDS)
+
+    def make_room(self) -> bool:
+        """Delete all, unless it has just come to be used; whether it did."""
+        if self.is_in_use():
+            return False
+        self.empty()
+        return True
+
+    def _take_for_later(self, size: int) -> None:
+        self._workspaces.disk.take(size)
+        self._workspaces.disk.settle(size)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Callable[[int], None]]:
+        """Gives what is to be told how many bytes are written in the block; it raises NoRoomError where there is no room."""
+        self._used, taken = time.monotonic(), []
+
+        def take(size: int) -> None:
+            self._workspaces.take(self, size)
+            taken.append(size)
+
+        try:
+            yield take
+        finally:
+            self._workspaces.disk.settle(sum(taken))
+
     def take_archive(self, archive: str | Path) -> tuple[str, ...]:
         """See siamese.visitors.class_folders."""
         with self._lock:
+            self._check_open()
             self._check_idle()
-            return class_folders.take_archive(archive, self.folder / SOURCES["zip"], self.limits)
+            with self._writing() as take:
+                return class_folders.take_archive(archive, self.folder / SOURCES["zip"], self.limits, take)
 
     def add_files(self, files: list[str], label: str) -> str:
         """See siamese.visitors.class_folders."""
         with self._lock:
+            self._check_open()
             self._check_idle()
-            return class_folders.add_files(files, label, self.folder / SOURCES["hand"], self.limits)
+            with self._writing() as take:
+                return class_folders.add_files(files, label, self.folder / SOURCES["hand"], self.limits, take)
 
     def add_drawing(self, drawing: Image.Image, label: str) -> str:
         """See siamese.visitors.class_folders."""
         with self._lock:
+            self._check_open()
             self._check_idle()
-            return class_folders.add_drawing(drawing, label, self.folder / SOURCES["hand"], self.limits)
+            with self._writing() as take:
+                take(DRAWING_BYTES)
+                return class_folders.add_drawing(drawing, label, self.folder / SOURCES["hand"], self.limits)
 
     def forget_hand(self) -> None:
         """Delete the images that came by hand."""
@@ -172,7 +190,7 @@ class Workspace:
     def _check(self, source: str) -> tuple[DataReport, Checked]:
         self._checked = None
         if source == "sample":  # of which nothing is to be feared
-            report, dataset, before = check_data(SAMPLE), SAMPLE, []
+            report, dataset, before = _sample_report(), SAMPLE, []
         else:
             report, dataset, before = self._check_brought(source)
         if report.classes < LEAST_CLASSES or report.images < LEAST_IMAGES:
@@ -192,7 +210,8 @@ class Workspace:
     def _check_brought(self, source: str) -> tuple[DataReport, str, list[tuple]]:
         """The report of a process of its own, the folder that it is on, and what lay there before it began."""
         with self._lock:
-            run = Run(self._task("check", source))
+            self._check_open()
+            run = Run(self._task("check", source), self.page, self.address)
             self._checks.add(run)
             before = contents(run.task.dataset)
         try:
@@ -207,21 +226,25 @@ class Workspace:
     def start(self, encoder: str | None, loss: str, epochs: int) -> Run:
         """Ask for a training on what was checked last; `encoder` None is the one that fits the images.
 
-        Raises ValueError where there is nothing, or not what was checked, where one is under way, the queue is full, or
-        there are too many epochs.
+        Raises ValueError where there is nothing, or not what was checked, where one is under way, the queue is full, the
+        page is not open, or there are too many epochs.
         """
         if not 1 <= epochs <= self.limits.epochs:
             raise ValueError(f"epochs are {epochs}, allowed: 1 to {self.limits.epochs}")
         with self._lock:
+            self._check_open()
             self._check_idle()
             checked = self._checked
             if checked is None:
                 raise ValueError("there are no checked images to train on: bring some first")
             if contents(checked.dataset) != self._as_checked:
                 raise ValueError("the images have changed since they were checked: check them again")
+            done = Path(self._run.task.folder) if self._run and self._run.state.is_done else None
+            self._delete_trainings(done)  # that were killed, or stopped
+            self._take_for_later(min(TRAINING_BYTES, self._workspaces.disk.most // 4))
             task = self._task("train", checked.source)
             choices = {"encoder": encoder, "loss": loss, "epochs": epochs, "seconds": self.limits.seconds}
-            run = Run(dataclasses.replace(task, **checked.plan(), **choices))
+            run = Run(dataclasses.replace(task, **checked.plan(), **choices), self.page, self.address)
             self.queue.enter(run)
             self._run = run
             return run
@@ -242,10 +265,13 @@ class Workspace:
             self.trained += 1
             model.name = f"my-model-{self.trained}.zip"
             self.model = model
-            for other in self._folder.glob("train-*"):
-                if other != Path(run.task.folder):
-                    shutil.rmtree(other, ignore_errors=True)
+            self._delete_trainings(Path(run.task.folder))
             return model
+
+    def _delete_trainings(self, kept: Path | None) -> None:
+        for other in self.folder.glob("train-*"):
+            if other != kept:
+                shutil.rmtree(other, ignore_errors=True)
 
     def model_folder(self) -> Path:
         """The folder of the model. Raises ValueError where there is none."""
@@ -257,6 +283,7 @@ class Workspace:
     def archive(self) -> Path:
         """The model as a ZIP file that siamese.Verifier loads."""
         source, path = self.model_folder(), self.folder / self.model.name
+        self._take_for_later(2 * size_on_disk(source))  # once more where browsers can fetch it
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             for file in sorted(source.iterdir()):
                 if file.is_file() and file.name != "resume.pt":
@@ -301,6 +328,10 @@ class Workspace:
             )
         folder.mkdir()
         return Task(kind, str(folder), dataset, threads=self.limits.threads)
+
+    def _check_open(self) -> None:
+        if not self.is_open():
+            raise ValueError("this page is not connected to the server any more: reload it")
 
     def _check_idle(self) -> None:
         if self._run and not self._run.is_over:

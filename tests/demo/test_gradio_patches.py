@@ -243,9 +243,9 @@ def test_the_state_of_a_page_is_forgotten_with_it():
 def test_a_refusal_reads_as_its_sentence_wherever_it_is_caught():
     assert str(gr.Error("no file")) == "'no file'"
     assert str(refusal("no file")) == "no file"
-    with pytest.raises(ValueError, match=r"^images\[0\] is not a file: pass"):
+    with pytest.raises(ValueError, match=r"^images\[0\] is not a picture; "):
         _batch(None, ["x"])
-    with pytest.raises(ValueError, match=r"^images\[1\] is not a file: pass"):
+    with pytest.raises(ValueError, match=r"^images\[1\] is not a picture; "):
         _batch(None, [{"path": "a", "meta": {"_type": "gradio.FileData"}}, None])
     with pytest.raises(ValueError, match=r"^this page was out of reach"):
         mine(None)

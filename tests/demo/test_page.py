@@ -14,6 +14,7 @@ import siamese.demo
 from siamese import Verifier
 from siamese.demo import page
 from siamese.demo.page import SCRIPTS, STYLES, TABS, build_demo, head
+from siamese.visitors.disk import Disk
 from siamese.visitors.limits import TrainingLimits
 from siamese.visitors.workspace import Workspaces
 
@@ -26,9 +27,9 @@ def without_comments(path: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def config(bundled_folder) -> dict:
+def config(bundled_folder, tmp_path_factory) -> dict:
     """What the server tells a browser of the page."""
-    with Workspaces(TrainingLimits()) as workspaces:
+    with Workspaces(TrainingLimits(), Disk(tmp_path_factory.mktemp("disk"), 1_000_000)) as workspaces:
         return build_demo(Verifier.from_pretrained(bundled_folder), workspaces=workspaces).get_config_file()
 
 

@@ -65,7 +65,7 @@ def visit(browser, app) -> Iterator[Callable[[], Page]]:
 
 def left_behind(folder: Path) -> list[Path]:
     """What lies in visitors' workspaces."""
-    return list(folder.glob("siamese-train-*/*/*"))
+    return list(folder.glob("siamese-uploads-*/workspaces/*/*"))
 
 
 def start(page: Page, epochs: int) -> None:
@@ -220,7 +220,7 @@ def test_20_people_are_trained_on_and_others_compared_on_the_page_and_at_home(vi
     expect(page.locator("#result .report")).to_be_visible()
     seconds = time.monotonic() - began
     home = trained(page, tmp_path / "home.zip")
-    (there,) = folder.glob("siamese-train-*/*/train-*/model")
+    (there,) = folder.glob("siamese-uploads-*/workspaces/*/train-*/model")
 
     others = []
     for person, number in itertools.product(range(21, 29), range(1, 11)):

@@ -1,10 +1,14 @@
 """Any source becomes an upright image within bounds, or an error that says what is wrong."""
 
+import contextlib
 import struct
 import threading
 import time
 import warnings
+import weakref
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +17,7 @@ from PIL import Image, ImageOps
 
 from siamese.config import PreprocessConfig
 from siamese.data.datasets.mnist import load_sample_digits
+from siamese.images import load
 from siamese.images.canonical import canonical_image
 from siamese.images.load import MAX_SIDE, ignore_pillow_warnings, load_image
 
@@ -187,3 +192,72 @@ def test_a_transparent_colour_of_an_image_in_memory_leaves_it_as_it_was() -> Non
     picture.info["transparency"] = 255
     assert load_image(picture).mode == "LA"
     assert (picture.mode, picture.info) == ("L", {"transparency": 255})
+
+
+# ---- Many at once ----
+
+
+def test_pictures_that_are_decoded_at_once_are_bounded_together(tmp_path):
+    """Whatever threads want, and in whatever order: never more pixels than allowed, and each has its turn."""
+    decoding, most, seen, paths = load.Decoding(1000), 1000, [], []
+    for number, side in enumerate((10, 20, 25, 30, 31)):
+        paths.append(tmp_path / f"{number}.png")
+        Image.linear_gradient("L").resize((side, side)).save(paths[-1])
+
+    def look(path: Path) -> None:
+        with decoding.turn() as turn:
+            image = load_image(path, turn)
+            seen.append((image.width, decoding.held))
+            time.sleep(0.002)
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(look, paths * 10))
+    assert len(seen) == 50
+    assert max(held for _, held in seen) <= most
+    assert max(held for _, held in seen) >= 31 * 31  # and they do not wait where they need not
+    assert decoding.held == 0
+
+
+def test_a_picture_larger_than_the_bound_has_its_turn_alone_and_what_fails_gives_its_share_back(tmp_path):
+    decoding = load.Decoding(10)
+    Image.linear_gradient("L").save(tmp_path / "a.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "a.png").read_bytes()[:200])
+    with decoding.turn() as turn:
+        load_image(tmp_path / "a.png", turn)
+        assert decoding.held == 256 * 256
+    with pytest.raises(ValueError, match="damaged"), decoding.turn() as turn:
+        load_image(tmp_path / "cut.png", turn)
+    assert decoding.held == 0
+
+
+def test_an_error_keeps_no_picture_alive(tmp_path):
+    """Else those of all that were refused would be in memory for as long as somebody writes of it to a log."""
+    opened = []
+    Image.new("RGBA", (50, 50)).save(tmp_path / "blank.png")
+
+    def look(turn: load.Turn) -> None:
+        image = load_image(tmp_path / "blank.png", turn)
+        opened.append(weakref.ref(image))
+        canonical_image(image, CONFIG, 28, 1)
+
+    with pytest.raises(ValueError, match="blank") as caught, load.Decoding(10_000).turn() as turn:
+        look(turn)
+    assert caught.value.__traceback__ is not None
+    assert opened[0]() is None
+
+
+def test_all_ways_to_a_verdict_share_one_bound(verifier, tmp_path, monkeypatch):
+    waited = []
+    monkeypatch.setattr(load.Turn, "wait_for", lambda self, pixels: waited.append(pixels))
+    Image.linear_gradient("L").save(tmp_path / "a.png")
+    for image in (tmp_path / "a.png", Image.linear_gradient("L"), np.asarray(Image.linear_gradient("L"))):
+        waited.clear()
+        with contextlib.suppress(ValueError):
+            verifier.look(image)
+        assert waited[0] in (256 * 256, 0)
+        assert waited[-1] == 0
+    Image.linear_gradient("L").resize((3000, 2000)).convert("RGB").save(tmp_path / "photo.jpg")
+    waited.clear()
+    with contextlib.suppress(ValueError):
+        verifier.look(tmp_path / "photo.jpg")
+    assert waited[0] <= 3000 * 2000 / 4  # a JPEG is decoded smaller than it is

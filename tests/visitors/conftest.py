@@ -1,13 +1,13 @@
 """A server's workspaces, which leave nothing behind, and an archive to bring there."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from brought import write_classes, zipped
 
-from siamese.visitors.limits import TrainingLimits
+from siamese.visitors.disk import Disk
+from siamese.visitors.limits import MEGABYTE, TrainingLimits
 from siamese.visitors.workspace import Workspaces
 
 LIMITS = TrainingLimits(seconds=120, epochs=40, images=200, classes=12, megabytes=2, waiting=2, minutes=1, threads=1)
@@ -20,12 +20,11 @@ def limits() -> TrainingLimits:
 
 
 @pytest.fixture
-def workspaces(tmp_path, monkeypatch) -> Iterator[Workspaces]:
+def workspaces(tmp_path) -> Iterator[Workspaces]:
     """Those of a server."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with Workspaces(LIMITS) as opened:
+    with Workspaces(LIMITS, Disk(tmp_path / "disk", 100 * MEGABYTE)) as opened:
         yield opened
-    assert list(tmp_path.glob("siamese-train-*")) == []
+    assert list(opened.disk.workspaces.iterdir()) == []
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from brought import write_classes
+from full_disk import files_of_at_most
 from PIL import Image
 
 from siamese import Verifier
@@ -167,3 +168,9 @@ def test_as_a_program_it_writes_updates_alone_and_ends_with_them(tmp_path):
     assert from_dict(Update, json.loads(line), "update").data == check_data(SAMPLE)
     process.stdin.close()
     process.stdout.close()
+
+
+def test_a_disk_that_is_full_is_said_in_words_without_where_things_lie(tmp_path):
+    with files_of_at_most(50_000):
+        said = list(updates(task("train", tmp_path / "task", epochs=1)))
+    assert said[-1].problem == "the server's disk is full, this was not your fault: try again later"

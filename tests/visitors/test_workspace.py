@@ -239,7 +239,7 @@ def test_to_stop_is_to_keep_the_best_so_far_or_to_leave_the_queue(workspaces):
 
 
 def test_what_is_not_used_any_more_is_deleted_after_its_time(workspaces, archive, monkeypatch):
-    monkeypatch.setattr("siamese.visitors.workspace.SWEEP_SECONDS", 0.05)
+    monkeypatch.setattr("siamese.visitors.host.SWEEP_SECONDS", 0.05)
     space = workspaces.open()
     space.take_archive(archive)
     folder = space.folder

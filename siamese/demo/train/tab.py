@@ -17,6 +17,7 @@ from siamese.demo.gradio_patches import NOT_THE_CALLERS, UploadedFiles, refusal
 from siamese.demo.inputs import chosen, drawings_js, sketchpad
 from siamese.demo.train import view
 from siamese.encoders import ENCODERS
+from siamese.hub.errors import DISK_FULL
 from siamese.hub.push import push_folder
 from siamese.images.formats import OTHER_SUFFIXES
 from siamese.losses import LOSSES
@@ -47,7 +48,12 @@ def create_tab(page: Page) -> None:
     said.render()
     report.render()
     source.input(choose, [source, page.own], [*parts, *found], **PRIVATE)
-    opened = page.blocks.load(page.workspaces.open, None, page.own, **PRIVATE)
+
+    def open_workspace(request: gr.Request) -> Workspace:
+        """One for the page that has just been loaded."""
+        return page.workspaces.open(request.session_hash)
+
+    opened = page.blocks.load(open_workspace, None, page.own, **PRIVATE)
     opened.then(lambda space: look_through(space, "sample"), page.own, found, **PRIVATE)
     _training_part(page, start)
 
@@ -100,13 +106,18 @@ def _training_part(page: Page, start: gr.Button) -> None:
         """Train, and show all that happens until it is over."""
         try:
             run = mine(space).start(None if encoder == FITTING else encoder, loss, int(epochs))
-        except ValueError as error:
-            yield {drawn["progress"]: view.progress(message=str(error), problem=True)}
+        except (ValueError, OSError) as error:
+            yield {drawn["progress"]: view.progress(message=in_words(error), problem=True)}
             return
         yield {drawn["result"]: "", taken: gr.Column(visible=False), **buttons(is_training=True)}
         async for changes in changes_of(run, page.workspaces.queue):
             yield {drawn[name]: part for name, part in changes.items()}
-        yield buttons(is_training=False) | (await asyncio.to_thread(hand_over, space) if run.state.is_done else {})
+        yield buttons(is_training=False)
+        if run.state.is_done:
+            try:
+                yield await asyncio.to_thread(hand_over, space)
+            except (ValueError, OSError) as error:
+                yield {drawn["progress"]: view.progress(message=f"Trained, but: {in_words(error)}", problem=True)}
 
     def buttons(is_training: bool) -> dict:
         return {start: gr.Button(interactive=not is_training), stop: gr.Button(interactive=is_training)}
@@ -116,6 +127,8 @@ def _training_part(page: Page, start: gr.Button) -> None:
         trained = space.take_model()
         copy = save_file_to_cache(space.archive(), download.GRADIO_CACHE)  # from where Gradio may send it
         space.also_delete(copy)
+        if page.blocks.uploads and space.page:
+            page.blocks.uploads.use(space.page, [copy])
         models = gr.Radio(choices=[*page.models, trained.name], value=trained.name, visible=True)
         ticked = {private: gr.Checkbox(value=is_own(trained.config.data))} if private else {}
         return {page.model: models, download: gr.DownloadButton(value=copy), taken: gr.Column(visible=True)} | ticked
@@ -165,12 +178,20 @@ def mine(space: Workspace | None) -> Workspace:
     return space
 
 
+def in_words(error: Exception) -> str:
+    """What a visitor is told of an error; one of this machine goes to the log."""
+    if not isinstance(error, OSError):
+        return str(error)
+    logger.error("a request failed", exc_info=error)
+    return uploads.NO_DISK if error.errno in DISK_FULL else NOT_THE_CALLERS
+
+
 def look_through(space: Workspace, source: str, message: str = "") -> list:
     """The report on what was brought, and whether it can be trained on."""
     try:
         report, checked = mine(space).check(source)
-    except ValueError as error:
-        return _nothing(str(error), problem=True)
+    except (ValueError, OSError) as error:
+        return _nothing(in_words(error), problem=True)
     return [view.data_check(report), note(f"{message}{checked.sentence()}"), gr.Button(interactive=True)]
 
 
@@ -192,8 +213,8 @@ def take_archive(path: str | None, space: Workspace) -> list:
         if path is None:
             raise ValueError("there is no file: choose one first")
         others = mine(space).take_archive(path)
-    except ValueError as error:
-        return [None, *_nothing(str(error), problem=True)]
+    except (ValueError, OSError) as error:
+        return [None, *_nothing(in_words(error), problem=True)]
     finally:
         uploads.delete(path)
     others = sorted(others, key=lambda name: not name.lower().endswith(OTHER_SUFFIXES))  # pictures of kinds not read first
@@ -207,8 +228,8 @@ def add_files(label: str, paths: list[str] | None, space: Workspace) -> list:
     space = mine(space)
     try:
         name = space.add_files(paths or [], label)
-    except ValueError as error:
-        return [gr.skip(), view.by_hand(space.counts(), str(error), problem=True)]
+    except (ValueError, OSError) as error:
+        return [gr.skip(), view.by_hand(space.counts(), in_words(error), problem=True)]
     for path in paths:
         uploads.delete(path)
     return [None, view.by_hand(space.counts(), f"Added {len(paths):,} to {name}.")]
@@ -222,8 +243,8 @@ def add_drawing(label: str, sketched: str, space: Workspace) -> str:
         if drawing is None:
             raise ValueError("draw something first")
         name = space.add_drawing(drawing, label)
-    except ValueError as error:
-        return view.by_hand(space.counts(), str(error), problem=True)
+    except (ValueError, OSError) as error:
+        return view.by_hand(space.counts(), in_words(error), problem=True)
     return view.by_hand(space.counts(), f"Added a drawing to {name}.")
 
 
