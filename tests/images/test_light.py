@@ -42,10 +42,10 @@ def test_a_long_stretch_of_another_tone_along_the_rim_is_another_ground():
     assert not has_two_grounds(crossed)
 
 
-@pytest.mark.parametrize("ink, paper", [((0.1, 0.1, 0.1), (0.9, 0.9, 0.9)), ((0.7, 0.1, 0.1), (0.3, 0.5, 0.3))])
+@pytest.mark.parametrize(("ink", "paper"), [((0.1, 0.1, 0.1), (0.9, 0.9, 0.9)), ((0.7, 0.1, 0.1), (0.3, 0.5, 0.3))])
 def test_coloured_ink_in_a_shadow_is_found(ink, paper):
     """Black on white, and red on green, of which some channels are lighter and some darker than the paper."""
     drawn = strokes(DIGITS[7])
     picture = np.dstack([photograph(drawn, light, dark, 0.01, SHADOW) for dark, light in zip(ink, paper, strict=True)])
-    found = find_ink((picture / 255)) > 0.5
+    found = find_ink(picture / 255) > 0.5
     assert (found & (drawn > 0.5)).sum() / (found | (drawn > 0.5)).sum() > 0.8
