@@ -45,7 +45,7 @@ class Forwarded:
 
 
 def _is_host(name: bytes, value: bytes, drop: bytes) -> bool:
-    """Whether a trusted proxy names a host that there can be. It may hand on what it was sent, and Gradio fails at others."""
+    """Whether a trusted proxy names a host that can be. It may hand on what it was sent, and Gradio fails at others."""
     if name != drop or len(value) > LONGEST:
         return False
     try:
