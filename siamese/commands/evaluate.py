@@ -48,7 +48,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         test, left_out, remarks = load_pairs(what, config.preprocess, config.encoder)
         split = "pairs"
     elif is_folder:
-        test, names, left_out = load_folder(what, config.preprocess, config.encoder)
+        test, names, left_out, remarks = load_folder(what, config.preprocess, config.encoder)
         split = "classes"
     else:
         _, test = load_dataset(what, arguments.data_dir, config.preprocess, config.encoder)

@@ -30,6 +30,9 @@ COPIES_OF = re.compile(r"(?:aug(?:mented)?[ _-]+)?(.+?)(?:[ _-]+aug(?:mented|men
 # Files that are surely no pictures; of others without a suffix of pictures, the first bytes say.
 TEXTS = (".txt", ".xml", ".json", ".csv", ".tsv", ".md", ".html", ".yaml", ".yml", ".py", ".npy", ".npz", ".mat", ".log")
 
+# What tells a folder that a training writes (see siamese.model_folder.weights): finished, unfinished, under way.
+MODEL_FOLDERS = ({"config.json", "model.safetensors"}, {"resume.pt"}, {".training.lock"})
+
 Parts = tuple[str, ...]  # of the path of a folder below the one asked for
 
 
@@ -105,7 +108,9 @@ class _Walk:
             except OSError as error:
                 self.unread.append((place, f"the folder cannot be opened: {error.strerror}"))
                 continue
-            files = []
+            files, names = [], {entry.name for entry in entries}
+            if is_model := any(each <= names for each in MODEL_FOLDERS):
+                self.remarks.append(f"{shorten(str(place))} holds a model: the plots in it are no images of a class")
             for entry in entries:
                 path = place / entry.name
                 if entry.name.startswith(".") or entry.name.lower() in SYSTEM_FOLDERS:
@@ -115,7 +120,7 @@ class _Walk:
                         self._links.append(path)
                     elif self._is_new(path):
                         waiting.append(path)
-                elif self._is_image(entry, path):
+                elif not is_model and self._is_image(entry, path):
                     files.append(path)
             if files:
                 self.places[place.relative_to(folder).parts] = files

@@ -17,11 +17,13 @@ from siamese.evaluation.unseen import as_of_unseen_classes, towards_usual
 
 def load_folder(
     folder: str | Path, preprocess: PreprocessConfig, encoder: EncoderConfig
-) -> tuple[LabelledImages, tuple[str, ...], tuple[tuple[Path, str], ...]]:
-    """Images of a folder to measure a model on, at most MOST_EVALUATED; names of classes; files left out, with reasons."""
+) -> tuple[LabelledImages, tuple[str, ...], tuple[tuple[Path, str], ...], tuple[str, ...]]:
+    """Images of a folder to measure a model on, at most MOST_EVALUATED; names of classes; files left out, with
+    reasons; remarks.
+    """
     found = read_folder(folder, preprocess, encoder, progress=True)
     images = LabelledImages(found.images, found.labels).at_most(MOST_EVALUATED, seed=0)
-    return images, found.names, found.left_out
+    return images, found.names, found.left_out, found.remarks
 
 
 def load_pairs(

@@ -30,8 +30,8 @@ def build_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
         "_MEGABYTES, _WAITING, _MINUTES and _THREADS set its limits. SIAMESE_UPLOADS_MEGABYTES: what all that visitors "
         "bring may take on the disk before the oldest is deleted; default: 1000. It lies in the folder for temporary "
         "files (TMPDIR), and none is kept for much longer than an hour without use. SIAMESE_REQUESTS: most requests of one "
-        "address in a minute, 0 for any number; default: 1200. FORWARDED_ALLOW_IPS: proxies that are believed for whom they ask; "
-        "default: those of this machine, in a Space those of the Hub.",
+        "address in a minute, 0 for any number; default: 1200. FORWARDED_ALLOW_IPS: proxies that are believed for whom they "
+        "ask; default: those of this machine, in a Space those of the Hub.",
     )
     parser.add_argument("--host", help="address to listen on; default: $GRADIO_SERVER_NAME or 127.0.0.1")
     parser.add_argument("--port", type=int, help="TCP port; default: $GRADIO_SERVER_PORT, or the first free from 7860")

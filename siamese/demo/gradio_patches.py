@@ -148,6 +148,8 @@ class FairQueue(queueing.Queue):
 
     async def push(self, body: Any, request: Any, username: str | None) -> tuple:
         """Gradio's own: whether it was taken, its id or why not, and of which kind that is."""
+        if body.fn_index not in self.blocks.fns:  # at which Gradio would fail
+            return False, f"there is no listener {body.fn_index} here: reload the page and try again", "error"
         address = counted_as(_host(request))
         same = sum(_host(event.request) == _host(request) for event in self._waiting())
         if address is not None and same >= MOST_WAITING:

@@ -9,7 +9,8 @@ from siamese.losses.base import Loss, pair_masks, sums_by_kind
 class ContrastiveLoss(Loss):
     """d^2 / 2 for same pairs, max(0, margin - d)^2 / 2 for different ones, both kinds weighing half.
 
-    Hadsell, Chopra, LeCun 2006, over all pairs of the batch.
+    Hadsell, Chopra and LeCun 2006, over all pairs of the batch: the squares of the distance and of what is missing to the
+    margin. Others by this name square differently, such as max(0, margin - d^2), and do not take the same margin.
     """
 
     citation = "loss: Hadsell, Chopra and LeCun (2006), *Dimensionality Reduction by Learning an Invariant Mapping*"

@@ -56,7 +56,9 @@ class HardTripletLoss(TripletLoss):
 class SemiHardTripletLoss(TripletLoss):
     """The triplet of each same pair with the nearest negative that is farther than the positive, or else the farthest one.
 
-    Schroff et al. 2015: the very hardest negatives are often mislabelled, and can pull all embeddings onto one point.
+    Schroff et al. 2015 (FaceNet) for the choice: the very hardest negatives are often mislabelled, and can pull all
+    embeddings onto one point. The loss is that of TripletLoss: plain distances, and the mean over the triplets that are
+    above 0. FaceNet sums over squared distances, and other libraries take the mean over all same pairs, solved ones too.
     """
 
     citation = f"loss: {FACENET}"

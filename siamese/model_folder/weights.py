@@ -57,6 +57,7 @@ def write_file(path: Path, write: Callable[[Path], None]) -> None:
         temporary = Path(name)
         try:
             write(temporary)
+            _to_disk(temporary)
             temporary.chmod(0o644)  # mkstemp made it private
             temporary.replace(path)
         finally:
@@ -71,8 +72,17 @@ def staged(folder: Path) -> Iterator[Path]:
     """
     with _in_folder(folder, folder), tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as name:
         yield Path(name)
-        for file in sorted(Path(name).iterdir()):
+        files = sorted(Path(name).iterdir())
+        for file in files:
+            _to_disk(file)
+        for file in files:
             file.replace(folder / file.name)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until the content is on the disk: after a power cut, a file that was renamed before it was written is empty."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def check_writable(folder: Path) -> None:

@@ -1,8 +1,9 @@
 """The training loop: a generator, read from top to bottom, that yields what happens for the terminal or the page to show."""
 
+import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import torch
 
@@ -14,8 +15,20 @@ from siamese.evaluation.metrics import PairDistances
 from siamese.model_folder.weights import check_writable
 from siamese.network import embed_all
 from siamese.training.distributed import ALONE, World, gather_rows
-from siamese.training.events import Ask, Diverged, EpochEnded, Event, Fitted, Interrupted, OutOfMemory, Sample, Stepped
+from siamese.training.events import (
+    Ask,
+    Diverged,
+    EpochEnded,
+    Event,
+    Finished,
+    Fitted,
+    Interrupted,
+    OutOfMemory,
+    Sample,
+    Stepped,
+)
 from siamese.training.finish import finish
+from siamese.training.lock import check_output, only_training
 from siamese.training.settings import TrainingSettings, check, command_of, fill_in
 from siamese.training.setup import Setup, choose_sample, prepare
 from siamese.training.state import TrainingState
@@ -36,23 +49,31 @@ def train(
     process only. To close the generator is to stop at once; `asked` is called after each step, for gentler ends. `state` is
     what an interrupted training left, whose settings then count. `command` is recorded as what made the model.
 
-    Raises ValueError for a mistake in the settings or the data, Diverged, WriteError where the folder cannot be written
-    (before anything else, where that can be known), OutOfMemory, and Interrupted where that was asked for.
+    Raises, before anything else, ValueError for a mistake in the settings, where the folder holds other files, or where
+    another training writes into it, and WriteError where it cannot be written. Later, ValueError for a mistake in the data,
+    WriteError, Diverged, OutOfMemory, and Interrupted where that was asked for.
     """
     try:
         if state is None:
             check(settings)
-        if world.is_main:
-            check_writable(state.settings.folder if state else settings.folder)
-        state = state or TrainingState(fill_in(settings), command or command_of(settings))
-        yield from _train(state, world, asked)
+        with contextlib.ExitStack() as stack:
+            if world.is_main:
+                folder = state.settings.folder if state else settings.folder
+                check_output(folder)
+                check_writable(folder)
+                stack.enter_context(only_training(folder))
+            state = state or TrainingState(fill_in(settings), command or command_of(settings))
+            finished = yield from _train(state, world, asked)
+        if finished:  # once the folder holds nothing but the model
+            yield finished
     except (RuntimeError, MemoryError, OSError) as error:
         if not is_out_of_memory(error):
             raise
         raise OutOfMemory(state.settings if state else settings) from error
 
 
-def _train(state: TrainingState, world: World, asked: Callable[[], Ask | None]) -> Iterator[Event]:
+def _train(state: TrainingState, world: World, asked: Callable[[], Ask | None]) -> Generator[Event, None, Finished | None]:
+    """All events but Finished, which is returned."""
     settings = state.settings
     setup = prepare(state, world)
     network, average, batches, steps = setup.network, setup.average, setup.batches, setup.batches.steps_per_epoch
@@ -72,7 +93,7 @@ def _train(state: TrainingState, world: World, asked: Callable[[], Ask | None]) 
                 digits = batches.known(batch[share]) if setup.is_of_digits else None
                 x = augment(x, generator, batches.size, share, digits)
             for group in setup.optimizer.param_groups:
-                group["lr"] = settings.lr * _schedule(state.step / total_steps)
+                group["lr"] = settings.lr * _schedule((state.step + 0.5) / total_steps)  # its middle: none is made at 0
             with torch.autocast(setup.device.type, setup.precision, enabled=setup.precision != torch.float32):
                 embeddings = setup.encode(x.contiguous(memory_format=torch.channels_last))  # (B, D)
             loss = setup.loss_function(gather_rows(embeddings), batches.known(batch))
@@ -109,7 +130,8 @@ def _train(state: TrainingState, world: World, asked: Callable[[], Ask | None]) 
 
     if world.is_main:
         yield Fitted(state.best_epoch, state.seconds)
-        yield finish(state, setup)
+        return finish(state, setup)
+    return None
 
 
 def _schedule(progress: float) -> float:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from siamese.config import UNSEEN_SPLITS, EncoderConfig, LossConfig, PreprocessConfig, counted
+from siamese.config import UNSEEN_SPLITS, EncoderConfig, LossConfig, PreprocessConfig, counted, one_line
 from siamese.data.augmentation import AUGMENTATIONS
 from siamese.data.datasets import DATASETS
 from siamese.data.folders import FOLDER_BOX_FRACTION
@@ -18,16 +18,17 @@ from siamese.data.pairs import LabelledPairs
 from siamese.data.sampling import derived_seed
 from siamese.data.splits import Splits, load_splits
 from siamese.data.storage import take_images
-from siamese.devices import choose_device, describe_device, has_fast_bfloat16
+from siamese.devices import choose_device, describe_device, has_fast_bfloat16, is_out_of_memory
 from siamese.evaluation.bootstrap import LEAST_UNITS
 from siamese.losses import Loss, build_loss
+from siamese.model_folder.weights import RESUME_FILE
 from siamese.network import SiameseNetwork, in_parts
 from siamese.training.batches import Batches
 from siamese.training.distributed import World
 from siamese.training.events import Started
 from siamese.training.fingerprint import check_files, check_split, fingerprint_files, fingerprint_split
 from siamese.training.settings import TrainingSettings
-from siamese.training.state import TrainingState
+from siamese.training.state import ADVICE, TrainingState
 
 FEW_CLASSES = 20  # to test on
 FEW_PAIRS = 100  # of a kind, to test on
@@ -106,20 +107,49 @@ def prepare(state: TrainingState, world: World) -> Setup:
     encode = world.wrap(network)
     loss_config = LossConfig(settings.loss, settings.margin or 0.0)
     loss_function = build_loss(loss_config, network.unit_length, encoder.embedding_dim, splits.record.classes).to(device)
-    trainable = [*network.parameters(), *loss_function.parameters()]
-    optimizer = torch.optim.AdamW(trainable, weight_decay=settings.weight_decay, fused=device.type in ("cuda", "cpu"))
+    groups = parameter_groups([*network.parameters(), *loss_function.parameters()], state.parts.get("optimizer"))
+    optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=device.type in ("cuda", "cpu"))
     average = running_average(network, state)
     if state.step:
         parts = {"network": network, "average": average.module, "loss": loss_function, "optimizer": optimizer}
-        for name, part in parts.items():
-            part.load_state_dict(state.parts[name])
-        state.parts = {}
+        _take_over(state, parts, batches.steps_per_epoch)
     hardware = describe_device(device) + (f", {world.size} processes" if world.size > 1 else "")
     is_of_digits = not settings.is_own and DATASETS[settings.dataset].is_of_digits
     return Setup(
         preprocess, splits, batches, network, encode, average, loss_config, loss_function, optimizer, device, precision,
         hardware, is_of_digits,
     )  # fmt: skip
+
+
+def _take_over(state: TrainingState, parts: dict[str, nn.Module | torch.optim.Optimizer], steps_per_epoch: int) -> None:
+    """Load what an interrupted training left. Raises ValueError where that is of another network, loss or version."""
+    try:
+        if len(state.history) != state.step // steps_per_epoch or state.step > steps_per_epoch * state.settings.epochs:
+            raise ValueError(f"{state.step:,} steps are not {counted(len(state.history), 'epoch')}")
+        if state.history:
+            parts["average"].load_state_dict(state.best)  # to see now that it fits, not after the last epoch
+        for name, part in parts.items():
+            part.load_state_dict(state.parts[name])
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        if is_out_of_memory(error):
+            raise
+        raise ValueError(
+            f"{state.settings.folder / RESUME_FILE} does not fit what it would go on with, as where another version of the "
+            f"program has begun it: {one_line(str(error), 200)}. {ADVICE}"
+        ) from error
+    state.parts = {}
+
+
+def parameter_groups(parameters: list[nn.Parameter], before: dict | None = None) -> list[dict]:
+    """What AdamW trains: the weights of layers, which decay, and biases, normalisation and scales, which do not.
+
+    To draw a scale or a bias towards 0 makes nothing simpler (He et al. 2019, Bag of Tricks). `before` is the optimiser's
+    state of an interrupted training: where an older version began it, all decay as they did.
+    """
+    if before and len(before["param_groups"]) == 1:
+        return [{"params": parameters}]
+    vectors = [parameter for parameter in parameters if parameter.ndim < 2]
+    return [{"params": [each for each in parameters if each.ndim >= 2]}, {"params": vectors, "weight_decay": 0.0}]
 
 
 def running_average(network: SiameseNetwork, state: TrainingState) -> AveragedModel:

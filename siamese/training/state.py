@@ -3,16 +3,19 @@
 import dataclasses
 import io
 import os
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from siamese.config import EpochRecord, one_line
+from siamese.config import EpochRecord, one_line, shorten
 from siamese.model_folder.weights import RESUME_FILE, write_file
 from siamese.training.fingerprint import Fingerprint
 from siamese.training.settings import TrainingSettings, fill_in
+
+ADVICE = "Start again with --overwrite instead of --resume, or choose another --output"
 
 
 @dataclass
@@ -67,13 +70,14 @@ class TrainingState:
         try:
             plain = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch.load raises many types on a damaged file; all mean the same to the user
-            raise ValueError(f"{path} cannot be read, so that training cannot continue from it: {_why(error)}") from error
+            why = _what_is_wrong(path)
+            raise ValueError(f"{path} cannot be read, so that training cannot continue from it: {why}. {ADVICE}") from error
         try:
             return cls._from_plain(plain, folder, device, data_dir)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{path} is not the state of a training by this version of the program, so that training cannot continue "
-                f"from it: {_why(error)}"
+                f"from it: {_why(error)}. {ADVICE}"
             ) from error
 
     @classmethod
@@ -81,6 +85,9 @@ class TrainingState:
         places = {"data_dir": data_dir or plain["data_dir"], "device": device, "output": folder}
         data = Fingerprint.from_plain(plain["data"]) if plain.get("data") else None
         settings = TrainingSettings(**plain["settings"], **places)
+        for name, kinds in (("step", int), ("best_epoch", int), ("loss_sum", float), ("seconds", float), ("command", str)):
+            if not isinstance(plain[name], kinds):
+                raise TypeError(f"{name} is {shorten(str(plain[name]))}")
         if data and data.files and not settings.pairs and not settings.is_own:
             raise ValueError(f"{settings.dataset!r}, on which the interrupted training was begun, is no folder any more")
         return cls(
@@ -95,6 +102,15 @@ class TrainingState:
             parts={name: plain[name] for name in ("network", "average", "loss", "optimizer")},
             data=data,
         )
+
+
+def _what_is_wrong(path: Path) -> str:
+    try:
+        if not path.stat().st_size:
+            return "it is empty, as a power cut may leave it"
+        return "it holds something else" if zipfile.is_zipfile(path) else "it is cut off, or of another program"
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 def _why(error: Exception) -> str:

@@ -28,9 +28,9 @@ def make_folder(folder: Path, count: int, side: int) -> None:
         (folder / f"{label:03}").mkdir(parents=True)
     for number in tqdm(range(count), "making the folder"):
         label = number % CLASSES
-        of_class = np.random.default_rng(label).integers(60, 200, (7, 7, 3))
-        spots = np.random.default_rng((1, number)).integers(-60, 56, (14, 14, 3))
-        pixels = (of_class.repeat(2, axis=0).repeat(2, axis=1) + spots).astype(np.uint8)
+        of_class = np.random.default_rng(label).integers(0, 256, (14, 14, 3))
+        spots = np.random.default_rng((1, number)).integers(0, 256, (14, 14, 1))
+        pixels = ((of_class + spots) // 2).astype(np.uint8)
         picture = Image.fromarray(pixels).resize((side, side), Image.Resampling.NEAREST)
         picture.save(folder / f"{label:03}" / f"{number:06}.jpg", quality=80)
 

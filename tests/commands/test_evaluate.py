@@ -141,3 +141,11 @@ def test_ways_add_the_one_shot_error_of_each_group(support_and_query, trained_fo
     code, stdout, _ = run(arguments, capsys)
     assert stdout.count("3-way one-shot in ") == 2
     assert_refused(run([*arguments[:-1], "1"], capsys), "--ways is 1")
+
+
+def test_parts_of_a_dataset_are_remarked_as_check_does(support_and_query, trained_folder, tmp_path, capsys):
+    _, query = support_and_query
+    for part in ("train", "test"):
+        shutil.copytree(query, tmp_path / "parts" / part)
+    code, _, stderr = run(["evaluate", "--dataset", tmp_path / "parts", "--model", trained_folder], capsys)
+    assert (code, "note: test, train: parts of the dataset by their names, and no classes" in stderr) == (0, True)

@@ -31,7 +31,7 @@ def folder(digits, tmp_path):
 
 
 def test_a_folder_is_read_as_the_model_sees_it(folder):
-    images, names, left_out = load_folder(folder, INK, COMPACT)
+    images, names, left_out, _ = load_folder(folder, INK, COMPACT)
     assert names == ("class 0", "class 1", "class 2")
     assert images.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
     files = sorted(folder.rglob("[0-9].png"))

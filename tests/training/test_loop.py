@@ -126,6 +126,13 @@ def test_names_of_classes_come_with_the_sample(digits, tmp_path):
     assert sorted(ended.sample.labels) == [0] * 6 + [1] * 6
 
 
+def test_no_step_is_made_at_learning_rate_0():
+    rates = [training._schedule((step + 0.5) / 56) for step in range(56)]
+    assert min(rates) > 0
+    assert max(rates) == pytest.approx(1, abs=0.02)
+    assert sum(rates) == pytest.approx(56 / 2, rel=0.01)  # as much as the triangle
+
+
 # ---- What the machine does not have ----
 
 

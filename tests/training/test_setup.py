@@ -5,12 +5,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from siamese.config import DataRecord, EncoderConfig
+from siamese.config import DataRecord, EncoderConfig, LossConfig
 from siamese.data.datasets.mnist import load_mnist_sample
 from siamese.data.splits import Splits
+from siamese.encoders import ENCODERS
+from siamese.losses import LOSSES, build_loss
 from siamese.network import SiameseNetwork
 from siamese.training.settings import TrainingSettings, fill_in
-from siamese.training.setup import _few_to_test_on, choose_sample, running_average
+from siamese.training.setup import _few_to_test_on, choose_sample, parameter_groups, running_average
 from siamese.training.state import TrainingState
 
 WEIGHT, VARIANCE, COUNT = (f"encoder.layers.{name}" for name in ("0.weight", "1.running_var", "1.num_batches_tracked"))
@@ -74,3 +76,36 @@ def test_a_test_of_few_classes_is_remarked_and_an_interval_is_spoken_of_where_th
     remarks = _few_to_test_on(splits)
     assert len(remarks) == bool(words)
     assert all(words in remark for remark in remarks)
+
+
+# ---- What decays ----
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_weights_of_layers_decay_and_biases_normalisation_and_scales_do_not(encoder, loss):
+    network = SiameseNetwork(EncoderConfig(encoder, 16))
+    objective = build_loss(LossConfig(loss, 1.0), network.unit_length, 16, 5)
+    decays, does_not = parameter_groups([*network.parameters(), *objective.parameters()])
+    kept = {id(parameter) for parameter in does_not["params"]}
+    expected = {id(each) for each in objective.parameters() if each.ndim == 0}
+    for name, parameter in network.named_parameters():
+        is_of_normalisation = isinstance(
+            network.get_submodule(name.rpartition(".")[0]), torch.nn.BatchNorm1d | torch.nn.BatchNorm2d
+        )
+        if name.endswith(("bias", "metric")) or is_of_normalisation:
+            expected.add(id(parameter))
+    assert kept == expected
+    assert does_not["weight_decay"] == 0.0
+    assert "weight_decay" not in decays
+    assert len(decays["params"]) + len(kept) == len([*network.parameters(), *objective.parameters()])
+
+
+def test_a_training_that_an_older_version_began_goes_on_as_it_began():
+    parameters = list(SiameseNetwork(EncoderConfig("compact", 16)).parameters())
+    older = torch.optim.AdamW(parameters).state_dict()
+    groups = parameter_groups(parameters, older)
+    assert [len(group["params"]) for group in groups] == [len(parameters)]
+    torch.optim.AdamW(groups).load_state_dict(older)
+    newer = torch.optim.AdamW(parameter_groups(parameters)).state_dict()
+    torch.optim.AdamW(parameter_groups(parameters, newer)).load_state_dict(newer)

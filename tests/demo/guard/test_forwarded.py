@@ -49,3 +49,17 @@ def test_links_of_the_page_are_not_made_of_what_a_visitor_sends():
     headers = [("host", "a"), ("x-forwarded-host", "evil.example"), ("x-forwarded-proto", "https"), ("accept", "b")]
     assert seen_by({}, "203.0.113.7", *headers)[1] == {"host": "a", "accept": "b"}
     assert seen_by({}, "127.0.0.1", *headers)[1] == dict(headers)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_kept"),
+    [
+        ("demo.example.org", True), ("demo.example.org:8443", True), ("[2001:db8::1]:80", True), ("a, b", True),
+        ("a" * 64 + ".org", False), ("a" * 300, False), ("xn--\x00", False), ("", False), ("a b", False), ("\u00e9", False),
+    ],
+)  # fmt: skip
+def test_of_a_trusted_proxy_only_a_host_that_there_can_be_is_kept(host, is_kept):
+    """Gradio makes a URL of it, and fails at others."""
+    _, headers = seen_by({}, "127.0.0.1", ("x-forwarded-host", host), ("x-forwarded-proto", "https"))
+    assert ("x-forwarded-host" in headers) is is_kept
+    assert headers["x-forwarded-proto"] == "https"

@@ -1,0 +1,35 @@
+"""Does a training that is killed outright, at any moment, go on to the same weights?
+
+python tests/benchmarks/killed.py [--count 20] [--seed 0]
+
+Each training is killed once (kill -9), then resumed, or started again where it had not saved anything yet.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from training.test_killed import kill_trainings
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print a line for each training, and how many were equal; 1 where one was not."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=20, help="trainings that are killed (default: 20)")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")
+    arguments = parser.parse_args(argv)
+    right = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for moment, is_hit, is_equal in kill_trainings(Path(folder), arguments.count, arguments.seed):
+            right += is_equal
+            print(f"{'killed' if is_hit else 'over'} at {moment:.2f}: {'equal' if is_equal else 'NOT EQUAL'}", flush=True)
+    print(f"{right} of {arguments.count} end with the same weights and files")
+    return 0 if right == arguments.count else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
