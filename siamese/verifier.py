@@ -15,11 +15,14 @@ from siamese.devices import choose_device
 from siamese.distances import paired_distance
 from siamese.evaluation.calibration import probability_same
 from siamese.hub.sources import locate_model
-from siamese.images.canonical import canonical_image
+from siamese.images.canonical import canonical_image, read_image
 from siamese.images.load import DECODING, load_image
 from siamese.model_folder.reference import Reference, load_reference
 from siamese.model_folder.weights import load_model
 from siamese.network import SiameseNetwork, embed_all, embed_and_measure
+
+# Their pictures hold one drawing of few strokes; of other characters, which may be of several parts, nobody can say.
+OF_DIGITS = ("mnist", "mnist-sample", "qmnist", "usps")
 
 Image = str | os.PathLike | PIL.Image.Image | np.ndarray
 
@@ -36,8 +39,9 @@ class Verdict:
     # Whether both images are like those that the model was tested on; where not, the answer and its confidence may mean
     # little. None: nobody can say (see siamese.model_folder.reference).
     is_familiar: bool | None = None
+    remark: str = ""  # on a picture that is not what the model reads, as "the first image ..."; its answer may mean little
 
-    def to_dict(self) -> dict[str, bool | float | None]:
+    def to_dict(self) -> dict[str, bool | float | str | None]:
         """The fields as plain Python values, in order."""
         return dataclasses.asdict(self)
 
@@ -49,6 +53,7 @@ class Look:
     seen: np.ndarray  # uint8 (H, W) or (H, W, 3): what the network sees
     embedding: np.ndarray  # float32 (D,)
     is_familiar: bool | None = None  # whether it is like those that the model was tested on; None: nobody can say
+    remark: str = ""  # on the picture it was read from, as a predicate: "seems to ...", see siamese.images.remarks
 
 
 class Verifier:
@@ -90,9 +95,7 @@ class Verifier:
 
         Raises ValueError for anything that is no usable image, BlankImageError (a ValueError) where nothing is drawn.
         """
-        encoder = self.config.encoder
-        with DECODING.turn() as turn:
-            return canonical_image(load_image(image, turn), self.config.preprocess, encoder.image_size, encoder.channels)
+        return self._read(image)[0]
 
     def look(self, image: Image) -> Look:
         """What the network sees of an image, and its embedding. Raises ValueError like `canonical`.
@@ -100,8 +103,17 @@ class Verifier:
         The image is encoded by itself: in a batch, rounding may depend on the place in it, and `verify(a, b)` must equal
         `verify(b, a)`.
         """
-        seen = self.canonical(image)
-        return self.look_at_canonical(seen[None])[0]
+        seen, remark = self._read(image)
+        return dataclasses.replace(self.look_at_canonical(seen[None])[0], remark=remark)
+
+    def _read(self, image: Image) -> tuple[np.ndarray, str]:
+        """What the network sees of an image, and a remark on it."""
+        encoder = self.config.encoder
+        with DECODING.turn() as turn:
+            read = load_image(image, turn), self.config.preprocess, encoder.image_size, encoder.channels
+            if self.config.data.dataset in OF_DIGITS:
+                return read_image(*read)
+            return canonical_image(*read), ""
 
     def look_at_canonical(self, images: np.ndarray) -> list[Look]:
         """As `look`, of what the network sees, each from `canonical`: uint8 (N, H, W) or (N, H, W, 3), all in a batch."""
@@ -133,7 +145,9 @@ class Verifier:
         """As `verify`, for two images that were looked at."""
         known = (a.is_familiar, b.is_familiar)
         is_familiar = False if False in known else None if None in known else True
-        return dataclasses.replace(self.verify_embeddings(a.embedding, b.embedding, threshold), is_familiar=is_familiar)
+        remarks = [f"the {place} image {look.remark}" for place, look in (("first", a), ("second", b)) if look.remark]
+        verdict = self.verify_embeddings(a.embedding, b.embedding, threshold)
+        return dataclasses.replace(verdict, is_familiar=is_familiar, remark="; ".join(remarks))
 
     def verify_embeddings(self, a: np.ndarray, b: np.ndarray, threshold: float | None = None) -> Verdict:
         """As `verify`, for the embeddings (D,) of two images, which do not tell whether these are familiar."""

@@ -12,6 +12,7 @@ from PIL import Image
 
 from siamese import BlankImageError, Verdict, Verifier
 from siamese.config import Calibration
+from siamese.images.remarks import SEVERAL
 
 digit_numbers = st.integers(0, 999)
 thresholds = st.none() | st.floats(1e-6, 1e6)  # None is the calibrated one
@@ -138,8 +139,8 @@ def test_the_verdict_as_a_dictionary_holds_plain_values(verifier, digits):
     verdict = verifier.verify(digits[0][0], digits[0][1])
     values = verdict.to_dict()
     assert values == dataclasses.asdict(verdict)
-    assert list(values) == ["is_same", "probability_same", "confidence", "distance", "threshold", "is_familiar"]
-    assert [type(value) for value in values.values()] == [bool, float, float, float, float, bool]
+    assert list(values) == ["is_same", "probability_same", "confidence", "distance", "threshold", "is_familiar", "remark"]
+    assert [type(value) for value in values.values()] == [bool, float, float, float, float, bool, str]
 
 
 def test_a_pair_is_familiar_where_both_images_are(verifier, digits):
@@ -231,3 +232,18 @@ def test_the_bundled_weights_are_the_default(bundled_folder, digits):
     assert bundled.config == by_path.config
     images = list(digits[0][:20])
     assert np.array_equal(bundled.embed(images), by_path.embed(images))
+
+
+def test_remarks_on_both_images_are_joined_and_told_by_models_of_digits_alone(verifier, digits):
+    large = [np.pad(np.asarray(Image.fromarray(image).resize((200, 200))), 20) for image in digits[0][:2]]
+    pair = np.hstack(large)
+    single, several = verifier.look(large[0]), verifier.look(pair)
+    assert single.remark == ""
+    assert several.remark == SEVERAL
+    assert verifier.verify_looks(single, single).remark == ""
+    assert verifier.verify(large[0], pair).remark == f"the second image {SEVERAL}"
+    assert verifier.verify(pair, pair).remark == f"the first image {SEVERAL}; the second image {SEVERAL}"
+    config = dataclasses.replace(verifier.config, data=dataclasses.replace(verifier.config.data, dataset="omniglot"))
+    other = Verifier(verifier.network, config, "other", verifier.device)
+    assert other.look(pair).remark == ""
+    np.testing.assert_array_equal(other.canonical(pair), verifier.canonical(pair))

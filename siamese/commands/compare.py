@@ -32,6 +32,8 @@ def compare(arguments: argparse.Namespace) -> None:
     sure = f"{percent(verdict.confidence)} sure"
     if verdict.is_familiar is False:
         sure = "not sure: an image is unlike anything this model knows"
+    elif verdict.remark:
+        sure = f"not sure: {verdict.remark}"
     print(
         f"{'same' if verdict.is_same else 'different'} ({sure}), "
         f"distance {verdict.distance:.4f}, threshold {verdict.threshold:.4f}, model {verifier.name}"

@@ -28,6 +28,7 @@ class Compared(TypedDict):
     distance: float
     threshold: float
     is_familiar: bool | None
+    remark: str
     model: str
 
 

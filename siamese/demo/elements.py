@@ -11,6 +11,7 @@ from siamese.evaluation.calibration import percent as percent
 
 STRANGE = "unlike anything this model knows: its answer may mean little."
 NOT_SURE = "Not sure: unlike all it knows"  # where a confidence would stand
+UNCLEAR = "Not sure: see the remark"  # likewise, where there is one on the picture
 
 
 def picture(image: np.ndarray | None, description: str) -> str:

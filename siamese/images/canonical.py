@@ -14,11 +14,12 @@ from scipy import ndimage
 from siamese.config import PreprocessConfig
 from siamese.images.ink import BlankImageError, find_ink, flatten
 from siamese.images.load import from_array, load_image
+from siamese.images.remarks import remark_on
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["BlankImageError", "canonical_image", "canonical_images", "load_image", "to_tensor"]
+__all__ = ["BlankImageError", "canonical_image", "canonical_images", "load_image", "read_image", "to_tensor"]
 
 
 LEAST_CONTRAST = 8  # of 255, between the lightest and the darkest pixel of a photograph
@@ -32,15 +33,21 @@ def canonical_image(image: Image.Image, config: PreprocessConfig, image_size: in
 
     Raises BlankImageError where nothing is drawn, or a photograph is of one tone.
     """
+    return read_image(image, config, image_size, channels)[0]
+
+
+def read_image(image: Image.Image, config: PreprocessConfig, image_size: int, channels: int) -> tuple[np.ndarray, str]:
+    """As `canonical_image`, and a remark on the picture, see siamese.images.remarks; empty where there is none."""
     if config.mode == "photo":
-        return _photo_image(image, image_size, channels)
+        return _photo_image(image, image_size, channels), ""
+    remark = ""
     if image.mode == "L" and image.size == (image_size, image_size):
         canonical = np.array(image)  # a copy: what PIL hands out is read-only, which torch warns of
         if not _is_canonical(canonical, config.box_fraction):
-            canonical = _ink_image(image, config, image_size)
+            canonical, remark = _ink_image(image, config, image_size)
     else:
-        canonical = _ink_image(image, config, image_size)
-    return np.repeat(canonical[..., None], 3, axis=2) if channels == 3 else canonical
+        canonical, remark = _ink_image(image, config, image_size)
+    return np.repeat(canonical[..., None], 3, axis=2) if channels == 3 else canonical, remark
 
 
 def canonical_images(images: np.ndarray, config: PreprocessConfig, image_size: int, channels: int) -> np.ndarray:
@@ -98,12 +105,12 @@ def _photo_image(image: Image.Image, image_size: int, channels: int) -> np.ndarr
     return np.pad(pixels, margins + [(0, 0)] * (pixels.ndim - 2), mode="edge")
 
 
-def _ink_image(image: Image.Image, config: PreprocessConfig, image_size: int) -> np.ndarray:
-    """The drawing of any image as a canonical one, uint8 (image_size, image_size)."""
+def _ink_image(image: Image.Image, config: PreprocessConfig, image_size: int) -> tuple[np.ndarray, str]:
+    """The drawing of any image as a canonical one, uint8 (image_size, image_size), and a remark on it."""
     ink = find_ink(flatten(image), config.version)
     drawing = _crop(ink)
     box = image_size * config.box_fraction
-    return _compose(_normalise_strokes(drawing, box), box, image_size)
+    return _compose(_normalise_strokes(drawing, box), box, image_size), remark_on(ink)
 
 
 def _crop(ink: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from siamese.images.light import even_out, has_two_grounds
+from siamese.images.light import even_out, has_two_grounds, strongest_tone
 
 WORKING_SIDE = 320  # px: the drawing is found at this resolution; a stroke of 1% of the side is still 3 px wide
 SMALLEST_CONTRAST = 0.06  # of the full range: fainter marks are paper, not ink
@@ -63,8 +63,8 @@ def find_ink(pixels: np.ndarray, version: int = 2) -> np.ndarray:
 
 def _ink_of_photograph(pixels: np.ndarray) -> np.ndarray:
     """As `find_ink`, of paper on which shadows lie, or beside which there is something else."""
-    signed = _strongest_tone(even_out(pixels))
-    noise = 1.4826 / np.sqrt(2) * float(np.median(np.abs(np.diff(signed, axis=1))))
+    signed = even_out(pixels)
+    noise = 1.4826 / np.sqrt(2) * float(np.median(np.abs(np.diff(signed[::3], axis=1))))
     ink = _without_ruling(_threshold(signed, noise))
     return _without_specks(_without_faint_parts(ink, signed), drop_border=True)
 
@@ -74,9 +74,8 @@ def _without_faint_parts(ink: np.ndarray, signed: np.ndarray) -> np.ndarray:
     labels, count = ndimage.label(ink > 0, np.ones((3, 3)))
     if count < 2:
         return ink
-    numbers = np.arange(1, count + 1)
-    sizes = ndimage.sum_labels(ink, labels, numbers)
-    strength = ndimage.sum_labels(ink * signed, labels, numbers) / np.maximum(sizes, 1e-9)
+    sizes, strength = (np.bincount(labels.ravel(), each.ravel())[1:] for each in (ink, ink * signed))
+    strength /= np.maximum(sizes, 1e-9)
     keep = strength >= FAINT_PART * strength[sizes >= 0.03 * sizes.max()].max()
     return np.where(np.concatenate([[False], keep])[labels], ink, 0)
 
@@ -86,11 +85,7 @@ def _strongest_tone(pixels: np.ndarray) -> np.ndarray:
     if pixels.shape[2] == 1:
         return pixels[..., 0]
     deviation = pixels - np.median(pixels.reshape(-1, 3), axis=0)
-    flat = deviation.reshape(-1, 3)
-    _, directions = np.linalg.eigh(flat.T @ flat)
-    direction = directions[:, -1]
-    direction = direction if direction.sum() >= 0 else -direction
-    return deviation @ (direction / np.abs(direction).sum())
+    return deviation @ strongest_tone(deviation)
 
 
 def _paper_tone(grey: np.ndarray) -> float | None:

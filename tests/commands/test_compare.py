@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from terminal import assert_refused, run
 
-VERDICT_KEYS = ["is_same", "probability_same", "confidence", "distance", "threshold", "is_familiar", "model"]
+VERDICT_KEYS = ["is_same", "probability_same", "confidence", "distance", "threshold", "is_familiar", "remark", "model"]
 
 
 def test_compare_in_json_holds_the_verdict_and_the_model(pictures, trained_folder, verifier, capsys):
@@ -53,6 +53,19 @@ def test_what_is_unlike_all_that_the_model_knows_is_no_sure_answer(pictures, bun
     assert "(not sure: an image is unlike anything this model knows)" in stdout
     assert "%" not in stdout
     assert json.loads(run([*command, "--json"], capsys)[1])["is_familiar"] is False
+
+
+def test_a_remark_on_a_picture_stands_where_the_confidence_would(digits, trained_folder, tmp_path, capsys):
+    large = [np.pad(np.asarray(Image.fromarray(image).resize((200, 200))), 20) for image in digits[0][:2]]
+    for name, picture in (("one.png", large[0]), ("two.png", np.hstack(large))):
+        Image.fromarray(picture).save(tmp_path / name)
+    command = ["compare", tmp_path / "one.png", tmp_path / "two.png", "--model", trained_folder]
+    values = json.loads(run([*command, "--json"], capsys)[1])
+    assert values["remark"].startswith("the second image seems to hold several drawings")
+    if values["is_familiar"] is not False:
+        stdout = run(command, capsys)[1]
+        assert f"(not sure: {values['remark']})" in stdout
+        assert "%" not in stdout
 
 
 def test_compare_as_a_program_prints_the_verdict_and_nothing_else(pictures, trained_folder, root):

@@ -23,7 +23,7 @@ from siamese.images.load import MAX_PIXELS, MAX_SIDE
 
 pytestmark = pytest.mark.slow
 
-VERDICT_KEYS = ["is_same", "probability_same", "confidence", "distance", "threshold", "is_familiar", "model"]
+VERDICT_KEYS = ["is_same", "probability_same", "confidence", "distance", "threshold", "is_familiar", "remark", "model"]
 MEGABYTE = 1024 * 1024
 
 

@@ -18,7 +18,7 @@ TABLE = np.add(*np.mgrid[0:400, 0:400]) > 640  # a corner of the picture
 def test_ink_is_as_far_from_paper_in_a_shadow_as_in_the_light(shade, is_chalk):
     ink = strokes(DIGITS[7])
     light, dark = (0.15, 0.8) if is_chalk else (0.8, 0.15)
-    evened = even_out((photograph(ink, light, dark, noise=0, shade=shade) / 255)[..., None])[..., 0]
+    evened = even_out((photograph(ink, light, dark, noise=0, shade=shade) / 255)[..., None])
     thick = ndimage.distance_transform_edt(ink > 0.5) > 3
     far = ndimage.distance_transform_edt(ink < 0.1) > 5
     assert np.percentile(evened[thick], 2) > 0.4
@@ -40,3 +40,12 @@ def test_a_long_stretch_of_another_tone_along_the_rim_is_another_ground():
     crossed = drawing.copy()
     crossed[:, 180:200] = 0  # a stroke that runs out of the picture on both sides
     assert not has_two_grounds(crossed)
+
+
+@pytest.mark.parametrize(("ink", "paper"), [((0.1, 0.1, 0.1), (0.9, 0.9, 0.9)), ((0.7, 0.1, 0.1), (0.3, 0.5, 0.3))])
+def test_coloured_ink_in_a_shadow_is_found(ink, paper):
+    """Black on white, and red on green, of which some channels are lighter and some darker than the paper."""
+    drawn = strokes(DIGITS[7])
+    picture = np.dstack([photograph(drawn, light, dark, 0.01, SHADOW) for dark, light in zip(ink, paper, strict=True)])
+    found = find_ink(picture / 255) > 0.5
+    assert (found & (drawn > 0.5)).sum() / (found | (drawn > 0.5)).sum() > 0.8

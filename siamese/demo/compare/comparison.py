@@ -34,6 +34,11 @@ class Comparison:
         """For each image whether it is like those that the model knows; None where nobody can say."""
         return [look and look.is_familiar for look in self.looks]
 
+    @property
+    def remarks(self) -> list[str]:
+        """On each image, see siamese.verifier.Look."""
+        return [look.remark if look else "" for look in self.looks]
+
     def verdict(self, threshold: float) -> Verdict | None:
         """The verdict, where there are two usable images."""
         return None if self.message else self.verifier.verify_looks(*self.looks, threshold)

@@ -112,7 +112,7 @@ class Judge:
         found = compare(verifier, images)
         verdict = found.verdict(threshold)
         effects = found.drivers() if is_explained else None
-        caution = view.caution(found.is_familiar)
+        caution = view.caution(found.is_familiar, found.remarks)
         return [
             view.verdict_panel(threshold, found.seen, verdict, found.message, found.is_problem, turn, caution),
             charts.section(verifier.config.distances, threshold, verdict),

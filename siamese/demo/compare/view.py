@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from siamese.demo.elements import NOT_SURE, STRANGE, message, panel, percent, picture, word
+from siamese.demo.elements import NOT_SURE, STRANGE, UNCLEAR, message, panel, percent, picture, word
 
 if TYPE_CHECKING:
     from siamese.verifier import Verdict
@@ -32,7 +32,9 @@ def verdict_panel(
         state, headline, distance = "problem" if problem else "waiting", message(text), None
     else:
         state = "same" if verdict.is_same else "different"
-        sure = NOT_SURE if verdict.is_familiar is False else f"{percent(verdict.confidence).capitalize()} confident"
+        sure = f"{percent(verdict.confidence).capitalize()} confident"
+        if verdict.is_familiar is False or verdict.remark:
+            sure = NOT_SURE if verdict.is_familiar is False else UNCLEAR
         headline = word(state.capitalize(), sure)
         threshold, distance = verdict.threshold, verdict.distance
     figures = "".join(
@@ -48,13 +50,15 @@ def verdict_panel(
     return panel(state, headline, details, turn)
 
 
-def caution(is_familiar: Sequence[bool | None]) -> str:
-    """A sentence about those of the two images that are unlike all that the model knows; empty where none is."""
+def caution(is_familiar: Sequence[bool | None], remarks: Sequence[str] = ("", "")) -> str:
+    """Sentences about those of the two images that are unlike all that the model knows, and the remarks on each of them, see
+    siamese.verifier.Look; empty where there is none."""
+    sentences = [f"The {ordinal} image {remark}." for ordinal, remark in zip(ORDINALS, remarks, strict=True) if remark]
     strange = [ordinal for ordinal, known in zip(ORDINALS, is_familiar, strict=True) if known is False]
-    if not strange:
-        return ""
-    which = "Both images are" if len(strange) == 2 else f"The {strange[0]} image is"
-    return f"{which} {STRANGE}"
+    if strange:
+        which = "Both images are" if len(strange) == 2 else f"The {strange[0]} image is"
+        sentences.insert(0, f"{which} {STRANGE}")
+    return " ".join(sentences)
 
 
 def scale(threshold: float, distance: float | None = None) -> str:

@@ -23,3 +23,10 @@ def test_a_pair_says_what_is_missing_or_wrong_and_else_what_verify_says(verifier
     pair = compare(verifier, [first, second])
     assert not pair.message
     assert pair.verdict(0.7) == verifier.verify(first, second, 0.7)
+
+
+def test_remarks_are_those_of_each_image(verifier, digits):
+    two = np.kron(np.hstack(digits[0][:2]), np.ones((8, 8), np.uint8))
+    assert compare(verifier, [two, None]).remarks == [verifier.look(two).remark, ""]
+    assert compare(verifier, [digits[0][0], two]).remarks == ["", verifier.look(two).remark]
+    assert verifier.look(two).remark

@@ -138,6 +138,18 @@ def test_of_images_unlike_all_that_the_model_knows_no_confidence_is_shown(distan
         assert shown == ("Not sure: unlike all it knows" if known is False else "98.0% confident")
 
 
+def test_remarks_on_the_images_stand_with_the_caution_and_no_confidence_is_shown():
+    assert view.caution([True, None], ["", ""]) == ""
+    assert view.caution([True, True], ["", "is odd"]) == "The second image is odd."
+    both = view.caution([False, True], ["is odd", "is odd"])
+    assert both.startswith("The first image is unlike anything this model knows")
+    assert both.endswith("The first image is odd. The second image is odd.")
+    verdict = dataclasses.replace(verdict_at(0.2, 0.9999), is_familiar=True, remark="the first image is odd")
+    html = view.verdict_panel(0.8, NOTHING, verdict, caution=both)
+    assert re.findall('class="confidence">([^<]+)<', html) == ["Not sure: see the remark"]
+    assert both in Elements(html).text
+
+
 # ---- Examples ----
 
 
