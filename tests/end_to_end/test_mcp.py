@@ -67,7 +67,9 @@ def test_an_assistant_is_told_of_all_tools_and_their_mistakes_and_is_answered_in
     verifier = Verifier.from_pretrained()
     expected, embeddings = verifier.verify(first, second), verifier.embed([first, second])
     assert compared.pop("model") == verifier.name
-    assert compared == pytest.approx(expected.to_dict(), abs=1e-4)
+    assert compared.pop("remark") == expected.remark
+    numbers = {key: value for key, value in expected.to_dict().items() if key != "remark"}
+    assert compared == pytest.approx(numbers, abs=1e-4)
     np.testing.assert_allclose(embedded["embeddings"], embeddings, atol=1e-5)
     np.testing.assert_allclose(distances["distances"][0], [0, expected.distance, 0], atol=1e-4)
     wrong = answers[3:]
