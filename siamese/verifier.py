@@ -15,8 +15,9 @@ from siamese.devices import choose_device
 from siamese.distances import paired_distance
 from siamese.evaluation.calibration import probability_same
 from siamese.hub.sources import locate_model
-from siamese.images.canonical import canonical_image, read_image
+from siamese.images.canonical import read_image
 from siamese.images.load import DECODING, load_image
+from siamese.images.remarks import COLOURED
 from siamese.model_folder.reference import Reference, load_reference
 from siamese.model_folder.weights import load_model
 from siamese.network import SiameseNetwork, embed_all, embed_and_measure
@@ -111,9 +112,8 @@ class Verifier:
         encoder = self.config.encoder
         with DECODING.turn() as turn:
             read = load_image(image, turn), self.config.preprocess, encoder.image_size, encoder.channels
-            if self.config.data.dataset in OF_DIGITS:
-                return read_image(*read)
-            return canonical_image(*read), ""
+            seen, remark = read_image(*read)
+        return seen, remark if remark == COLOURED or self.config.data.dataset in OF_DIGITS else ""
 
     def look_at_canonical(self, images: np.ndarray) -> list[Look]:
         """As `look`, of what the network sees, each from `canonical`: uint8 (N, H, W) or (N, H, W, 3), all in a batch."""

@@ -107,10 +107,11 @@ def _photo_image(image: Image.Image, image_size: int, channels: int) -> np.ndarr
 
 def _ink_image(image: Image.Image, config: PreprocessConfig, image_size: int) -> tuple[np.ndarray, str]:
     """The drawing of any image as a canonical one, uint8 (image_size, image_size), and a remark on it."""
-    ink = find_ink(flatten(image), config.version)
+    pixels = flatten(image)
+    ink = find_ink(pixels, config.version)
     drawing = _crop(ink)
     box = image_size * config.box_fraction
-    return _compose(_normalise_strokes(drawing, box), box, image_size), remark_on(ink)
+    return _compose(_normalise_strokes(drawing, box), box, image_size), remark_on(ink, pixels)
 
 
 def _crop(ink: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from siamese.config import PreprocessConfig
 from siamese.data.datasets.mnist import load_sample_digits
 from siamese.images.canonical import read_image
 from siamese.images.load import load_image
-from siamese.images.remarks import SEVERAL
+from siamese.images.remarks import COLOURED, SEVERAL
 
 DIGITS, _ = load_sample_digits()
 
@@ -56,3 +56,33 @@ def test_small_pictures_and_photographs_get_none():
     pair = grey(1 - np.pad(two(DIGITS[3], DIGITS[543]), 60))
     assert remark(Image.fromarray(pair).resize((60, 40))) == ""
     assert remark(pair, mode="photo") == ""
+
+
+COLOURS = [(200, 30, 30), (30, 60, 200), (240, 180, 0), (20, 140, 60)]
+
+
+def coloured(ink: np.ndarray, colour: tuple[int, int, int], paper: tuple[int, int, int] = (255, 255, 255)) -> np.ndarray:
+    """Ink (H, W) in 0..1 of one colour on paper of another: uint8 (H, W, 3)."""
+    return np.round(ink[..., None] * colour + (1 - ink[..., None]) * paper).astype(np.uint8)
+
+
+def shape_of(kind: str) -> np.ndarray:
+    image = Image.new("L", (400, 400))
+    draw = ImageDraw.Draw(image)
+    {"disc": draw.ellipse, "box": draw.rectangle}[kind]((90, 110, 310, 290), fill=255)
+    return np.asarray(image) / 255
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("kind", ["disc", "box"])
+def test_a_coloured_thing_on_white_is_not_ink_without_a_word(kind, colour):
+    assert remark(coloured(shape_of(kind), colour)) == COLOURED
+    assert remark(coloured(shape_of(kind), (60, 60, 60))) == ""  # black is what ink is
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_coloured_pen_or_marker_draws_and_so_does_ink_on_coloured_paper(colour):
+    for number in range(5, 1000, 100):
+        for thin, side in ((strokes(DIGITS[number], 300, 400, 5, 5), 0), (strokes(DIGITS[number], 300, 400, 30, 30), 1)):
+            assert remark(coloured(thin, colour)) == "", side
+            assert remark(coloured(thin, (20, 20, 20), colour)) == "", side
