@@ -17,7 +17,7 @@ from siamese.model_folder.weights import RESUME_FILE, WEIGHTS_FILE
 
 pytestmark = pytest.mark.slow
 
-KILLS = 3
+KILLS = 2
 TRAINING = ("--encoder", "seed", "--batch-size", "32", "--epochs", "6", "--device", "cpu", "--seed", "5")
 
 
