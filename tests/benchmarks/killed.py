@@ -22,12 +22,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=20, help="trainings that are killed (default: 20)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")
     arguments = parser.parse_args(argv)
-    right = 0
+    right, resumed = 0, 0
     with tempfile.TemporaryDirectory() as folder:
-        for moment, is_hit, is_equal in kill_trainings(Path(folder), arguments.count, arguments.seed):
-            right += is_equal
-            print(f"{'killed' if is_hit else 'over'} at {moment:.2f}: {'equal' if is_equal else 'NOT EQUAL'}", flush=True)
-    print(f"{right} of {arguments.count} end with the same weights and files")
+        for moment, is_resumed, is_equal in kill_trainings(Path(folder), arguments.count, arguments.seed):
+            right, resumed = right + is_equal, resumed + is_resumed
+            how = "went on" if is_resumed else "began again, or was over"
+            print(f"killed after {moment:.1f} s: {how}, {'equal' if is_equal else 'NOT EQUAL'}", flush=True)
+    print(f"{right} of {arguments.count} end with the same weights and files; {resumed} went on from a state")
     return 0 if right == arguments.count else 1
 
 

@@ -31,21 +31,22 @@ def start(dataset: Path, output: Path) -> subprocess.Popen:
     )  # fmt: skip
 
 
-def weights_of(dataset: Path, output: Path, moments: list[float]) -> tuple[bytes, float, int]:
-    """The weights, the seconds, and how many kills hit: kill -9 so many seconds after each start, then leave it alone."""
-    hits, began = 0, time.monotonic()
-    for moment in [*moments, None]:
-        process = start(dataset, output)
-        try:
-            _, errors = process.communicate(timeout=moment or 600)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            hits += 1
-            continue
-        assert process.returncode == 0, errors
-        break
-    return (output / WEIGHTS_FILE).read_bytes(), time.monotonic() - began, hits
+def weights_of(dataset: Path, output: Path) -> bytes:
+    """The weights of a training that is left alone; where a killed one has left a state, it goes on from there."""
+    process = start(dataset, output)
+    _, errors = process.communicate(timeout=600)
+    assert process.returncode == 0, errors
+    return (output / WEIGHTS_FILE).read_bytes()
+
+
+def kill(process: subprocess.Popen, output: Path, seconds: float, waits: bool) -> bool:
+    """Kill -9 so many seconds after the start or, if it `waits`, after the first state; whether it left a state."""
+    while waits and process.poll() is None and not (output / RESUME_FILE).exists():
+        time.sleep(0.01)
+    time.sleep(seconds)
+    process.kill()
+    process.communicate()
+    return (output / RESUME_FILE).exists()
 
 
 def write_digits(folder: Path) -> None:
@@ -57,21 +58,26 @@ def write_digits(folder: Path) -> None:
             Image.fromarray(image).save(folder / str(label) / f"{number}.png")
 
 
-def kill_trainings(folder: Path, kills: int, seed: int) -> Iterator[tuple[float, bool, bool]]:
-    """For each of `kills` trainings, killed once at a random moment and then left alone: the moment, 0 to 1 of the time that
-    it takes, whether it was not over by then, and whether the folder is that of one that nobody has killed.
+def kill_trainings(folder: Path, kills: int, seed: int, waits: bool = False) -> Iterator[tuple[float, bool, bool]]:
+    """For each of `kills` trainings, killed once at a random moment and then left alone, three things.
+
+    The moment in seconds (if it `waits`, from the first state on), whether that left a state to go on from, and whether the
+    weights and files are those of a training that nobody has killed.
     """
     generator = random.Random(seed)
     write_digits(folder / "digits")
-    expected, seconds, _ = weights_of(folder / "digits", folder / "alone", [])
+    began = time.monotonic()
+    expected = weights_of(folder / "digits", folder / "alone")
+    longest = 1 if waits else time.monotonic() - began
     for number in range(kills):
-        output, moment = folder / str(number), generator.uniform(0.2, 1)
-        found, _, hits = weights_of(folder / "digits", output, [moment * seconds])
-        files = {path.name for path in output.iterdir()}
-        yield moment, bool(hits), found == expected and files == {path.name for path in (folder / "alone").iterdir()}
+        output, moment = folder / str(number), generator.uniform(0, longest)
+        is_resumed = kill(start(folder / "digits", output), output, moment, waits)
+        is_equal = weights_of(folder / "digits", output) == expected
+        names = ({path.name for path in each.iterdir()} for each in (output, folder / "alone"))
+        yield moment, is_resumed, is_equal and next(names) == next(names)
 
 
 def test_a_training_that_was_killed_goes_on_to_the_same_weights(tmp_path):
-    results = list(kill_trainings(tmp_path, KILLS, seed=1))
+    results = list(kill_trainings(tmp_path, KILLS, seed=1, waits=True))
     assert all(is_equal for _, _, is_equal in results)
-    assert any(is_hit for _, is_hit, _ in results)
+    assert any(is_resumed for _, is_resumed, _ in results)
