@@ -11,6 +11,7 @@ import PIL.Image
 import torch
 
 from siamese.config import ModelFolderConfig
+from siamese.data.datasets import is_of_digits
 from siamese.devices import choose_device
 from siamese.distances import paired_distance
 from siamese.evaluation.calibration import probability_same
@@ -21,9 +22,6 @@ from siamese.images.remarks import COLOURED
 from siamese.model_folder.reference import Reference, load_reference
 from siamese.model_folder.weights import load_model
 from siamese.network import SiameseNetwork, embed_all, embed_and_measure
-
-# Their pictures hold one drawing of few strokes; of other characters, which may be of several parts, nobody can say.
-OF_DIGITS = ("mnist", "mnist-sample", "qmnist", "usps")
 
 Image = str | os.PathLike | PIL.Image.Image | np.ndarray
 
@@ -113,7 +111,8 @@ class Verifier:
         with DECODING.turn() as turn:
             read = load_image(image, turn), self.config.preprocess, encoder.image_size, encoder.channels
             seen, remark = read_image(*read)
-        return seen, remark if remark == COLOURED or self.config.data.dataset in OF_DIGITS else ""
+        # Of digits a picture holds one of few strokes; of other characters, which may be of several parts, nobody can say.
+        return seen, remark if remark == COLOURED or is_of_digits(self.config.data) else ""
 
     def look_at_canonical(self, images: np.ndarray) -> list[Look]:
         """As `look`, of what the network sees, each from `canonical`: uint8 (N, H, W) or (N, H, W, 3), all in a batch."""

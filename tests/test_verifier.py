@@ -243,7 +243,8 @@ def test_remarks_on_both_images_are_joined_and_told_by_models_of_digits_alone(ve
     assert verifier.verify_looks(single, single).remark == ""
     assert verifier.verify(large[0], pair).remark == f"the second image {SEVERAL}"
     assert verifier.verify(pair, pair).remark == f"the first image {SEVERAL}; the second image {SEVERAL}"
-    config = dataclasses.replace(verifier.config, data=dataclasses.replace(verifier.config.data, dataset="omniglot"))
-    other = Verifier(verifier.network, config, "other", verifier.device)
-    assert other.look(pair).remark == ""
-    np.testing.assert_array_equal(other.canonical(pair), verifier.canonical(pair))
+    for data in ({"dataset": "omniglot"}, {"split": "within"}):  # the latter a folder that happens to be called so
+        config = dataclasses.replace(verifier.config, data=dataclasses.replace(verifier.config.data, **data))
+        other = Verifier(verifier.network, config, "other", verifier.device)
+        assert other.look(pair).remark == ""
+        np.testing.assert_array_equal(other.canonical(pair), verifier.canonical(pair))

@@ -17,11 +17,8 @@ from typing import Any
 import gradio as gr
 import uvicorn
 from gradio import http_server, queueing, state_holder
-from gradio.components.base import server
-from gradio.components.image_editor import AcceptBlobs
 from gradio.data_classes import ListFiles
 from gradio.exceptions import ComponentProcessingError
-from starlette.exceptions import HTTPException
 
 from siamese.demo.gradio_programs import as_files
 from siamese.demo.guard.rates import counted_as
@@ -31,11 +28,9 @@ from siamese.hub.errors import DISK_FULL, MISTAKES, is_mistake_of_ours
 logger = logging.getLogger(__name__)
 
 NOT_THE_CALLERS = "this went wrong here, not by your fault; the server's log says why"
-MAX_DRAWING = 2_000_000  # bytes: a PNG of the canvas has some 20,000
 GradioServer = http_server.Server
 MOST_WAITING = 16  # requests of one address in the queue
 LONGEST_PATH = 4096  # characters
-MAX_SKETCHES = 64  # drawings on their way from browsers to a handler, see LatestSketches
 
 
 class WithoutStub(type(gr.Image)):
@@ -80,37 +75,6 @@ class UploadedFiles(gr.File, metaclass=WithoutStub):
         if gone := [path for path in paths if not Path(path).is_file()]:
             raise ValueError(f"{Path(gone[0]).name} is no longer here")
         return paths if isinstance(payload, ListFiles) else paths[0] if paths else None
-
-
-class LatestSketches(dict):
-    """Remembers the latest MAX_SKETCHES keys. Gradio never forgets a drawing that no handler came to read."""
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        super().__setitem__(key, value)
-        while len(self) > MAX_SKETCHES:
-            self.pop(next(iter(self)), None)
-
-
-class Sketch(gr.ImageEditor, metaclass=WithoutStub):
-    """A gr.ImageEditor of one layer, whose drawings come piece by piece from browsers, or from whoever says to be one.
-
-    Whoever makes one gives it LatestSketches as its `blob_storage`: with an `__init__` of its own, Gradio would not see its
-    arguments.
-    """
-
-    is_template = True
-
-    @server
-    def accept_blobs(self, data: AcceptBlobs) -> None:
-        """Gradio's own, which would make a list as long as the browser says and keep whatever it is sent."""
-        try:
-            is_right = data.data["type"] in ("layer", "background", "composite") and isinstance(data.data["id"], str)
-            is_right &= data.data.get("index") in (None, "", "null", "0", 0) and len(data.files[0][1]) <= MAX_DRAWING
-        except (AttributeError, LookupError, TypeError):
-            is_right = False
-        if not is_right:
-            raise HTTPException(400, f"this is no drawing, allowed: one layer of at most {MAX_DRAWING:,} bytes")
-        super().accept_blobs(data)
 
 
 class Session(state_holder.SessionState):

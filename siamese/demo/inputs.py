@@ -15,7 +15,7 @@ import gradio as gr
 from PIL import Image
 
 from siamese.demo.base import PRIVATE, REFRESH
-from siamese.demo.gradio_patches import LatestSketches, Sketch, UploadedImage, refusal
+from siamese.demo.gradio_patches import UploadedImage, refusal
 from siamese.images.load import DECODING
 
 CANVAS = 400  # px, side of the drawing: at least what the page shows, since Gradio scales it down only
@@ -60,15 +60,13 @@ def input_side(name: str, title: str) -> Side:
     return Side(draw_tab, upload_tab, active, drawing, upload, drawn, name)
 
 
-def sketchpad(name: str) -> Sketch:
+def sketchpad(name: str) -> gr.ImageEditor:
     """A sheet of paper to draw on."""
-    sketch = Sketch(
+    return gr.ImageEditor(
         sources=(), image_mode="L", type="pil", canvas_size=(CANVAS, CANVAS), fixed_canvas=True, layers=False,
         transforms=(), brush=gr.Brush(default_size=BRUSH_RADIUS, colors=["#000000"], color_mode="fixed"),
         buttons=[], show_label=False, placeholder=" ", elem_id=f"sketch-{name}", elem_classes="sketch",
     )  # fmt: skip
-    sketch.blob_storage = LatestSketches()
-    return sketch
 
 
 def drawings_js(drawings: dict[int, str]) -> str:

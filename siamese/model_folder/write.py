@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from siamese.config import ModelFolderConfig
-from siamese.data.datasets import DATASETS
+from siamese.data.datasets import is_of_digits
 from siamese.data.labelled_images import LabelledImages
 from siamese.data.pairs import LabelledPairs
 from siamese.evaluation.calibration import percent, probability_same
@@ -50,9 +50,8 @@ def write_model_folder(
     with staged(folder) as staging:
         save_weights(network, staging / WEIGHTS_FILE)
         labels = getattr(test, "labels", None)  # labelled pairs have none
-        dataset = DATASETS.get(config.data.dataset)
-        are_digits = dataset is not None and dataset.is_of_digits
-        reference = choose_reference(network, test.images, labels, config.data.split, config.preprocess.mode, are_digits)
+        split, mode = config.data.split, config.preprocess.mode
+        reference = choose_reference(network, test.images, labels, split, mode, is_of_digits(config.data))
         save_reference(reference, network, staging)
         write_text(staging / CONFIG_FILE, config.to_json())
         log = (json.dumps(dataclasses.asdict(record)) + "\n" for record in config.history)

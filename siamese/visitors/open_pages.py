@@ -9,12 +9,18 @@ NETWORK = 64  # bits of an IPv6 address, which belong to one customer
 
 def network_of(host: str) -> str:
     """What counts as one address: 2001:db8::1 and 2001:db8::2 are one customer's."""
+    if (address := parsed(host)) is None:
+        return host
+    return str(address if address.version == 4 else ipaddress.ip_network((address, NETWORK), strict=False))
+
+
+def parsed(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address of a connection, without the name of an interface; None where it is none."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return host
-    address = getattr(address, "ipv4_mapped", None) or address
-    return str(address if address.version == 4 else ipaddress.ip_network((address, NETWORK), strict=False))
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 class OpenPages:

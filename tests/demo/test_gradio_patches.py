@@ -17,18 +17,13 @@ from gradio import http_server, state_holder
 from gradio.data_classes import ImageData, ListFiles, PredictBodyInternal
 from gradio_client import Client
 from PIL import Image, UnidentifiedImageError
-from starlette.exceptions import HTTPException
 
 from siamese.demo.api import _batch
 from siamese.demo.gradio_patches import (
-    MAX_DRAWING,
-    MAX_SKETCHES,
     MOST_WAITING,
     Demo,
     GradioServer,
-    LatestSketches,
     Session,
-    Sketch,
     UploadedFiles,
     UploadedImage,
     WithoutStub,
@@ -47,11 +42,6 @@ def cache(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
     (tmp_path / "cache").mkdir()
     return tmp_path / "cache"
-
-
-def blob(content: bytes = b"x", **fields) -> SimpleNamespace:
-    """A piece of a drawing as the server hands it over."""
-    return SimpleNamespace(data={"type": "layer", "index": "0", "id": "a"} | fields, files=[("file", content)])
 
 
 @pytest.mark.parametrize(("bases", "is_written"), [("gr.Image, metaclass=WithoutStub", False), ("gr.Image", True)])
@@ -98,27 +88,6 @@ def test_files_that_are_gone_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"gone\.png is no longer here"):
         UploadedFiles().preprocess(gr.FileData(path=str(tmp_path / "gone.png")))
     assert UploadedFiles().preprocess(None) is None
-
-
-def test_of_drawings_that_nobody_read_few_are_kept():
-    ours, plain = Sketch(), gr.ImageEditor()
-    ours.blob_storage = LatestSketches()
-    for number in range(3 * MAX_SKETCHES):
-        for sketch in (ours, plain):
-            sketch.accept_blobs(blob(id=str(number)))
-    assert list(ours.blob_storage) == [str(number) for number in range(2 * MAX_SKETCHES, 3 * MAX_SKETCHES)]
-    assert len(plain.blob_storage) == 3 * MAX_SKETCHES  # Gradio: all
-
-
-def test_a_drawing_has_one_layer_of_some_bytes_and_nothing_else():
-    for wrong in ({"index": "100000"}, {"index": "-1"}, {"type": "film"}, {"id": 5}):
-        with pytest.raises(HTTPException):
-            Sketch().accept_blobs(blob(**wrong))
-    with pytest.raises(HTTPException):
-        Sketch().accept_blobs(blob(bytes(MAX_DRAWING + 1)))
-    plain = gr.ImageEditor()
-    plain.accept_blobs(blob(index="100000"))
-    assert len(plain.blob_storage["a"].layers) == 100_001  # Gradio: as many layers as anybody says
 
 
 def test_a_session_holds_no_copy_of_the_page(monkeypatch):

@@ -36,6 +36,11 @@ def is_own(record: DataRecord) -> bool:
     return record.dataset not in DATASETS or record.split in OWN_SPLITS  # a folder may be called mnist
 
 
+def is_of_digits(record: DataRecord) -> bool:
+    """Whether a model was fitted to images of the digits 0 to 9, as far as the name of a dataset tells."""
+    return not is_own(record) and DATASETS[record.dataset].is_of_digits
+
+
 def load_dataset(
     name: str, data_dir: str | Path, preprocess: PreprocessConfig, encoder: EncoderConfig
 ) -> tuple[LabelledImages, LabelledImages]:

@@ -1,14 +1,14 @@
 """How many requests one address may make: so many a minute, a third of them at once."""
 
-import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 
+from siamese.visitors.open_pages import network_of, parsed
+
 VARIABLE, PER_MINUTE, MOST = "SIAMESE_REQUESTS", 1200, 1_000_000  # its default and its largest value
 AT_ONCE = 1 / 3  # of what is allowed in a minute may come in no time
 REMEMBERED = 10_000  # addresses, of which the one that was longest away is forgotten first
-NETWORK = 64  # bits of an IPv6 address, which belong to one customer
 
 
 def per_minute(environment: Mapping[str, str]) -> int:
@@ -27,14 +27,8 @@ def counted_as(host: str) -> str | None:
 
     So a proxy on this machine that does not say for whom it asks locks nobody out.
     """
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host or None
-    address = getattr(address, "ipv4_mapped", None) or address
-    if address.is_loopback:
-        return None
-    return str(address if address.version == 4 else ipaddress.ip_network((address, NETWORK), strict=False))
+    address = parsed(host)
+    return None if not host or (address and address.is_loopback) else network_of(host)
 
 
 class Rates:
