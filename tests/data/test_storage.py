@@ -4,6 +4,7 @@ import tempfile
 
 import numpy as np
 import pytest
+from full_disk import REASON, files_of_at_most
 
 from siamese.data import storage
 from siamese.data.storage import allocate, take_images
@@ -42,3 +43,10 @@ def test_room_is_made_in_memory_up_to_the_limit(own_folder, monkeypatch):
     assert (large.shape, large.dtype) == ((2, 28, 28), np.uint8)
     large[:] = 7
     assert large.sum() == 2 * 28 * 28 * 7
+
+
+def test_a_full_temporary_folder_is_told_by_name_before_anything_is_read(own_folder, monkeypatch):
+    monkeypatch.setattr(storage, "MOST_IN_MEMORY", 1000)
+    with files_of_at_most(10_000), pytest.raises(OSError, match=f"need 78,400 bytes in .*{own_folder}: {REASON}.*TMPDIR"):
+        allocate((100, 28, 28))
+    assert list(own_folder.iterdir()) == []
