@@ -24,6 +24,7 @@ FLOORS = (
     ("hub",),
     ("verifier",),
     ("visitors", "gallery"),
+    ("guard",),
     ("demo", "commands"),
 )
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
