@@ -31,7 +31,6 @@ from siamese.demo.guard.forwarded import Forwarded, trusted
 from siamese.demo.guard.gate import Gate
 from siamese.demo.guard.rates import PER_MINUTE, Rates
 from siamese.demo.guard.routes import open_routes
-from siamese.demo.many.batch import MAX_IMAGES
 from siamese.demo.page import STYLES, build_demo, head
 from siamese.demo.presence import Presence
 from siamese.demo.uploads import RoomForUploads, Uploads
@@ -49,6 +48,7 @@ from siamese.visitors.workspace import Workspaces
 logger = logging.getLogger(__name__)
 UNREADABLE = (TypeError, AttributeError, LookupError, ValueError, OSError)  # what Gradio raises at what it cannot read
 MAX_FILE_SIZE = 20_000_000  # bytes; more where visitors may train on larger ZIP files
+TOGETHER = 200_000_000  # bytes of the files of one upload, as 32 photographs of 6 MB; more where a ZIP file may be larger
 M_ARENA_MAX, ARENAS = -8, 2  # glibc's name for the number of heaps, and how many are enough for base.AT_ONCE
 M_MMAP_THRESHOLD, LARGE_PIECE = -3, 4 << 20  # bytes; Pillow holds pictures in pieces of 16 MB
 
@@ -104,10 +104,9 @@ def launch(
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # for what Gradio opens before we see it: Pillow refuses twice this number
     if spaces is not None:
         spaces.GPU(_needs_a_gpu)
-    largest = max(MAX_FILE_SIZE, limits.megabytes * MEGABYTE if limits else 0)
-    together = max(MAX_IMAGES * MAX_FILE_SIZE, largest) + MEGABYTE  # of files in one upload, and what is around them
+    largest = largest_file(limits)
     with_tools = address.get("mcp_server") or os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true"
-    guard(together, per_minute, bool(with_tools))
+    guard(most_uploaded(limits), per_minute, bool(with_tools))
     unreadable = dict.fromkeys(UNREADABLE, not_understood)
     pages = OpenPages()
     training = Workspaces(limits, disk, pages, _on_gpu()) if limits else contextlib.nullcontext()
@@ -122,6 +121,16 @@ def launch(
             footer_links=["api", "settings"], theme=_theme(), css_paths=STYLES, head=head(), js="() => siamese.start()",
             app_kwargs={"routes": routes, "middleware": middleware, "exception_handlers": unreadable},
         )  # fmt: skip
+
+
+def largest_file(limits: TrainingLimits | None) -> int:
+    """Bytes of one file that visitors may bring."""
+    return max(MAX_FILE_SIZE, limits.megabytes * MEGABYTE if limits else 0)
+
+
+def most_uploaded(limits: TrainingLimits | None) -> int:
+    """Bytes of one upload, which may be of many files, with what is around them."""
+    return max(TOGETHER, largest_file(limits)) + MEGABYTE
 
 
 def guard(most_uploaded: int, per_minute: int, with_tools: bool) -> None:

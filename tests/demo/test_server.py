@@ -12,6 +12,7 @@ from siamese.config import counted
 from siamese.demo import command, server
 from siamese.hub.errors import HubError, HubUnavailableError
 from siamese.verifier import Verifier
+from siamese.visitors.limits import TrainingLimits
 
 
 def test_the_bundled_models_are_offered_beside_the_one_asked_for(untrained_folder):
@@ -108,3 +109,8 @@ def test_help_names_every_variable(capsys):
         assert f"SIAMESE_{name}" in text
     for name in ("FORWARDED_ALLOW_IPS", "--host", "--port", "--share", "--mcp"):
         assert name in text
+
+
+def test_one_upload_is_bounded_by_what_zip_files_may_be():
+    assert server.most_uploaded(None) == server.most_uploaded(TrainingLimits()) == 201_000_000
+    assert server.most_uploaded(TrainingLimits(megabytes=500)) == 501_000_000
