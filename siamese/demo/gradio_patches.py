@@ -231,6 +231,8 @@ class Demo(gr.Blocks):
     def _refused(self, error: Exception) -> gr.Error:
         """What the caller is told of an error in what was sent; the log is told of one that is in this program."""
         error = _cause(error)
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            return _failed(error)
         if is_mistake_of_ours(error):
             logger.error("a request failed", exc_info=error)
             return refusal(NOT_THE_CALLERS)

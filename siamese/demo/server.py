@@ -39,7 +39,7 @@ from siamese.hub.errors import DISK_FULL, PACKAGE, HubError, HubUnavailableError
 from siamese.hub.sources import bundled_models, split_revision
 from siamese.images.load import MAX_PIXELS, ignore_pillow_warnings
 from siamese.verifier import Verifier
-from siamese.visitors.disk import Disk
+from siamese.visitors.disk import Disk, NoRoomError
 from siamese.visitors.limits import MEGABYTE, TrainingLimits
 from siamese.visitors.open_pages import OpenPages
 from siamese.visitors.task import Task
@@ -175,6 +175,8 @@ def not_understood(request: Request, error: Exception) -> JSONResponse:
     """The answer where Gradio fails at what was sent: it would log a traceback, and say that the server has failed."""
     if isinstance(error, OSError) and error.errno in DISK_FULL:
         return JSONResponse({"detail": "the server's disk is full: try again later"}, 507)
+    if isinstance(error, NoRoomError):
+        return JSONResponse({"detail": str(error)}, 507)
     if any(PACKAGE in Path(frame.filename).parents for frame in traceback.extract_tb(error.__traceback__)):
         logger.error("a request failed", exc_info=error)
         return JSONResponse({"detail": NOT_THE_CALLERS}, 500)

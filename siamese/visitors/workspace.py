@@ -137,10 +137,15 @@ class Workspace:
             self._workspaces.disk.settle(sum(taken))
 
     def take_archive(self, archive: str | Path) -> tuple[str, ...]:
-        """See siamese.visitors.class_folders."""
+        """See siamese.visitors.class_folders.
+
+        Raises ValueError as well where the file is gone: what two visitors bring at once is one file, see UploadedFiles.
+        """
         with self._workspaces.unpacking, self._lock:
             self._check_open()
             self._check_idle()
+            if not Path(archive).is_file():
+                raise ValueError(f"{Path(archive).name} is no longer here: choose it again")
             with self._writing() as take:
                 return class_folders.take_archive(archive, self.folder / SOURCES["zip"], self.limits, take)
 

@@ -117,6 +117,20 @@ def test_what_is_refused_is_said_in_a_sentence_to_whoever_sent_it(blocks):
         assert "was not uploaded" in str(caught.value)
 
 
+def test_a_disk_that_is_full_while_a_value_is_taken_in_is_no_fault_of_the_callers(monkeypatch):
+    """As where a picture comes as base64."""
+
+    async def full(inputs: list) -> list:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("siamese.demo.gradio_patches.as_files", full)
+    with Demo() as demo:
+        gr.Button().click(lambda: None)
+    (listener,) = demo.fns.values()
+    with pytest.raises(gr.Error, match="the server's disk is full"):
+        asyncio.run(demo.preprocess_data(listener, [], None))
+
+
 def answer_to(component: gr.components.Component, value: object) -> str:
     """What the caller of a listener with this input is told."""
     with Demo() as demo:

@@ -223,6 +223,10 @@ def test_archives_are_unpacked_one_at_a_time(served, archive, monkeypatch):
         thread.join(20)
     assert most == [1, 1, 1]
     assert all(space.has("zip") for space in spaces)
+    archive.unlink()  # as when another who has brought the same was served
+    with pytest.raises(ValueError, match="is no longer here: choose it again"):
+        spaces[0].take_archive(archive)
+    assert spaces[0].has("zip")
 
 
 def test_the_pages_of_one_address_have_half_of_the_disk(served, tmp_path):
