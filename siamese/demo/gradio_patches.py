@@ -7,6 +7,7 @@ What is worked round in the browser stands in static/inputs.js and static/page.j
 
 import logging
 import os
+import time
 from abc import ABCMeta
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 NOT_THE_CALLERS = "this went wrong here, not by your fault; the server's log says why"
 GradioServer = http_server.Server
 MOST_WAITING = 16  # requests of one address in the queue
+HALF_LIFE, FORGOTTEN = 10, 0.0001  # s
 LONGEST_PATH = 4096  # characters
 
 
@@ -104,11 +106,41 @@ def serve_with(wrap: Callable[[Any], Any], **settings: Any) -> None:
     http_server.Server = Server
 
 
+class Work:
+    """Seconds of work that were done for each address lately: of each second, half is forgotten after HALF_LIFE."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._done, self._then, self._clock = Counter(), clock(), clock
+
+    def of_all(self) -> Counter[str]:
+        """Now."""
+        now = self._clock()
+        kept = 0.5 ** ((now - self._then) / HALF_LIFE)
+        left = {address: seconds * kept for address, seconds in self._done.items()}
+        self._done = Counter({address: seconds for address, seconds in left.items() if seconds > FORGOTTEN})
+        self._then = now
+        return self._done
+
+    def add(self, address: str, seconds: float) -> None:
+        """Count so many more."""
+        self.of_all()[address] += seconds
+
+
 class FairQueue(queueing.Queue):
     """Gradio's queue, less its order: who asks a hundred times would be answered a hundred times before the next visitor.
 
-    Here all addresses have their first request answered before the second of any, and each has MOST_WAITING.
+    Here all addresses have their first request answered before the second of any, and each has MOST_WAITING. Of programs,
+    the one comes first whose address has had least work done lately: a small picture need not wait for many large ones.
     """
+
+    async def process_events(self, events: list[queueing.Event], *arguments: Any, **others: Any) -> None:
+        """Gradio's own; for whom it was, and how long it took, is noted."""
+        began = time.monotonic()
+        try:
+            await super().process_events(events, *arguments, **others)
+        finally:
+            if events[0].fn.api_visibility == "public":  # else most of the time may be spent in waiting
+                self.work.add(_host(events[0].request), time.monotonic() - began)
 
     async def push(self, body: Any, request: Any, username: str | None) -> tuple:
         """Gradio's own: whether it was taken, its id or why not, and of which kind that is."""
@@ -133,10 +165,12 @@ class FairQueue(queueing.Queue):
         if not waiting or waiting[-1] is not event:
             return
         waiting.pop()
-        turn, turns = sum(_host(each.request) == _host(event.request) for each in waiting) + 1, Counter()
+        own, turns, done = _host(event.request), Counter(), self.work.of_all()
+        turn = sum(_host(each.request) == own for each in waiting) + 1
         for place, each in enumerate(waiting):
-            turns[_host(each.request)] += 1
-            if turns[_host(each.request)] > turn:
+            host = _host(each.request)
+            turns[host] += 1
+            if (turns[host], done[host]) > (turn, done[own]):
                 waiting.insert(place, event)
                 return
         waiting.append(event)
@@ -154,7 +188,7 @@ class Demo(gr.Blocks):
     def queue(self, *args: Any, **kwargs: Any) -> "Demo":
         """Gradio's own, with a FairQueue: it names the class of its queue itself."""
         super().queue(*args, **kwargs)
-        self._queue.__class__ = FairQueue
+        self._queue.__class__, self._queue.work = FairQueue, Work()
         return self
 
     async def preprocess_data(self, block_fn: Any, inputs: list, *args: Any, **kwargs: Any) -> list:
@@ -197,6 +231,8 @@ class Demo(gr.Blocks):
     def _refused(self, error: Exception) -> gr.Error:
         """What the caller is told of an error in what was sent; the log is told of one that is in this program."""
         error = _cause(error)
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            return _failed(error)
         if is_mistake_of_ours(error):
             logger.error("a request failed", exc_info=error)
             return refusal(NOT_THE_CALLERS)

@@ -6,6 +6,7 @@ and fails once that is mended.
 
 import asyncio
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -47,6 +48,11 @@ def answer_in_json(tools: Any, data: list, root_url: str) -> list:
     return [tools.types.TextContent(type="text", text=json.dumps(value)) for value in data]
 
 
+def programs_at_once() -> int:
+    """How many requests of programs are worked at, whatever the endpoint: one processor is left to the page."""
+    return max(1, (os.cpu_count() or 1) - 1)
+
+
 def serve_endpoint(blocks: gr.Blocks, function: Callable, arguments: Mapping[str, Described]) -> None:
     """Serve `function` as the endpoint of its name. To be called within `blocks`.
 
@@ -54,7 +60,7 @@ def serve_endpoint(blocks: gr.Blocks, function: Callable, arguments: Mapping[str
     """
     described = "".join(f"\n    {name}: {argument.schema['description']}" for name, argument in arguments.items())
     function.__doc__ = f"{function.__doc__}\nParameters:{described}"  # where Gradio's tools have it from
-    gr.api(function, api_name=function.__name__)
+    gr.api(function, api_name=function.__name__, concurrency_limit=programs_at_once(), concurrency_id="programs")
     served = next(each for each in blocks.fns.values() if each.api_name == function.__name__)
     for component, (name, argument) in zip(served.inputs, arguments.items(), strict=True):
         component.label, component._api_info = name, argument.schema

@@ -26,7 +26,6 @@ from starlette.types import ASGIApp
 from siamese.demo.api import ENDPOINTS
 from siamese.demo.gradio_patches import NOT_THE_CALLERS, keep_little_of_sessions, serve_with
 from siamese.demo.gradio_programs import serve_programs
-from siamese.demo.many.batch import MAX_IMAGES
 from siamese.demo.page import STYLES, build_demo, head
 from siamese.demo.presence import Presence
 from siamese.demo.uploads import RoomForUploads, Uploads
@@ -41,7 +40,7 @@ from siamese.hub.sources import bundled_models, split_revision
 from siamese.images.load import MAX_PIXELS, ignore_pillow_warnings
 from siamese.service.app import Beside, create_app
 from siamese.verifier import Verifier
-from siamese.visitors.disk import Disk
+from siamese.visitors.disk import Disk, NoRoomError
 from siamese.visitors.limits import MEGABYTE, TrainingLimits
 from siamese.visitors.open_pages import OpenPages
 from siamese.visitors.task import Task
@@ -50,6 +49,7 @@ from siamese.visitors.workspace import Workspaces
 logger = logging.getLogger(__name__)
 UNREADABLE = (TypeError, AttributeError, LookupError, ValueError, OSError)  # what Gradio raises at what it cannot read
 MAX_FILE_SIZE = 20_000_000  # bytes; more where visitors may train on larger ZIP files
+TOGETHER = 200_000_000  # bytes of the files of one upload, as 32 photographs of 6 MB; more where a ZIP file may be larger
 M_ARENA_MAX, ARENAS = -8, 2  # glibc's name for the number of heaps, and how many are enough for base.AT_ONCE
 M_MMAP_THRESHOLD, LARGE_PIECE = -3, 4 << 20  # bytes; Pillow holds pictures in pieces of 16 MB
 
@@ -105,10 +105,9 @@ def launch(
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # for what Gradio opens before we see it: Pillow refuses twice this number
     if spaces is not None:
         spaces.GPU(_needs_a_gpu)
-    largest = max(MAX_FILE_SIZE, limits.megabytes * MEGABYTE if limits else 0)
-    together = max(MAX_IMAGES * MAX_FILE_SIZE, largest) + MEGABYTE  # of files in one upload, and what is around them
+    largest = largest_file(limits)
     with_tools = address.get("mcp_server") or os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true"
-    guard(together, per_minute, bool(with_tools), create_app(verifier))
+    guard(most_uploaded(limits), per_minute, bool(with_tools), create_app(verifier))
     unreadable = dict.fromkeys(UNREADABLE, not_understood)
     pages = OpenPages()
     training = Workspaces(limits, disk, pages, _on_gpu()) if limits else contextlib.nullcontext()
@@ -123,6 +122,16 @@ def launch(
             footer_links=["api", "settings"], theme=_theme(), css_paths=STYLES, head=head(), js="() => siamese.start()",
             app_kwargs={"routes": routes, "middleware": middleware, "exception_handlers": unreadable},
         )  # fmt: skip
+
+
+def largest_file(limits: TrainingLimits | None) -> int:
+    """Bytes of one file that visitors may bring."""
+    return max(MAX_FILE_SIZE, limits.megabytes * MEGABYTE if limits else 0)
+
+
+def most_uploaded(limits: TrainingLimits | None) -> int:
+    """Bytes of one upload, which may be of many files, with what is around them."""
+    return max(TOGETHER, largest_file(limits)) + MEGABYTE
 
 
 def guard(most_uploaded: int, per_minute: int, with_tools: bool, service: ASGIApp) -> None:
@@ -169,6 +178,8 @@ def not_understood(request: Request, error: Exception) -> JSONResponse:
     """The answer where Gradio fails at what was sent: it would log a traceback, and say that the server has failed."""
     if isinstance(error, OSError) and error.errno in DISK_FULL:
         return JSONResponse({"detail": "the server's disk is full: try again later"}, 507)
+    if isinstance(error, NoRoomError):
+        return JSONResponse({"detail": str(error)}, 507)
     if any(PACKAGE in Path(frame.filename).parents for frame in traceback.extract_tb(error.__traceback__)):
         logger.error("a request failed", exc_info=error)
         return JSONResponse({"detail": NOT_THE_CALLERS}, 500)

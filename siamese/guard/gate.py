@@ -24,6 +24,8 @@ WEIGHT_OF_PART = 1 / 1000  # more for each part of its JSON, and for each byte o
 WEIGHT_OF_BYTE = {Kind.JSON: 1 / 100_000, Kind.TOOL: 1 / 100_000, Kind.UPLOAD: 1 / 1_000_000, Kind.PICTURES: 1 / 1_000_000}
 MOST_AT_ONCE = 200  # requests of one address under way; an open page has two or three
 HINT = "the page is at /, and what is for programs at /docs"
+LATE = (429, 503)  # answers to who asks too often, which come a moment later: a flood that waits for them is slow
+LATE_SECONDS = 1
 SMALL = 64_000  # bytes of a body that has come before an answer is sent
 MOST_HELD = 200_000_000  # bytes of bodies in memory, of all requests under way
 IN_MEMORY = (Kind.JSON, Kind.TOOL)
@@ -62,6 +64,8 @@ class Gate:
             headers = dict(refused.headers or {})
             if refused.status_code == 429 and _length(scope) > SMALL:  # to take it in and drop it would be work, too
                 headers["Connection"] = "close"
+            if refused.status_code in LATE:
+                await asyncio.sleep(LATE_SECONDS)
             said = dict.fromkeys(("detail", "error"), refused.detail)  # programs look at the one, the page at the other
             answer = JSONResponse(said, refused.status_code, headers)
             await answer(scope, receive, send)
@@ -79,6 +83,8 @@ class Gate:
         async def answered(message: Message) -> None:
             if message.get("status") == 500 and scope["path"].endswith("/run/predict"):
                 message = message | {"status": 400}  # Gradio has 500 for each refusal; what is a failure is logged
+            if message.get("status") in LATE:
+                await asyncio.sleep(LATE_SECONDS)
             await send(message)
 
         try:

@@ -23,6 +23,8 @@ except ImportError:  # Windows, where nothing tells the folder of a living serve
     fcntl = None
 
 PREFIX = "siamese-uploads-"
+TMPDIR = "TMPDIR"
+MATPLOTLIB = "MPLCONFIGDIR"  # without a home it takes a temporary folder, and ends with an error where that is gone already
 LOCK = "lock"
 BLOCK = 4096  # bytes, the least that a file or a folder takes on most disks
 HALF_MADE_SECONDS = 60  # for which a folder without a lock may belong to a server that just starts
@@ -162,19 +164,22 @@ def opened(most: int, uploads: str | None = None) -> Iterator[Disk]:
     OSError where there is no place for it. Within the block SIGTERM and SIGHUP end the program as Ctrl-C does, so that it
     leaves nothing.
     """
-    base, before = tempfile.gettempdir(), (tempfile.tempdir, os.environ.get("TMPDIR"))
+    base, before = tempfile.gettempdir(), (tempfile.tempdir, {name: os.environ.get(name) for name in (TMPDIR, MATPLOTLIB)})
     delete_left_behind(Path(base))
     folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{_user()}-{os.getpid()}-"))
     disk = None
     with _locked(folder), _ended_by_signals():
         try:
             disk = Disk(folder, most, Path(uploads) if uploads else None)
-            tempfile.tempdir = os.environ["TMPDIR"] = str(disk.temporary)
+            tempfile.tempdir = os.environ[TMPDIR] = str(disk.temporary)
+            if not os.access(os.path.expanduser("~"), os.W_OK):
+                os.environ.setdefault(MATPLOTLIB, str(disk.temporary))
             yield disk
         finally:
             _ignore_signals()
             tempfile.tempdir = before[0]
-            os.environ.pop("TMPDIR", None) if before[1] is None else os.environ.update(TMPDIR=before[1])
+            for name, value in before[1].items():
+                os.environ.pop(name, None) if value is None else os.environ.update({name: value})
             disk.close() if disk else shutil.rmtree(folder, ignore_errors=True)
 
 

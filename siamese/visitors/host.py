@@ -49,6 +49,7 @@ class Host:
         self.queue = TrainingQueue(limits.waiting, on_gpu)
         self._by_page: weakref.WeakValueDictionary[str, Guest] = weakref.WeakValueDictionary()
         self._guests: set[Guest] = set()  # those that have a folder
+        self.unpacking = threading.Lock()  # one archive at a time: the rest of the processor is for answers
         self._lock = threading.Lock()
         self._ended = threading.Event()
         disk.add(self.pieces)

@@ -27,7 +27,6 @@ from siamese.visitors.queue import QueueFullError, Run
 from siamese.visitors.task import LEAST_CLASSES, LEAST_IMAGES, SAMPLE, Checked, DataReport, Task
 from siamese.visitors.worker import check_data
 
-IN_USE_SECONDS = 600  # after it was last used, for which a workspace is not deleted to make room for others
 TRAINING_BYTES = 100 * MEGABYTE  # that a training writes to the disk; no more than a quarter of what may be there
 DRAWING_BYTES = 50_000  # at most, of a drawing as a file
 SOURCES = {"sample": SAMPLE, "zip": "uploaded-pictures", "hand": "own-pictures"}  # the names that models know their data by
@@ -106,14 +105,17 @@ class Workspace:
         return 0.0 if self._run and not self._run.is_over else time.monotonic() - self._used
 
     def is_in_use(self) -> bool:
-        """Whether the visitor is at work with it: it is then not deleted to make room."""
-        return self.is_open() and (bool(self._checks) or self.idle_seconds() < IN_USE_SECONDS)
+        """Whether it may not be deleted to make room: as long as its page is open."""
+        return self.is_open()
 
     def make_room(self) -> bool:
-        """Delete all, unless it has just come to be used; whether it did."""
-        if self.is_in_use():
+        """Delete all, unless it is in use, or something is being done with it; whether it did."""
+        if self.is_in_use() or not self._lock.acquire(blocking=False):  # to wait for who waits for room would be for ever
             return False
-        self.empty()
+        try:
+            self.empty()
+        finally:
+            self._lock.release()
         return True
 
     def _take_for_later(self, size: int) -> None:
@@ -135,10 +137,15 @@ class Workspace:
             self._workspaces.disk.settle(sum(taken))
 
     def take_archive(self, archive: str | Path) -> tuple[str, ...]:
-        """See siamese.visitors.class_folders."""
-        with self._lock:
+        """See siamese.visitors.class_folders.
+
+        Raises ValueError as well where the file is gone: what two visitors bring at once is one file, see UploadedFiles.
+        """
+        with self._workspaces.unpacking, self._lock:
             self._check_open()
             self._check_idle()
+            if not Path(archive).is_file():
+                raise ValueError(f"{Path(archive).name} is no longer here: choose it again")
             with self._writing() as take:
                 return class_folders.take_archive(archive, self.folder / SOURCES["zip"], self.limits, take)
 

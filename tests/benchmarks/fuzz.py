@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 API = "/gradio_api"
 WARM_UP = 0.2  # of the time, before growth is measured
+MORE_THREADS = 40  # that may come after it: as many as Gradio's pool has for what is under way at the same time
 GROWTH = 150  # MB of memory that may come after it: caches of torch and the last 10,000 callers that Gradio remembers
 ANSWER_SECONDS = 1  # after which a stream is left
 EXAMPLES = 25  # of one route in turn
@@ -154,6 +155,11 @@ def fuzz_sockets(port: int, end: float, found: list, counts: collections.Counter
                 found.append(f"{answer[:12]!r} to {sent!r}")
 
 
+def threads(pid: int) -> int:
+    """How many a process has."""
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
 def main(argv: list[str] | None = None) -> int:
     """Print what was found; 1 where that is something."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -178,20 +184,21 @@ def main(argv: list[str] | None = None) -> int:
         command = [arguments.python or sys.executable, __file__, "--routes", app.url, str(end)]
         routes = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=name, env=dict(os.environ))
         time.sleep(60 * arguments.minutes * WARM_UP)
-        before = memory(app.process.pid)
+        before, threads_before = memory(app.process.pid), threads(app.process.pid)
         said = routes.communicate()[0].splitlines()
         sockets.join()
         time.sleep(30)
-        grown = memory(app.process.pid) - before
+        grown, more = memory(app.process.pid) - before, threads(app.process.pid) - threads_before
         tracebacks = app.log.read_text(errors="replace").count("Traceback")
         if arguments.log:
             arguments.log.write_text(app.log.read_text(errors="replace"))
         left = disk(Path(name))
     found += [line for line in said if line.startswith("FOUND")]
     print(*[line for line in said if not line.startswith("FOUND")], f"sockets: {dict(sorted(counts.items()))}", sep="\n")
-    print(f"memory grew by {grown:.0f} MB after the first {WARM_UP:.0%}; {left:.1f} MB on the disk; {tracebacks} tracebacks")
+    print(f"after the first {WARM_UP:.0%} memory grew by {grown:.0f} MB, and threads by {more}")
+    print(f"{left:.1f} MB on the disk; {tracebacks} tracebacks")
     print(f"{len(found)} answers of 500 and more", *dict.fromkeys(found[:20]), sep="\n")
-    return int(bool(found or tracebacks or grown > GROWTH))
+    return int(bool(found or tracebacks or grown > GROWTH or more > MORE_THREADS))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 python tests/benchmarks/killed.py [--count 20] [--seed 0]
 
-Each training is killed once (kill -9), then resumed, or started again where it had not saved anything yet.
+Each training is killed once (kill -9), at a moment drawn from the time that it takes, then resumed, or started again where
+it had not saved anything yet. One that is over before its moment does not count, and another is started.
 """
 
 import argparse
@@ -26,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         for moment, is_resumed, is_equal in kill_trainings(Path(folder), arguments.count, arguments.seed):
             right, resumed = right + is_equal, resumed + is_resumed
-            how = "went on" if is_resumed else "began again, or was over"
+            how = "went on" if is_resumed else "began again"
             print(f"killed after {moment:.1f} s: {how}, {'equal' if is_equal else 'NOT EQUAL'}", flush=True)
     print(f"{right} of {arguments.count} end with the same weights and files; {resumed} went on from a state")
     return 0 if right == arguments.count else 1

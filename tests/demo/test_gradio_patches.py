@@ -13,13 +13,14 @@ import gradio as gr
 import numpy as np
 import pytest
 import uvicorn
-from gradio import http_server, state_holder
+from gradio import http_server, queueing, state_holder
 from gradio.data_classes import ImageData, ListFiles, PredictBodyInternal
 from gradio_client import Client
 from PIL import Image, UnidentifiedImageError
 
 from siamese.demo.api import _batch
 from siamese.demo.gradio_patches import (
+    HALF_LIFE,
     MOST_WAITING,
     Demo,
     GradioServer,
@@ -27,6 +28,7 @@ from siamese.demo.gradio_patches import (
     UploadedFiles,
     UploadedImage,
     WithoutStub,
+    Work,
     keep_little_of_sessions,
     refusal,
     serve_with,
@@ -113,6 +115,20 @@ def test_what_is_refused_is_said_in_a_sentence_to_whoever_sent_it(blocks):
     assert isinstance(caught.value, gr.Error) == (blocks is Demo)  # Gradio: another error, of which it says nothing
     if blocks is Demo:
         assert "was not uploaded" in str(caught.value)
+
+
+def test_a_disk_that_is_full_while_a_value_is_taken_in_is_no_fault_of_the_callers(monkeypatch):
+    """As where a picture comes as base64."""
+
+    async def full(inputs: list) -> list:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("siamese.demo.gradio_patches.as_files", full)
+    with Demo() as demo:
+        gr.Button().click(lambda: None)
+    (listener,) = demo.fns.values()
+    with pytest.raises(gr.Error, match="the server's disk is full"):
+        asyncio.run(demo.preprocess_data(listener, [], None))
 
 
 def answer_to(component: gr.components.Component, value: object) -> str:
@@ -249,6 +265,42 @@ def test_the_queue_takes_turns(kind, expected):
     with kind(analytics_enabled=False) as blocks:
         gr.Button().click(lambda: None)
     assert "".join(waiting_after(blocks.queue(), *"aaabbac")[0]) == expected
+
+
+def test_of_programs_who_has_had_least_work_done_comes_first():
+    with Demo(analytics_enabled=False) as blocks:
+        gr.Button().click(lambda: None)
+    blocks.queue()._queue.work.add("a", 2)
+    blocks._queue.work.add("b", 1)
+    assert "".join(waiting_after(blocks, *"aabbc")[0]) == "cbaba"
+
+
+def test_work_of_a_program_is_counted_and_half_of_it_forgotten_in_time():
+    now = 0.0
+    work = Work(clock=lambda: now)
+    work.add("a", 8)
+    now = HALF_LIFE
+    work.add("b", 1)
+    now = 3 * HALF_LIFE
+    assert work.of_all() == {"a": 1, "b": 0.25}
+    now = 100 * HALF_LIFE
+    assert work.of_all() == {}, "or it would grow with each address"
+
+
+@pytest.mark.parametrize("visibility", ["public", "private"])
+def test_only_the_time_of_programs_is_noted(visibility, monkeypatch):
+    """Of the page's own listeners some wait for others."""
+
+    async def slow(*arguments):
+        await asyncio.sleep(0.05)
+
+    monkeypatch.setattr(queueing.Queue, "process_events", slow)
+    with Demo(analytics_enabled=False) as blocks:
+        gr.Button().click(lambda: None, api_visibility=visibility)
+    request = SimpleNamespace(client=SimpleNamespace(host="a"))
+    event = SimpleNamespace(fn=blocks.fns[0], request=request)
+    asyncio.run(blocks.queue()._queue.process_events([event], False, 0.0, event.fn))
+    assert (blocks._queue.work.of_all()["a"] >= 0.04) == (visibility == "public")
 
 
 def test_one_address_has_so_many_places_in_the_queue_and_this_machine_any_number():

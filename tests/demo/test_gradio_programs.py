@@ -64,6 +64,18 @@ def test_arguments_have_names_descriptions_and_examples():
     assert found["doc"] == "Make it short.\nParameters:\n    text: What is too long"
 
 
+@pytest.mark.parametrize(("processors", "at_once"), [(None, 1), (1, 1), (2, 1), (8, 7)])
+def test_programs_together_leave_a_processor_to_the_page(processors, at_once, monkeypatch):
+    def one() -> str:
+        """One."""
+
+    monkeypatch.setattr("os.cpu_count", lambda: processors)
+    with gr.Blocks() as blocks:
+        serve_endpoint(blocks, one, {})
+    (served,) = blocks.fns.values()
+    assert (served.concurrency_limit, served.concurrency_id) == (at_once, "programs")
+
+
 def test_those_of_gradio_have_none():
     found = described(lambda blocks, function: gr.api(function, api_name="shorten"))
     (argument,) = found["parameters"]

@@ -12,6 +12,8 @@ from siamese.config import counted
 from siamese.demo import command, server
 from siamese.hub.errors import HubError, HubUnavailableError
 from siamese.verifier import Verifier
+from siamese.visitors.disk import NoRoomError
+from siamese.visitors.limits import TrainingLimits
 
 
 def test_the_bundled_models_are_offered_beside_the_one_asked_for(untrained_folder):
@@ -49,6 +51,7 @@ def test_a_model_that_the_hub_does_not_give_is_replaced_where_that_helps(error, 
         (KeyError("page"), 400, "not of the kind that is asked for"), (TypeError("argument"), 400, "not of the kind"),
         (UnicodeDecodeError("utf-8", b"", 0, 1, ""), 400, "not of the kind"),
         (OSError(errno.ENAMETOOLONG, "x"), 400, "not of the kind"), (OSError(errno.ENOSPC, "x"), 507, "disk is full"),
+        (NoRoomError("there is no room"), 507, "there is no room"),
     ],
 )  # fmt: skip
 def test_what_gradio_cannot_read_is_answered_in_a_sentence(error, status, words, caplog):
@@ -108,3 +111,8 @@ def test_help_names_every_variable(capsys):
         assert f"SIAMESE_{name}" in text
     for name in ("FORWARDED_ALLOW_IPS", "--host", "--port", "--share", "--mcp"):
         assert name in text
+
+
+def test_one_upload_is_bounded_by_what_zip_files_may_be():
+    assert server.most_uploaded(None) == server.most_uploaded(TrainingLimits()) == 201_000_000
+    assert server.most_uploaded(TrainingLimits(megabytes=500)) == 501_000_000

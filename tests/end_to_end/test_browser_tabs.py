@@ -84,6 +84,15 @@ def test_the_same_call_is_copied_with_the_threshold_of_the_page(page, app):
     assert f'Client("{app.url}/")' in page.evaluate("navigator.clipboard.readText()")
 
 
+def test_the_page_about_the_endpoints_asks_for_nothing_that_is_closed(page):
+    refused = []
+    page.on("response", lambda answer: refused.append(answer.url) if answer.status >= 400 else None)
+    page.get_by_role("button", name="Use via API").click()
+    expect(page.get_by_text("image_a").first).to_be_visible()
+    page.wait_for_timeout(500)
+    assert refused == []
+
+
 def test_how_it_works_is_drawn(page):
     page.get_by_role("tab", name="How it works").click()
     expect(page.locator("#about svg.network")).to_be_visible()

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import time
 
 import pytest
 from starlette.applications import Starlette
@@ -21,6 +22,12 @@ JOIN, UPLOAD, TOOL = "/gradio_api/queue/join", "/gradio_api/upload", "/gradio_ap
 MOST_UPLOADED = 2_000_000
 LARGEST = {JOIN: MAX_JSON, UPLOAD: MOST_UPLOADED, TOOL: MAX_TOOL}
 VISITOR = ("203.0.113.7", 5)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """No test waits for a refusal."""
+    monkeypatch.setattr(gate, "LATE_SECONDS", 0)
 
 
 async def length(request: Request) -> PlainTextResponse:
@@ -95,6 +102,19 @@ def test_an_address_that_asks_too_often_is_told_when_to_come_back():
     assert "Connection" not in answers[-1].headers
     assert visitor.post(JOIN, content=bytes(500_000)).headers["Connection"] == "close"
     assert answers[-1].json()["detail"] == "there are too many requests from your address: try again in 1 s"
+
+
+@pytest.mark.parametrize("path", [JOIN, "/health"])
+def test_who_asks_too_often_is_told_a_moment_later_by_the_gate_and_by_the_app(path, monkeypatch):
+    monkeypatch.setattr(gate, "LATE_SECONDS", 0.3)
+    busy = Starlette(routes=[Route("/health", lambda request: PlainTextResponse("", 503))])
+    visitor = TestClient(Gate(busy, open_routes([]), 1, Rates(1)), client=VISITOR)
+    began, statuses = (
+        time.monotonic(),
+        [visitor.request("GET" if path == "/health" else "POST", path).status_code for _ in "12"],
+    )
+    assert statuses == ([503, 503] if path == "/health" else [404, 429])
+    assert 0.3 * (1 + (path == "/health")) <= time.monotonic() - began < 5
 
 
 def test_json_of_many_parts_counts_for_more():

@@ -1,9 +1,12 @@
 """Which routes of the framework are open: what the page needs, and nothing that a new version brings along."""
 
+import inspect
+import re
 from collections.abc import Iterator
 
 import gradio as gr
 import pytest
+from gradio import oauth
 from gradio.routes import App
 
 from siamese.demo.api import ENDPOINTS
@@ -104,9 +107,17 @@ def test_what_only_looks_like_an_open_route_is_closed(path):
     assert kind_of("GET", path, ROUTES) is None
 
 
-def test_assistants_and_the_login_are_let_in_where_they_are_served():
-    with_all = open_routes(ENDPOINTS, with_login=True, with_tools=True)
-    for path in ("/login/huggingface", "/login/callback", "/logout"):
-        assert kind_of("GET", path, with_all) is Kind.READ
+def test_the_login_that_gradio_serves_is_let_in_where_there_is_one():
+    """Its routes as they stand in its source: to serve them takes a Space."""
+    for serve in (oauth._add_oauth_routes, oauth._add_mocked_oauth_routes):
+        served = re.findall(r"@app\.(\w+)\(\"(.*?)\"", inspect.getsource(serve))
+        assert len(served) == 3
+        for method, path in served:
+            assert kind_of(method.upper(), path, open_routes(ENDPOINTS, with_login=True)) is Kind.READ
+            assert kind_of(method.upper(), path, ROUTES) is None
+
+
+def test_assistants_are_let_in_where_they_are_served():
+    with_all = open_routes(ENDPOINTS, with_tools=True)
     for path in ("/gradio_api/mcp", "/gradio_api/mcp/", "/gradio_api/mcp/schema", "/gradio_api/mcp/messages/"):
         assert kind_of("POST", path, with_all) is Kind.TOOL

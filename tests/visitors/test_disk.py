@@ -167,6 +167,16 @@ def test_a_folder_is_for_its_user_alone_and_gone_at_the_end(base):
     assert not disk.reserve(1)
 
 
+@pytest.mark.parametrize("has_home", [True, False])
+def test_where_no_home_can_be_written_what_matplotlib_writes_goes_with_the_rest(has_home, base, tmp_path, monkeypatch):
+    """By itself it makes a folder in that for temporary files, and ends with a traceback since that is gone."""
+    monkeypatch.setenv("HOME", str(tmp_path if has_home else tmp_path / "nowhere"))
+    monkeypatch.delenv("MPLCONFIGDIR", raising=False)
+    with opened(1000) as disk:
+        assert os.environ.get("MPLCONFIGDIR") == (None if has_home else str(disk.temporary))
+    assert "MPLCONFIGDIR" not in os.environ
+
+
 def test_a_folder_for_uploads_that_the_operator_names_stays(tmp_path):
     with opened(1000, str(tmp_path / "theirs")) as disk:
         (disk.uploads / "a").write_bytes(b"1")

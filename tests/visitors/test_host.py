@@ -12,7 +12,7 @@ from brought import wait, write_classes, zipped
 from full_disk import files_of_at_most
 from PIL import Image
 
-from siamese.visitors import workspace as module
+from siamese.visitors import class_folders
 from siamese.visitors.disk import Disk, NoRoomError, size_on_disk
 from siamese.visitors.limits import MEGABYTE
 from siamese.visitors.open_pages import OpenPages
@@ -156,7 +156,11 @@ def test_all_workspaces_are_under_the_bound_and_those_that_nobody_uses_go_first(
         spaces[2].take_archive(archive)
     assert not spaces[2].has("zip")
     assert size_on_disk(served.disk.folder) <= served.disk.most + 100_000
-    monkeypatch.setattr(spaces[1], "_used", time.monotonic() - module.IN_USE_SECONDS - 1)
+    monkeypatch.setattr(spaces[1], "_used", time.monotonic() - 3000)
+    with pytest.raises(NoRoomError, match="there is no room for this on the server now"):
+        spaces[2].take_archive(archive)
+    assert spaces[1].has("zip"), "its page is open, though nothing was done on it for long"
+    monkeypatch.setattr(spaces[1], "is_open", lambda: False)  # nobody has told of its end yet
     spaces[2].take_archive(archive)
     assert (spaces[0].has("zip"), spaces[1].has("zip"), spaces[2].has("zip")) == (True, False, True)
     spaces[0].close()
@@ -168,9 +172,61 @@ def test_what_is_trained_on_is_never_deleted_to_make_room(served, archive, monke
     space.take_archive(archive)
     space.check("zip")
     space.start("compact", "supcon", 1)
-    monkeypatch.setattr(space, "_used", time.monotonic() - 2 * module.IN_USE_SECONDS)
+    monkeypatch.setattr(space, "_used", time.monotonic() - 3000)
     served.disk.trim(0)
     assert space.has("zip")
+
+
+def test_nobody_waits_for_room_in_a_workspace_that_waits_for_room_itself(served, archive):
+    space = visit(served, "a")
+    space.take_archive(archive)
+    is_held, is_over = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with space._lock:
+            is_held.set()
+            is_over.wait(20)
+
+    at_work = threading.Thread(target=work)
+    at_work.start()
+    is_held.wait(20)
+    space.is_open = lambda: False
+    trimmed = threading.Thread(target=served.disk.trim, args=(0,), daemon=True)
+    trimmed.start()
+    trimmed.join(10)
+    assert not trimmed.is_alive()
+    assert space.has("zip")
+    is_over.set()
+    at_work.join()
+    served.disk.trim(0)
+    assert not space.has("zip")
+
+
+def test_archives_are_unpacked_one_at_a_time(served, archive, monkeypatch):
+    under_way, most, unpack = [], [], class_folders.unpack
+
+    def slow(*arguments):
+        under_way.append(1)
+        most.append(len(under_way))
+        time.sleep(0.05)
+        try:
+            return unpack(*arguments)
+        finally:
+            under_way.pop()
+
+    monkeypatch.setattr(class_folders, "unpack", slow)
+    spaces = [visit(served, f"page {number}", f"192.0.2.{number}") for number in range(3)]
+    threads = [threading.Thread(target=space.take_archive, args=(archive,)) for space in spaces]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert most == [1, 1, 1]
+    assert all(space.has("zip") for space in spaces)
+    archive.unlink()  # as when another who has brought the same was served
+    with pytest.raises(ValueError, match="is no longer here: choose it again"):
+        spaces[0].take_archive(archive)
+    assert spaces[0].has("zip")
 
 
 def test_the_pages_of_one_address_have_half_of_the_disk(served, tmp_path):

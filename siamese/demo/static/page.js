@@ -37,3 +37,13 @@ window.siamese ??= {
     });
   },
 };
+
+// The page about the endpoints ("Use via API") asks for two things that are closed here, or not there without assistants;
+// the browser would show each as an error. It takes any refusal for an answer, and so gets one without asking the server.
+siamese.ask ??= window.fetch;
+window.fetch = (what, ...how) => {
+  const path = String(what.url ?? what).split("?")[0];
+  const isClosed = path.endsWith("/monitoring/summary");
+  const isAway = path.endsWith("/gradio_api/mcp/schema") && !window.gradio_config?.mcp_server;
+  return isClosed || isAway ? Promise.resolve(new Response("", {status: 404})) : siamese.ask.call(window, what, ...how);
+};
