@@ -94,7 +94,7 @@ class Verifier:
 
         Raises ValueError for anything that is no usable image, BlankImageError (a ValueError) where nothing is drawn.
         """
-        return self._read(image)[0]
+        return self.read(image)[0]
 
     def look(self, image: Image) -> Look:
         """What the network sees of an image, and its embedding. Raises ValueError like `canonical`.
@@ -102,11 +102,11 @@ class Verifier:
         The image is encoded by itself: in a batch, rounding may depend on the place in it, and `verify(a, b)` must equal
         `verify(b, a)`.
         """
-        seen, remark = self._read(image)
+        seen, remark = self.read(image)
         return dataclasses.replace(self.look_at_canonical(seen[None])[0], remark=remark)
 
-    def _read(self, image: Image) -> tuple[np.ndarray, str]:
-        """What the network sees of an image, and a remark on it."""
+    def read(self, image: Image) -> tuple[np.ndarray, str]:
+        """What the network sees of an image, as `canonical`, and a remark on it, as in `Look`. Raises ValueError like it."""
         encoder = self.config.encoder
         with DECODING.turn() as turn:
             read = load_image(image, turn), self.config.preprocess, encoder.image_size, encoder.channels
