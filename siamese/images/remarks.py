@@ -17,7 +17,7 @@ BLOB = 0.25  # likewise: no stroke of 1,000 digits is so thick
 PART = 0.03  # of the largest part: what is smaller does not count
 MOST_PARTS, MOST_OF_DIGIT = 12, 4  # loose parts of any character (Omniglot's have up to 5), of a digit
 MOTLEY = 0.4  # share of the ink that is neither full nor none: above it, there are as many shades as in a photograph
-INNER, BLURRED = 3, 0.24  # px at least from the paper, and the share of ink that is there and still not full: no strokes
+INNER, BLURRED = 3, 0.24  # px at least from the paper, and the share of ink there that is not full: no strokes
 LONGEST = 3.7  # sizes of a drawing: the strokes of a digit are together no longer
 
 STRAIGHT, ANGLE = 0.82, np.deg2rad(8)  # share of the outline that is level or upright, to this; digits by hand: up to 0.73
@@ -45,16 +45,17 @@ def remark_on(ink: np.ndarray, pixels: np.ndarray) -> str:
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return ""
+    with_rim = tuple(slice(max(each[0] - INNER, 0), each[-1] + 1 + INNER) for each in (rows, columns))
+    ink = np.pad(ink[with_rim], INNER)
     mask = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     size, depths = max(mask.shape), ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    labels, _ = ndimage.label(mask, np.ones((3, 3)))
-    areas = np.bincount(labels.ravel())[1:]
+    areas = np.bincount(ndimage.label(mask, np.ones((3, 3)))[0].ravel())[1:]
     parts = int((areas >= PART * areas.max()).sum())
     length = mask.sum() / (4 * depths[mask].mean())  # of a bar of width w, the mean depth is w / 4
     is_tangled = parts > MOST_OF_DIGIT or length > LONGEST * size
     some = ink > 0.1
     shades = some & (ink < 0.9)
-    inner = shades & (ndimage.distance_transform_edt(np.pad(some, 1))[1:-1, 1:-1] > INNER)
+    inner = shades & ndimage.minimum_filter(some, 2 * INNER + 1)
     total = some.sum()
     is_no_drawing = parts > MOST_PARTS or depths.max() > BLOB * size or inner.sum() > BLURRED * total
     if is_no_drawing or (is_tangled and shades.sum() > MOTLEY * total):
@@ -69,8 +70,9 @@ def remark_on(ink: np.ndarray, pixels: np.ndarray) -> str:
 def is_angular(ink: np.ndarray) -> bool:
     """Whether the outlines of ink (H, W) run in two directions at right angles, whichever these are."""
     down, right = np.gradient(ndimage.gaussian_filter(ink, 1))
-    steepness, direction = np.hypot(down, right), np.arctan2(down, right)
-    steepness[steepness < 0.1 * steepness.max()] = 0
+    steepness = np.hypot(down, right)
+    steep = steepness > 0.1 * steepness.max()
+    steepness, direction = steepness[steep], np.arctan2(down[steep], right[steep])  # (N,)
     main = np.angle((steepness * np.exp(4j * direction)).sum()) / 4  # four times an angle is the same for all four sides
     off = [np.abs((direction - main - turn + np.pi / 2) % np.pi - np.pi / 2) < ANGLE for turn in (0, np.pi / 2)]
     along, across = (steepness[each].sum() / steepness.sum() for each in off)
