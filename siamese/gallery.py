@@ -43,6 +43,7 @@ class Identification:
     matches: tuple[Match, ...]  # the nearest classes, each once, nearest first
     threshold: float  # the largest distance at which a class is recognised
     is_familiar: bool | None = None  # the query, see `Verdict`; where not, the answer may mean little
+    remark: str = ""  # on the query, see `Look`
 
 
 class Gallery:
@@ -118,10 +119,10 @@ class Gallery:
         """
         look = self.verifier.look(image)
         found = self.identify_embedding(torch.from_numpy(look.embedding), threshold, top)
-        return dataclasses.replace(found, is_familiar=look.is_familiar)
+        return dataclasses.replace(found, is_familiar=look.is_familiar, remark=look.remark)
 
     def identify_embedding(self, query: Tensor, threshold: float | None = None, top: int = 5) -> Identification:
-        """As `identify`, for an embedding (D,), which does not tell whether the query is familiar."""
+        """As `identify`, for an embedding (D,), which tells nothing of the picture."""
         calibration = self.verifier.config.calibration
         threshold = calibration.threshold if threshold is None else float(threshold)
         if not 0 < threshold < float("inf"):

@@ -18,7 +18,7 @@ from siamese.evaluation.calibration import probability_same
 from siamese.hub.sources import locate_model
 from siamese.images.canonical import read_image
 from siamese.images.load import DECODING, load_image
-from siamese.images.remarks import COLOURED
+from siamese.images.remarks import OF_ALL_CHARACTERS
 from siamese.model_folder.reference import Reference, load_reference
 from siamese.model_folder.weights import load_model
 from siamese.network import SiameseNetwork, embed_alike
@@ -94,7 +94,7 @@ class Verifier:
 
         Raises ValueError for anything that is no usable image, BlankImageError (a ValueError) where nothing is drawn.
         """
-        return self._read(image)[0]
+        return self.read(image)[0]
 
     def look(self, image: Image) -> Look:
         """What the network sees of an image, and its embedding. Raises ValueError like `canonical`.
@@ -102,17 +102,16 @@ class Verifier:
         The embedding has the same bits as in `embed`, whatever other images are there: `verify(a, b)` must equal
         `verify(b, a)`.
         """
-        seen, remark = self._read(image)
+        seen, remark = self.read(image)
         return dataclasses.replace(self.look_at_canonical(seen[None])[0], remark=remark)
 
-    def _read(self, image: Image) -> tuple[np.ndarray, str]:
-        """What the network sees of an image, and a remark on it."""
+    def read(self, image: Image) -> tuple[np.ndarray, str]:
+        """What the network sees of an image, as `canonical`, and a remark on it, as in `Look`. Raises ValueError like it."""
         encoder = self.config.encoder
         with DECODING.turn() as turn:
             read = load_image(image, turn), self.config.preprocess, encoder.image_size, encoder.channels
             seen, remark = read_image(*read)
-        # Of digits a picture holds one of few strokes; of other characters, which may be of several parts, nobody can say.
-        return seen, remark if remark == COLOURED or is_of_digits(self.config.data) else ""
+        return seen, remark if remark in OF_ALL_CHARACTERS or is_of_digits(self.config.data) else ""
 
     def look_at_canonical(self, images: np.ndarray) -> list[Look]:
         """As `look`, of what the network sees, each from `canonical`: uint8 (N, H, W) or (N, H, W, 3), all in a batch."""

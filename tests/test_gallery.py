@@ -41,6 +41,12 @@ def test_the_ranking_is_that_of_a_literal_search(gallery, verifier, digits):
         assert [match.name for match in gallery.identify(image, top=3).matches] == [m.name for m in found.matches[:3]]
 
 
+def test_a_query_is_remarked_on_as_a_look_is(gallery, verifier, digits):
+    two = np.pad(255 - np.kron(np.hstack(list(digits[0][:2])), np.ones((8, 8), np.uint8)), 40, constant_values=255)
+    assert gallery.identify(two).remark == verifier.look(two).remark != ""
+    assert gallery.identify(digits[0][0]).remark == ""
+
+
 def test_a_match_says_what_verify_says(gallery, verifier, digits):
     example = digits[0][digits[1] == 4][0]
     alone = Gallery(verifier)

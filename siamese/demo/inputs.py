@@ -23,6 +23,13 @@ BRUSH_RADIUS = 10  # px of the canvas: a stroke of 5% of its side, about that of
 LONGEST = 450_000  # characters of a drawing, of which a request has two at most: a canvas has some 10,000
 MOST_SIDE = 2000  # px
 START = "data:image/png;base64,"
+# What static/crop.js needs over an upload: a sheet to choose a part on, and two buttons.
+CROP = """
+<div role="group" tabindex="0" hidden
+  aria-label="Drag around what to keep. Arrow keys move a frame, with Shift resize it; Enter crops, Escape does not.">
+  <span hidden></span></div>
+<button type="button" data-undo hidden>Whole picture</button>
+<button type="button" data-crop aria-pressed="false" title="Keep a part: drag around it">Crop</button>"""
 
 
 class Side(NamedTuple):
@@ -56,6 +63,7 @@ def input_side(name: str, title: str) -> Side:
                     placeholder="Drop an image here\nor click to choose one", elem_id=f"upload-{name}",
                     elem_classes="upload", alt_text=title,
                 )  # fmt: skip
+                gr.HTML(CROP, elem_classes="crop", js_on_load="siamese.offerCrop(element)")
         active, drawing = gr.Textbox("draw", visible=False), gr.Textbox(visible=False)
     return Side(draw_tab, upload_tab, active, drawing, upload, drawn, name)
 

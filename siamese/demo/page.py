@@ -27,7 +27,7 @@ FOLDERS = [Path(tab.__file__).parent for tab in TABS]
 # In this order: what tabs share comes first, and where two rules weigh the same the later one holds.
 STYLES = [STATIC / f"{name}.css" for name in ("page", "inputs", "panel", "charts")]
 STYLES += [path for path in (folder / "style.css" for folder in FOLDERS) if path.exists()]
-SCRIPTS = [STATIC / f"{name}.js" for name in ("page", "inputs")]
+SCRIPTS = [STATIC / f"{name}.js" for name in ("page", "inputs", "crop")]
 SCRIPTS += [path for path in (folder / "script.js" for folder in FOLDERS) if path.exists()]
 
 

@@ -1,5 +1,5 @@
-"""What a visitor should know of a picture of which a model sees the ink alone: that it holds more than one drawing, or areas
-of colour, whose shape is all that is left of them.
+"""What a visitor should know of a picture of which a model sees the ink alone: that it holds no clear drawing, or more than
+one, or areas of colour, whose shape is all that is left of them.
 """
 
 import numpy as np
@@ -13,8 +13,22 @@ LEAST_SHARE = 0.25  # of the larger one's ink: less is a dot, an accent, a loose
 COLOURFUL = 0.2  # of the full range: how far a colour, its brightness aside, is from that of the paper
 THICK = 0.22  # of the drawing's size, from the middle to the edge: 99.5% of MNIST's strokes, which are bold, are thinner
 
+BLOB = 0.25  # likewise: no stroke of 1,000 digits is so thick
+PART = 0.03  # of the largest part: what is smaller does not count
+MOST_PARTS, MOST_OF_DIGIT = 12, 4  # loose parts of any character (Omniglot's have up to 5), of a digit
+MOTLEY = 0.4  # share of the ink that is neither full nor none: above it, there are as many shades as in a photograph
+INNER, BLURRED = 3, 0.24  # px at least from the paper, and the share of ink there that is not full: no strokes
+LONGEST = 3.7  # sizes of a drawing: the strokes of a digit are together no longer
+
+STRAIGHT, ANGLE = 0.82, np.deg2rad(8)  # share of the outline that is level or upright, to this; digits by hand: up to 0.73
+CROSSWISE = 0.2  # of the outline: the lesser of both; a 1 is upright alone
+
 COLOURED = "holds areas of colour, of which this model sees nothing but the shape"
+UNCLEAR = "shows no clear drawing: crop it to one, or photograph it in better light"
 SEVERAL = "seems to hold several drawings, which are read as one: crop it to one of them"
+TANGLED = "holds more strokes than a digit has: crop it to one"
+ANGULAR = "is made of straight lines at right angles, as on a display, but this model knows handwriting"
+OF_ALL_CHARACTERS = (COLOURED, UNCLEAR)  # the others are true of digits: other characters may well be like that
 
 
 def remark_on(ink: np.ndarray, pixels: np.ndarray) -> str:
@@ -25,9 +39,44 @@ def remark_on(ink: np.ndarray, pixels: np.ndarray) -> str:
     """
     if min(ink.shape) < COARSE_SIDE:
         return ""
-    if holds_areas_of_colour(ink > 0.3, pixels):
+    mask = ink > 0.3
+    if holds_areas_of_colour(mask, pixels):
         return COLOURED
-    return SEVERAL if holds_several(ink > 0.3) else ""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return ""
+    with_rim = tuple(slice(max(each[0] - INNER, 0), each[-1] + 1 + INNER) for each in (rows, columns))
+    ink = np.pad(ink[with_rim], INNER)
+    mask = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    size, depths = max(mask.shape), ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    areas = np.bincount(ndimage.label(mask, np.ones((3, 3)))[0].ravel())[1:]
+    parts = int((areas >= PART * areas.max()).sum())
+    length = mask.sum() / (4 * depths[mask].mean())  # of a bar of width w, the mean depth is w / 4
+    is_tangled = parts > MOST_OF_DIGIT or length > LONGEST * size
+    some = ink > 0.1
+    shades = some & (ink < 0.9)
+    inner = shades & ndimage.minimum_filter(some, 2 * INNER + 1)
+    total = some.sum()
+    is_no_drawing = parts > MOST_PARTS or depths.max() > BLOB * size or inner.sum() > BLURRED * total
+    if is_no_drawing or (is_tangled and shades.sum() > MOTLEY * total):
+        return UNCLEAR
+    if holds_several(mask):
+        return SEVERAL
+    if is_angular(ink):
+        return ANGULAR
+    return TANGLED if is_tangled else ""
+
+
+def is_angular(ink: np.ndarray) -> bool:
+    """Whether the outlines of ink (H, W) run in two directions at right angles, whichever these are."""
+    down, right = np.gradient(ndimage.gaussian_filter(ink, 1))
+    steepness = np.hypot(down, right)
+    steep = steepness > 0.1 * steepness.max()
+    steepness, direction = steepness[steep], np.arctan2(down[steep], right[steep])  # (N,)
+    main = np.angle((steepness * np.exp(4j * direction)).sum()) / 4  # four times an angle is the same for all four sides
+    off = [np.abs((direction - main - turn + np.pi / 2) % np.pi - np.pi / 2) < ANGLE for turn in (0, np.pi / 2)]
+    along, across = (steepness[each].sum() / steepness.sum() for each in off)
+    return bool(along + across > STRAIGHT and min(along, across) > CROSSWISE)
 
 
 def holds_areas_of_colour(mask: np.ndarray, pixels: np.ndarray) -> bool:

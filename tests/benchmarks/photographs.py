@@ -1,15 +1,18 @@
 """How often a verdict on a made photograph of a digit is wrong, sure, and without a word of warning.
 
 python tests/benchmarks/photographs.py --data-dir data [--tuning] [--count 200] [--code FOLDER]
+python tests/benchmarks/photographs.py --data-dir data --kinds --drawings data/omniglot data/tablet.csv --others data/faces
 
 Of each kind so many photographs, each against a clean drawing of a digit, half of them of the same digit. Wrong: a verdict
 of over 95% confidence that is not true. Warned: a remark on a picture, or one
 that is unlike all that the model knows. Digits
-are MNIST's test, with `--tuning` the last of its training under another seed. `--code` measures an older tree.
+are MNIST's test, with `--tuning` the last of its training under another seed. `--code` measures an older tree. With
+`--drawings` or `--others`, how often there is a remark on pictures of these folders, and on 1,000 test digits.
 """
 
 import argparse
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +35,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--model", help="model folder (default: the bundled digits)")
     parser.add_argument("--count", type=int, default=200, help="photographs of each kind (default: 200)")
     parser.add_argument("--tuning", action="store_true", help="other digits and another seed, to choose constants on")
-    parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS, help="(default: all)")
+    parser.add_argument("--drawings", nargs="+", default=[], help="folders of drawings, or the table of the tablet's")
+    parser.add_argument("--others", nargs="+", default=[], help="folders of pictures in which nothing is drawn")
+    parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=KINDS, help="(default: all)")
     parser.add_argument("--code", default=Path(__file__).parents[2], help="the tree to measure (default: this one)")
     arguments = parser.parse_args(argv)
 
@@ -50,7 +55,41 @@ def main(argv: list[str] | None = None) -> int:
         print(
             f"{kind}: wrong and sure {wrong:.1%}, warned {warned:.1%}, wrong, sure and unwarned {unwarned:.1%}", flush=True
         )
+    if arguments.drawings or arguments.others:
+        _remarks_on_others(verifier, [*arguments.drawings, *arguments.others], images)
     return 0
+
+
+def _remarks_on_others(verifier, places: list[str], images: np.ndarray) -> None:
+    """Print for 1,000 digits, and of each place for up to 1,000 pictures, how often there is which remark."""
+    from familiarity import load_tablet
+
+    from siamese.data.folders import folder_files
+
+    generator, groups = np.random.default_rng(0), {"digits": [_drawn(image) for image in images[:1000]]}
+    for place in places:
+        if place.endswith(".csv"):
+            drawings, signs = load_tablet(place)
+            is_digit = np.array([sign.isdigit() for sign in signs])
+            for name, chosen in (("digits", is_digit), ("letters", ~is_digit)):
+                groups[f"{name} of {place}"] = [drawings[index] for index in np.flatnonzero(chosen)]
+        else:
+            files = folder_files(place)
+            groups[place] = [files[index] for index in generator.permutation(len(files))[:1000]]
+    for name, pictures in groups.items():
+        found = Counter(_remark(verifier, picture) for picture in pictures)
+        print(f"{name}, {len(pictures):,}: " + ", ".join(f"{found[each] / len(pictures):.2%} {each}" for each in found))
+
+
+def _remark(verifier, picture) -> str:
+    try:
+        return verifier.read(picture)[1].partition(":")[0] or "no remark"
+    except ValueError:
+        return "nothing is drawn"
+
+
+def _drawn(digit: np.ndarray) -> np.ndarray:
+    return 255 - np.asarray(Image.fromarray(digit).resize((400, 400), Image.Resampling.BICUBIC))
 
 
 def _judge(verifier, kind: str, images, labels, is_same: bool, generator) -> tuple[bool, bool, bool]:
@@ -58,7 +97,7 @@ def _judge(verifier, kind: str, images, labels, is_same: bool, generator) -> tup
     first = generator.integers(len(images))
     second = generator.choice(np.flatnonzero((labels == labels[first]) == is_same))
     picture = KINDS[kind](images[first], int(labels[first]), images, generator)
-    drawing = 255 - np.asarray(Image.fromarray(images[second]).resize((400, 400), Image.Resampling.BICUBIC))
+    drawing = _drawn(images[second])
     try:
         verdict = verifier.verify(picture, drawing)
     except ValueError:  # it says that nothing is drawn

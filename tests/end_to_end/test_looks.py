@@ -110,6 +110,23 @@ def test_every_tab_passes_axe_and_fits_every_width_light_and_dark(tab, page, pic
     assert len(backgrounds) == 2
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_cropping_passes_axe_and_fits_every_width(scheme, page, pictures):
+    page.emulate_media(color_scheme=scheme)
+    page.locator("#first-side").get_by_role("tab", name="Upload").click()
+    upload(page, "first", pictures["photo.jpg"])
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.locator("#first-side").get_by_role("button", name="Crop").click()
+        page.keyboard.press("ArrowUp")
+        expect(page.locator("#first-side .crop [role=group] span")).to_be_visible()
+        page.wait_for_function("document.getAnimations().every((each) => !(each instanceof CSSTransition))")
+        picture_of(page, f"crop-{scheme}-{width}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert sticking_out(page) == []
+        assert serious_of(page) == []
+
+
 def test_a_verdict_moves_nothing_on_the_page(page, pictures):
     parts = ("#examples", "#judge", "#understand", "#verdict .scale", "#verdict .seen")
     before = places(page, *parts)

@@ -19,6 +19,7 @@ class Batch:
     seen: np.ndarray  # uint8 (N, H, W) or (N, H, W, 3): what the network sees
     embeddings: np.ndarray  # float32 (N, D)
     is_familiar: tuple[bool | None, ...] = ()  # (N,), see siamese.verifier.Look
+    remarks: tuple[str, ...] = ()  # (N,), likewise
 
     def distances(self) -> np.ndarray:
         """All distances, float32 (N, N): symmetric, 0 on the diagonal, as `Verifier.verify` gives them but for rounding."""
@@ -33,15 +34,19 @@ def look_at_all(verifier: Verifier, images: Sequence[Image], names: Sequence[str
     """
     if len(images) > MAX_IMAGES:
         raise ValueError(f"there are {len(images)} images, allowed: at most {MAX_IMAGES} at once")
-    seen, problems = [], {}
+    seen, remarks, problems = [], [], {}
     for place, (image, name) in enumerate(zip(images, names, strict=True)):
         try:
-            seen.append(verifier.canonical(image))
+            canonical, remark = verifier.read(image)
         except ValueError as error:
             problems[place] = str(error) if name in str(error) else f"{name}: {error}"
+            continue
+        seen.append(canonical)
+        remarks.append(remark)
     size, dim = verifier.config.encoder.image_size, verifier.config.encoder.embedding_dim
     if not seen:
         return Batch(np.empty((0, size, size), np.uint8), np.empty((0, dim), np.float32)), problems
     stacked = np.stack(seen)
     looks = verifier.look_at_canonical(stacked)
-    return Batch(stacked, np.stack([look.embedding for look in looks]), tuple(look.is_familiar for look in looks)), problems
+    embeddings, known = np.stack([look.embedding for look in looks]), tuple(look.is_familiar for look in looks)
+    return Batch(stacked, embeddings, known, tuple(remarks)), problems

@@ -25,7 +25,8 @@ def create_tab(page: Page) -> None:
             return matrix([], [], [], 1, [str(error)])
         used = [name for place, name in enumerate(names) if place not in problems]
         threshold = verifier.config.calibration.threshold
-        return matrix(used, batch.seen, batch.distances(), threshold, list(problems.values()), batch.is_familiar)
+        said = list(problems.values()), batch.is_familiar, batch.remarks
+        return matrix(used, batch.seen, batch.distances(), threshold, *said)
 
     files = UploadedFiles(file_count="multiple", label=f"Images, up to {MAX_IMAGES}", height=160, elem_id="files")
     shown = gr.HTML(matrix([], [], [], 1))

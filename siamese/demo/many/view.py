@@ -19,11 +19,12 @@ def matrix(
     threshold: float,
     problems: Sequence[str] = (),
     is_familiar: Sequence[bool | None] = (),
+    remarks: Sequence[str] = (),
 ) -> str:
     """A table of all distances (N, N), tinted by how far they are on their side of the threshold, and a link to the CSV.
 
     `problems` are sentences about images that are not in it. `is_familiar` says for each of the N whether it is like those
-    that the model knows.
+    that the model knows, `remarks` what else is to be said of its picture, see siamese.verifier.Look.
     """
     said = "".join(f"<li>{html.escape(problem)}</li>" for problem in problems)
     left_out = f'<div role="alert"><ul class="problems">{said}</ul></div>' if said else ""
@@ -31,7 +32,9 @@ def matrix(
         hint = f"Choose two or more images, up to {MAX_IMAGES}, for the distances between all of them."
         return f'{left_out}<p class="hint">{hint}</p>'
     is_strange = [known is False for known in is_familiar] or [False] * len(names)
-    labels = [_label(*each) for each in zip(names, seen, is_strange, strict=True)]
+    remarks = remarks or [""] * len(names)
+    is_marked = [strange or bool(remark) for strange, remark in zip(is_strange, remarks, strict=True)]
+    labels = [_label(*each) for each in zip(names, seen, is_marked, strict=True)]
     head = "".join(f'<th scope="col">{label}</th>' for label in labels)
     rows = "".join(
         f'<tr><th scope="row">{label}</th>' + "".join(_cell(distance, threshold) for distance in row) + "</tr>"
@@ -41,6 +44,10 @@ def matrix(
     if any(is_strange):
         count = "One image, marked ?, is" if sum(is_strange) == 1 else f"{sum(is_strange)} images, marked ?, are"
         strange = f'<p class="strange" role="status">{count} {STRANGE}</p>'
+    said = [f"{name}, marked ?, {remark}." for name, remark in zip(names, remarks, strict=True) if remark]
+    if said:
+        listed = "".join(f"<li>{html.escape(each)}</li>" for each in said)
+        strange += f'<div role="status"><ul class="strange">{listed}</ul></div>'
     upper = distances[np.triu_indices(len(names), 1)]
     link = base64.b64encode(to_csv(names, distances).encode()).decode()
     return (
@@ -61,9 +68,9 @@ def to_csv(names: Sequence[str], distances: np.ndarray) -> str:
     return text.getvalue()
 
 
-def _label(name: str, image: np.ndarray, is_strange: bool) -> str:
+def _label(name: str, image: np.ndarray, is_marked: bool) -> str:
     text = html.escape(name, quote=True)
-    mark = "<b>?</b> " if is_strange else ""
+    mark = "<b>?</b> " if is_marked else ""
     return f'<span title="{text}">{picture(image, name)}<small>{mark}{text}</small></span>'
 
 

@@ -25,7 +25,7 @@ def create_tab(page: Page) -> None:
             known = taught.teach(known, label, image, models.all(own), models.of(name, own).name)
         except ValueError as error:
             return [gr.skip(), gr.skip(), note(str(error), problem=True)]
-        return [known, view.taught(known, name), note(f"Added an example of {known[-1].name}.")]
+        return [known, view.taught(known, name), note(view.added(known[-1], name))]
 
     def remove(known: tuple, name: str, event: gr.EventData) -> tuple:
         """The examples without one class."""

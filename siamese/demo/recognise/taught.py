@@ -76,4 +76,4 @@ def recognise(examples: Sequence[Example], look: Look, verifier: Verifier) -> Id
         if verifier.name in example.looks:
             gallery.enrol_embeddings(example.name, torch.from_numpy(example.looks[verifier.name].embedding)[None])
     found = gallery.identify_embedding(torch.from_numpy(look.embedding), top=MAX_CLASSES)
-    return dataclasses.replace(found, is_familiar=look.is_familiar)
+    return dataclasses.replace(found, is_familiar=look.is_familiar, remark=look.remark)

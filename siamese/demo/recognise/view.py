@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from siamese.demo.elements import NOT_SURE, STRANGE, message, panel, percent, picture, word
+from siamese.demo.elements import NOT_SURE, STRANGE, UNCLEAR, message, panel, percent, picture, word
 from siamese.demo.recognise.taught import MAX_CLASSES, MAX_EXAMPLES, Example, class_names
 from siamese.gallery import Identification
 
@@ -31,6 +31,12 @@ def taught(examples: Sequence[Example], model: str) -> str:
     return f"<h2>What you have taught</h2>{listed}"
 
 
+def added(example: Example, model: str) -> str:
+    """What is said once it is taught: text."""
+    remark = example.looks[model].remark
+    return f"Added an example of {example.name}." + (f" Its picture {remark}." if remark else "")
+
+
 def answer(
     examples: Sequence[Example],
     threshold: float,
@@ -44,31 +50,33 @@ def answer(
     rows = [(name, "&ndash;", 0.0, "&ndash;") for name in class_names(examples)]
     state, headline = "problem" if problem else "waiting", message(text)
     is_strange = found is not None and found.is_familiar is False
+    doubt = (NOT_SURE if is_strange else UNCLEAR if found.remark else "") if found else ""
     if found:
         nearest = found.matches[0]
         if found.name is None:
-            sure = NOT_SURE if is_strange else f"{percent(1 - nearest.probability_same)} confident"
+            sure = doubt or f"{percent(1 - nearest.probability_same)} confident"
             state, headline = "different", word("None of these", f"{sure}; nearest: {nearest.name}")
         else:
-            sure = NOT_SURE if is_strange else f"{percent(nearest.probability_same)} confident"
+            sure = doubt or f"{percent(nearest.probability_same)} confident"
             state, headline = "same", word(nearest.name, sure)
         rows = [
             (match.name, f"{match.distance:.3f}", match.probability_same, percent(match.probability_same))
             for match in found.matches
         ]
-        if is_strange:  # how near each class is can be said, how likely cannot
+        if doubt:  # how near each class is can be said, how likely cannot
             rows = [(name, distance, 0.0, "&ndash;") for name, distance, *_ in rows]
     ranking = "".join(
         f'<tr><th scope="row">{html.escape(name)}</th><td>{distance}</td>'
         f'<td><span class="share" style="--share: {share:.4f}"></span>{likely}</td></tr>'
         for name, distance, share, likely in rows
     )
-    strange = f"This image is {STRANGE}" if is_strange else ""
+    said = [f"This image is {STRANGE}"] if is_strange else []
+    said += [f"This image {found.remark}."] if found and found.remark else []
     details = (
         '<table class="ranking"><thead><tr><th scope="col">Class</th><th scope="col">Distance</th>'
         f'<th scope="col">Same</th></tr></thead><tbody>{ranking}</tbody></table>'
         f'<p class="limit">A class is recognised up to a distance of {threshold:.3f}.</p>'
         f'<div class="seen"><h3>What the network sees</h3><figure>{picture(seen, "What the network sees of the image")}'
-        f'</figure><p class="caution" role="status">{strange}</p></div>'
+        f'</figure><p class="caution" role="status">{html.escape(" ".join(said))}</p></div>'
     )
     return panel(state, headline, details, turn)

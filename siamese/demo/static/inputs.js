@@ -79,6 +79,7 @@
       if (!target.matches?.(".upload img")) return;
       target.classList.toggle("tiny", target.naturalWidth < 100);
       target.classList.toggle("broken", type === "error");
+      target.classList.toggle("loaded", type === "load");
     };
     for (const type of ["load", "error"]) document.addEventListener(type, look, true);  // neither bubbles
   };

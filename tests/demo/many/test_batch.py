@@ -16,6 +16,14 @@ def test_distances_are_those_of_verify_whatever_else_is_in_the_batch(verifier, d
     assert list(batch.is_familiar) == [verifier.look(image).is_familiar for image in images]
 
 
+def test_remarks_are_those_of_each_image_and_stay_with_it_where_others_are_left_out(verifier, digits):
+    two = np.pad(255 - np.kron(np.hstack(list(digits[0][:2])), np.ones((8, 8), np.uint8)), 40, constant_values=255)
+    batch, problems = look_at_all(verifier, [np.zeros((28, 28), np.uint8), digits[0][0], two], "abc")
+    assert list(problems) == [0]
+    assert batch.remarks == ("", verifier.look(two).remark)
+    assert verifier.look(two).remark
+
+
 def test_what_cannot_be_used_is_named_and_the_rest_goes_on(verifier, digits, tmp_path):
     (tmp_path / "text.png").write_text("text")
     images = [digits[0][0], tmp_path / "text.png", np.zeros((28, 28), np.uint8), digits[0][1]]

@@ -7,6 +7,7 @@ from base64 import b64decode
 
 import numpy as np
 import pytest
+from page_elements import Elements
 
 from siamese.demo.many import view
 
@@ -35,6 +36,18 @@ def test_images_unlike_all_that_the_model_knows_are_marked(known, digits):
     assert shown.count("<b>?</b>") == 2 * count  # in its row and in its column
     assert ("unlike anything this model knows" in shown) == bool(count)
     assert ("One image, marked ?, is unlike" in shown) == (count == 1)
+
+
+def test_remarks_are_listed_with_the_names_that_they_are_on_and_marked(digits):
+    remarks = ["", "seems <b>odd</b>"]
+    shown = view.matrix(["a.png", HOSTILE], digits[0][:2], np.zeros((2, 2)), 0.8, (), [True, True], remarks)
+    assert shown.count("<b>?</b>") == 2
+    text = Elements(shown).text
+    assert f"{HOSTILE}, marked ?, seems <b>odd</b>." in text
+    assert "unlike anything" not in text
+    unlike = view.matrix(["a.png", "b.png"], digits[0][:2], np.zeros((2, 2)), 0.8, (), [False, True], remarks)
+    assert unlike.count("<b>?</b>") == 4
+    assert "One image, marked ?, is unlike" in Elements(unlike).text
 
 
 @pytest.mark.parametrize("names", [[], ["one.png"]])

@@ -37,3 +37,23 @@ def test_of_an_image_unlike_all_that_the_model_knows_nothing_is_said_with_confid
             ("Not sure: unlike all it knows" in shown) == ("unlike anything this model knows" in shown) == (known is False)
         )
         assert f"{found.matches[0].distance:.3f}" in shown
+
+
+@pytest.mark.parametrize("threshold", [1e-6, 1.99])
+def test_a_remark_on_the_picture_stands_where_the_confidence_would(threshold, examples, verifier, digits):
+    found = taught.recognise(examples, verifier.look(digits[0][0]), verifier)
+    name = found.matches[0].name if threshold > 1 else None
+    remarked = dataclasses.replace(found, name=name, is_familiar=True, remark="seems <b>odd</b>")
+    shown = Elements(view.answer(examples, 0.5, remarked)).text
+    assert "%" not in shown
+    assert "Not sure: see the remark" in shown
+    assert "This image seems <b>odd</b>." in shown
+
+
+def test_what_is_taught_is_remarked_on_too(models, verifier, digits):
+    two = np.pad(255 - np.kron(np.hstack(list(digits[0][:2])), np.ones((8, 8), np.uint8)), 40, constant_values=255)
+    for picture, remark in ((digits[0][0], ""), (two, f" Its picture {verifier.look(two).remark}.")):
+        (example,) = taught.teach((), "some", picture, models, "model")
+        assert view.added(example, "model") == f"Added an example of some.{remark}"
+    query, known = verifier.look(two), taught.teach((), "some", digits[0][0], models, "model")
+    assert taught.recognise(known, query, verifier).remark == query.remark != ""
