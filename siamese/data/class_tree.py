@@ -8,10 +8,11 @@ import itertools
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from siamese.config import counted, shorten
+from siamese.data.class_lists import BY_FOLDERS, Layout, find_lists, read_lists
 from siamese.images.formats import CERTAIN, LONGEST_BEGINNING, NOT_OPENED, OTHER_SUFFIXES, SUFFIXES
 
 # What systems, network drives and tools leave in folders, in lower case; hidden names aside.
@@ -43,23 +44,27 @@ class ClassTree:
     classes: dict[str, list[Path]]  # name -> image files, both sorted; see `find_classes`
     unread: tuple[tuple[Path, str], ...]  # what looks like pictures and is not opened: file or folder, and why
     remarks: tuple[str, ...]  # what a user should know
+    parts: dict[str, list[str]] = field(default_factory=dict)  # name -> of each file, the part that a list gives it to
 
 
-def find_classes(folder: str | Path) -> dict[str, list[Path]]:
+def find_classes(folder: str | Path, layout: Layout = BY_FOLDERS) -> dict[str, list[Path]]:
     """Class name -> its image files, all sorted. The name is the path below `folder`, with "/"; "" for `folder` itself.
 
     Folders train, val, test and the like at the top, or in the one folder there, are parts and no classes: the images of
     train/cat and test/cat are of class "cat". Links are followed, and no folder is read twice. Left out is what is hidden,
     and what systems and programs made. Raises ValueError where there is no such folder or no image in it.
     """
-    return read_tree(folder).classes
+    return read_tree(folder, layout).classes
 
 
-def read_tree(folder: str | Path) -> ClassTree:
+def read_tree(folder: str | Path, layout: Layout = BY_FOLDERS) -> ClassTree:
     """All below a folder. Raises ValueError as `find_classes` does."""
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{str(folder)!r} is not a folder")
+    if lists := find_lists(folder):
+        listed = read_lists(folder, lists, layout)
+        return ClassTree(listed.classes, listed.unread, listed.remarks, listed.parts)
     walk = _Walk(folder)
     places = walk.places
     if not places:

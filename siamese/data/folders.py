@@ -23,6 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 from siamese.config import EncoderConfig, PreprocessConfig, counted, readable
+from siamese.data.class_lists import BY_FOLDERS, Layout
 from siamese.data.class_tree import find_classes, read_tree
 from siamese.data.duplicates import MOST_COPIES, SIDE, near_duplicates, thumbnail
 from siamese.data.storage import allocate
@@ -68,9 +69,9 @@ class ReadImage(NamedTuple):
     thumbnail: np.ndarray | None = None  # see siamese.data.duplicates
 
 
-def folder_files(folder: str | Path) -> list[Path]:
+def folder_files(folder: str | Path, layout: Layout = BY_FOLDERS) -> list[Path]:
     """All image files of the classes of a folder. Raises ValueError as `find_classes` does."""
-    return [file for images in find_classes(folder).values() for file in images]
+    return [file for images in find_classes(folder, layout).values() for file in images]
 
 
 def choose_settings(files: Sequence[Path], mode: str | None = None, looked_at: int = 60) -> tuple[str, int, int]:
@@ -101,14 +102,18 @@ def choose_settings(files: Sequence[Path], mode: str | None = None, looked_at: i
 
 
 def read_folder(
-    folder: str | Path, preprocess: PreprocessConfig, encoder: EncoderConfig, progress: bool = False
+    folder: str | Path,
+    preprocess: PreprocessConfig,
+    encoder: EncoderConfig,
+    progress: bool = False,
+    layout: Layout = BY_FOLDERS,
 ) -> FolderImages:
     """All usable images of a folder, made canonical.
 
     Left out, with the reason: what looks like a picture and cannot be read or shows nothing, tiny images, exact copies of an
     image that is in, and classes of which fewer than two images remain. Raises ValueError where no class remains.
     """
-    tree = read_tree(folder)
+    tree = read_tree(folder, layout)
     classes = tree.classes
     files = [(file, name) for name, images in classes.items() for file in images]
     shape = (encoder.image_size, encoder.image_size) + ((3,) if encoder.channels == 3 else ())
