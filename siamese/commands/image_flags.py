@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from siamese.data.datasets import DATASETS
@@ -10,18 +11,20 @@ from siamese.data.own_images import HubChoices, OwnImages, hub_name, own_images
 CHOICES = ("dataset_config", "dataset_split", "image_column", "label_column")
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags, each by the name of one of CHOICES."""
+def add_flags(parser: argparse.ArgumentParser, splits: Sequence[str] = ("--dataset-split",)) -> None:
+    """The flags, each by the name of one of CHOICES; `splits` are those that name a part."""
     add = parser.add_argument
     add("--dataset-config", metavar="NAME", help="of a dataset of the Hub that has several configurations: which one")
-    add("--dataset-split", metavar="NAME", help="take this part alone, such as train, and split it anew; else all of them")
+    for name in splits:
+        add(name, metavar="NAME", help="take this part of the dataset alone, such as train; if not given, all of them")
     add("--image-column", metavar="NAME", help="column of the images, or of their files; found if there is one")
     add("--label-column", metavar="NAME", help="column of the classes; found if there is one")
 
 
-def choices_of(arguments: argparse.Namespace) -> HubChoices:
-    """What the flags say."""
-    return HubChoices(arguments.dataset_config, arguments.image_column, arguments.label_column, arguments.dataset_split)
+def choices_of(arguments: argparse.Namespace, split: str | None = None) -> HubChoices:
+    """What the flags say; `split` where they are not called --dataset-split."""
+    split = getattr(arguments, "dataset_split", split)
+    return HubChoices(arguments.dataset_config, arguments.image_column, arguments.label_column, split)
 
 
 def fetched(dataset: str, choices: HubChoices) -> str:

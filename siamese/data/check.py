@@ -1,5 +1,6 @@
 """A look through a folder of images before anything is trained on it: `siamese check`, and the check of the page."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def check_folder(
         in_turn = ("within", "classes") if len(found.names) < few_classes else ("classes",)
     try:
         shares = (FOLDER_VALIDATION_SHARE, FOLDER_TEST_SHARE, 0)
-        split = choose_split(found.labels, found.names, found.first, in_turn, shares)
+        split, remark = choose_split(found.labels, found.names, found.first, in_turn, shares, found.part)
+        found = dataclasses.replace(found, remarks=(*found.remarks, *filter(None, [remark])))
     except ValueError as error:
         problem = str(error)
     return FolderCheck(mode, size, channels, found, split, problem)

@@ -26,6 +26,7 @@ PARTS = {
     "validation": re.compile(r"(val(id(ation)?)?|dev)([ _-]?(set|data|images|split))?", re.IGNORECASE),
     "test": re.compile(r"(test(ing)?|eval(uation)?|hold[ _-]?out)([ _-]?(set|data|images|split))?", re.IGNORECASE),
 }
+PART_NUMBERS = {name: number for number, name in enumerate((*PARTS, ""))}  # as siamese.data.given_parts has them
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Where images of one's own lie: a folder here, a file of pairs, or what was fetched of a dataset of the Hub."""
 
+import dataclasses
 import hashlib
 import re
 from dataclasses import dataclass
@@ -70,9 +71,12 @@ def own_images(dataset: str, choices: HubChoices = ANYTHING) -> OwnImages | None
     if not commit or not COMMIT.fullmatch(commit):
         return None
     files, rows = fetched_folder(repo_id, commit), fetched_folder(repo_id, commit, choices)
+    everything = fetched_folder(repo_id, commit, dataclasses.replace(choices, split=None))
     if not choices.config and (files / COMPLETE).exists():
         return OwnImages(files, repo_id, layout, commit)
     if (rows / COMPLETE).exists():
         pairs = rows / PAIRS_FILE
         return OwnImages(pairs if pairs.exists() else rows, repo_id, BY_FOLDERS, commit)
+    if (everything / COMPLETE).exists() and not (everything / PAIRS_FILE).exists():
+        return OwnImages(everything, repo_id, Layout(part=choices.split), commit)
     return None

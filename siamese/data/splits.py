@@ -13,6 +13,7 @@ import numpy as np
 from siamese.config import UNSEEN_SPLITS, DataRecord, EncoderConfig, PreprocessConfig, counted, readable, shorten
 from siamese.data.datasets import DATASETS, load_dataset
 from siamese.data.folders import read_folder
+from siamese.data.given_parts import take_given
 from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages, group_numbers
 from siamese.data.own_images import OwnImages
 from siamese.data.pairs import LabelledPairs, read_pairs, split_pairs
@@ -30,31 +31,47 @@ def default_split(classes: Mapping[str, Sequence[Path]]) -> str:
 
 
 def choose_split(
-    labels: np.ndarray, names: tuple[str, ...], first: np.ndarray, in_turn: Sequence[str], shares: tuple[float, float, int]
-) -> str:
-    """The first of the splits `in_turn` that the images of a folder (see `read_folder`) are enough for.
+    labels: np.ndarray,
+    names: tuple[str, ...],
+    first: np.ndarray,
+    in_turn: Sequence[str],
+    shares: tuple[float, float, int],
+    part: np.ndarray | None = None,
+) -> tuple[str, str]:
+    """The first of the splits `in_turn` that the images of a folder (see `read_folder`) are enough for, and a remark on it.
 
     `shares` are of validation and test, and the seed. Raises ValueError where they are enough for none.
     """
     numbered = LabelledImages(np.arange(len(labels)), labels, None, group_numbers(names), names)  # nothing is copied
     for split in in_turn:
         try:
-            split_folder(numbered, split, first, *shares)
-            return split
+            return split, split_folder(numbered, split, first, *shares, part)[1]
         except ValueError as error:
             reason = error
     raise reason
 
 
 def split_folder(
-    data: LabelledImages, split: str, first: np.ndarray, validation_share: float, test_share: float, seed: int
-) -> tuple[LabelledImages, LabelledImages, LabelledImages]:
-    """Training, validation and test of the images of a folder.
+    data: LabelledImages,
+    split: str,
+    first: np.ndarray,
+    validation_share: float,
+    test_share: float,
+    seed: int,
+    part: np.ndarray | None = None,
+) -> tuple[tuple[LabelledImages, LabelledImages, LabelledImages], str]:
+    """Training, validation and test of the images of a folder, and a remark where they come in parts (see take_given).
 
     Raises ValueError where they are too few, with what would be enough.
     """
     check_classes(data.labels, data.names)
-    shares = (validation_share, test_share, seed)
+    given, remark = take_given(data, part, split, first, validation_share, seed)
+    return given or _split_anew(data, split, first, (validation_share, test_share, seed)), remark
+
+
+def _split_anew(
+    data: LabelledImages, split: str, first: np.ndarray, shares: tuple[float, float, int]
+) -> tuple[LabelledImages, LabelledImages, LabelledImages]:
     if split == "groups":
         return split_classes(data, *shares, by_group=True, first=first)
     try:
@@ -192,11 +209,12 @@ def _split_folder(
     found = read_folder(own.place, preprocess, encoder, progress=True, layout=own.layout)
     has_copies = np.bincount(found.first)[found.first] > 1
     everything = LabelledImages(found.images, found.labels, has_copies, group_numbers(found.names), found.names)
-    training, validation, test = split_folder(everything, split, found.first, validation_share, test_share, seed)
-    remarks, seen = found.remarks, None
+    shares = (validation_share, test_share, seed)
+    (training, validation, test), choice = split_folder(everything, split, found.first, *shares, found.part)
+    remarks, seen = (*found.remarks, *filter(None, [choice])), None
     if missing := len(everything) - len(training) - len(validation) - len(test):
         what = counted(missing, "image")
-        remarks += (f"{what} left out of validation and test, of which other parts have near copies in other classes",)
+        remarks += (f"{what} left out of validation and test, of which other parts have near copies",)
     if split in UNSEEN_SPLITS:
         training, seen = hold_out_seen(training, seed)
     elif len(found.names) < LEAST_CLASSES:
