@@ -94,7 +94,7 @@ class Calibration:
 class DataRecord:
     """What the model was fitted, chosen and measured on."""
 
-    dataset: str = ""  # name in siamese.data.datasets.DATASETS, or the folder given
+    dataset: str = ""  # name in siamese.data.datasets.DATASETS, the folder given, or USER/NAME on the Hub
     classes: int = 0
     smallest_class: int = 0  # training images of the class that has fewest
     largest_class: int = 0  # and of the one that has most
@@ -114,6 +114,7 @@ class DataRecord:
     test_groups: int = field(default=0, metadata=ADDED_LATER)
     seen_images: int = field(default=0, metadata=ADDED_LATER)  # of training classes, held out to measure what is seen
     seen_classes: int = field(default=0, metadata=ADDED_LATER)  # that they are of
+    revision: str = field(default="", metadata=ADDED_LATER)  # commit of a dataset of the Hub
 
     def __post_init__(self) -> None:
         _check_choice("data.split", self.split, SPLITS)

@@ -3,9 +3,10 @@
 import argparse
 import json
 
-from siamese.commands import parser_of, run
+from siamese.commands import image_flags, parser_of, run
 from siamese.config import counted, readable
 from siamese.data.check import FolderCheck, check_folder
+from siamese.data.class_lists import BY_FOLDERS
 
 TESTED_ON = {
     "classes": ", and be tested on whole classes that it is not shown",
@@ -17,7 +18,8 @@ TESTED_ON = {
 def build_parser() -> argparse.ArgumentParser:
     """The flags of `siamese check`; each states its default."""
     parser = parser_of("check", __doc__)
-    parser.add_argument("folder", metavar="FOLDER", help="folder of class folders")
+    parser.add_argument("folder", metavar="FOLDER", help="folder of class folders, or USER/NAME[@REVISION] on the Hub")
+    image_flags.add_flags(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of words")
     return parser
 
@@ -29,7 +31,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def check(arguments: argparse.Namespace) -> None:
     """`check FOLDER`: classes, settings, what would be left out and why."""
-    checked = check_folder(arguments.folder, progress=True)
+    own = image_flags.images_of(arguments.folder, image_flags.choices_of(arguments))
+    if own and own.are_pairs:
+        raise ValueError(f"{arguments.folder} holds pairs, of which nothing is to be checked here: train on them")
+    place, layout = (own.place, own.layout) if own else (arguments.folder, BY_FOLDERS)
+    checked = check_folder(place, progress=True, layout=layout)
     found, sizes = checked.found, checked.sizes
     if arguments.json:
         left_out = [{"file": readable(str(file)), "reason": readable(reason)} for file, reason in found.left_out]

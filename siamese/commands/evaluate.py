@@ -4,11 +4,10 @@ import argparse
 import dataclasses
 import json
 import sys
-from pathlib import Path
 
 import torch
 
-from siamese.commands import add_model_flags, load, parser_of, run
+from siamese.commands import add_model_flags, image_flags, load, parser_of, run
 from siamese.config import Metrics, readable
 from siamese.data.datasets import DATASETS, load_dataset
 from siamese.data.measured import bootstrap, load_folder, load_pairs
@@ -22,7 +21,10 @@ def build_parser() -> argparse.ArgumentParser:
     """The flags of `siamese evaluate`; each states its default."""
     parser = parser_of("evaluate", __doc__)
     images = parser.add_mutually_exclusive_group(required=True)
-    images.add_argument("--dataset", help=f"{', '.join(DATASETS)}; or a folder of class folders")
+    images.add_argument(
+        "--dataset", help=f"{', '.join(DATASETS)}; or a folder of class folders; or USER/NAME[@REVISION] on the Hub"
+    )
+    image_flags.add_flags(parser)
     images.add_argument("--pairs", metavar="CSV", help="instead: labelled pairs, as for train.py")
     parser.add_argument("--data-dir", default="data", help="folder of datasets, as for train.py (default: data)")
     parser.add_argument("--ways", type=int, help="of a folder: also the error of telling so many classes apart")
@@ -40,15 +42,16 @@ def evaluate(arguments: argparse.Namespace) -> None:
     verifier = load(arguments)
     config = verifier.config
     what = arguments.pairs or arguments.dataset
-    is_folder = not arguments.pairs and what not in DATASETS and Path(what).is_dir()
+    own = None if arguments.pairs else image_flags.images_of(what, image_flags.choices_of(arguments))
+    is_folder, file = own is not None and not own.are_pairs, arguments.pairs or (own and own.are_pairs and own.place)
     if arguments.ways is not None and (arguments.ways < 2 or not is_folder):
         raise ValueError(f"--ways is {arguments.ways}, allowed: at least 2, and only where --dataset is a folder")
     left_out, remarks, split = (), (), "given"
-    if arguments.pairs:
-        test, left_out, remarks = load_pairs(what, config.preprocess, config.encoder)
+    if file:
+        test, left_out, remarks = load_pairs(file, config.preprocess, config.encoder)
         split = "pairs"
     elif is_folder:
-        test, names, left_out, remarks = load_folder(what, config.preprocess, config.encoder)
+        test, names, left_out, remarks = load_folder(own.place, config.preprocess, config.encoder, own.layout)
         split = "classes"
     else:
         _, test = load_dataset(what, arguments.data_dir, config.preprocess, config.encoder)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from siamese.commands import add_model_flags, load, parser_of, run
+from siamese.commands import add_model_flags, image_flags, load, parser_of, run
 from siamese.config import readable
 from siamese.data.class_tree import find_classes
 from siamese.evaluation.calibration import percent
@@ -21,10 +21,16 @@ from siamese.verifier import Look, Verifier
 def build_parser() -> argparse.ArgumentParser:
     """The flags of `siamese one-shot`; each states its default."""
     parser = parser_of("one-shot", __doc__)
-    parser.add_argument("--support", metavar="FOLDER", required=True, help="examples: a folder of images for each class")
     parser.add_argument(
-        "--query", metavar="FOLDER", required=True, help="images to recognise; graded where they lie in folders of classes"
+        "--support",
+        metavar="FOLDER",
+        required=True,
+        help="examples: folder of class folders, or USER/NAME[@REVISION] on the Hub",
     )
+    parser.add_argument(
+        "--query", metavar="FOLDER", required=True, help="the same, of images to recognise; graded where they have classes"
+    )
+    image_flags.add_flags(parser, splits=("--support-split", "--query-split"))
     parser.add_argument("--unknown", action="store_true", help="where no class is within the threshold, say so")
     parser.add_argument("--threshold", type=float, help="largest distance that is recognised (default: the model's own)")
     parser.add_argument("--top", type=int, default=5, help="how many classes --json lists for each image (default: 5)")
@@ -41,8 +47,13 @@ def one_shot(arguments: argparse.Namespace) -> None:
     """`one-shot`: the nearest class of each query, and how many are right where the queries lie in folders of classes."""
     verifier = load(arguments)
     gallery = Gallery(verifier)
-    queries = [(readable(label), file) for label, files in find_classes(arguments.query).items() for file in files]
-    for name, files in tqdm(find_classes(arguments.support).items(), "enrolling", leave=False):
+    queries = [
+        (readable(label), file)
+        for label, files in classes_of(arguments.query, arguments, arguments.query_split).items()
+        for file in files
+    ]
+    support = classes_of(arguments.support, arguments, arguments.support_split)
+    for name, files in tqdm(support.items(), "enrolling", leave=False):
         looks = [look for file in files if (look := look_or_warn(verifier, file)) is not None]
         if not looks:
             raise ValueError(f"class {name!r} of {arguments.support!r} has no readable image")
@@ -74,6 +85,17 @@ def one_shot(arguments: argparse.Namespace) -> None:
         print(
             f"{sum(right):,} of {len(right):,} right ({accuracy:.2f}%), {len(gallery.names)} classes, model {verifier.name}"
         )
+
+
+def classes_of(source: str, arguments: argparse.Namespace, part: str | None) -> dict[str, list[Path]]:
+    """The classes of a folder, or of a dataset of the Hub, or of a part of it alone.
+
+    Raises ValueError where there is neither, or it holds pairs.
+    """
+    own = image_flags.images_of(source, image_flags.choices_of(arguments, part))
+    if own and own.are_pairs:
+        raise ValueError(f"{source} holds pairs, and no classes to recognise")
+    return find_classes(own.place, own.layout) if own else find_classes(source)
 
 
 def look_or_warn(verifier: Verifier, file: Path) -> Look | None:

@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from siamese.commands import print_anything
+from siamese.commands import image_flags, print_anything
 from siamese.commands import push as push_flags
 from siamese.commands.terminal import StopRequest, follow
 from siamese.config import PREPROCESS_MODES, UNSEEN_SPLITS
@@ -57,7 +57,11 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=HelpFormatter,
     )
     add = parser.add_argument
-    add("--dataset", help=f"what to train on: {', '.join(DATASETS)}; or a folder of class folders")
+    add(
+        "--dataset",
+        help=f"what to train on: {', '.join(DATASETS)}; or a folder of class folders; or USER/NAME[@REVISION] on the Hub",
+    )
+    image_flags.add_flags(parser)
     add("--pairs", metavar="CSV", help="instead: labelled pairs, in columns image_a, image_b, is_same; paths from that file")
     add("--data-dir", help="folder of datasets; one that is there (DIR/MNIST/raw/...) is not downloaded")
     add(
@@ -173,7 +177,7 @@ def run(arguments: argparse.Namespace, given: dict, world: World, argv: list[str
     with StopRequest() as stop:
         try:
             check_push(arguments)
-            state = starting_point(arguments, given)
+            state = world.main_first(lambda: starting_point(arguments, given))
             command = shlex.join([*launcher, *argv])
             follow(train(settings_of(arguments), world, stop.asked, state, command), stop)
         except Diverged as error:
@@ -254,13 +258,21 @@ def starting_point(arguments: argparse.Namespace, given: dict) -> TrainingState 
                 "--overwrite to start again, or choose another --output"
             )
         check_pairs(arguments, given)
+        if not arguments.pairs:
+            arguments.dataset = image_flags.fetched(arguments.dataset, image_flags.choices_of(arguments))
         return None
-    state = TrainingState.load(arguments.output, arguments.device, given.get("data_dir"))
+    state = TrainingState.load(arguments.output, arguments.device, given.get("data_dir"), fetch_again)
     for name, saved in state.settings.fixed().items():
         if name in given and given[name] != saved:
             flag = "--" + name.replace("_", "-")
             raise ValueError(f"{flag} is {given[name]}, but the interrupted training has {saved}: leave the flag out")
     return state
+
+
+def fetch_again(settings: TrainingSettings) -> None:
+    """Fetch the dataset of an interrupted training, at the same commit, where it is not here any more."""
+    if not settings.pairs and not os.path.isdir(settings.dataset):
+        image_flags.fetched(settings.dataset, settings.choices)
 
 
 def check_pairs(arguments: argparse.Namespace, given: dict) -> None:

@@ -1,11 +1,13 @@
 """A look through a folder of images before anything is trained on it: `siamese check`, and the check of the page."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from siamese.config import EncoderConfig, PreprocessConfig
+from siamese.data.class_lists import BY_FOLDERS, Layout
 from siamese.data.class_tree import find_classes
 from siamese.data.folders import FolderImages, choose_settings, read_folder
 
@@ -32,7 +34,9 @@ class FolderCheck:
         return f"{self.mode}, {self.size} x {self.size} px, {'colour' if self.channels == 3 else 'grey'}"
 
 
-def check_folder(folder: str | Path, progress: bool = False, few_classes: int = 0) -> FolderCheck:
+def check_folder(
+    folder: str | Path, progress: bool = False, few_classes: int = 0, layout: Layout = BY_FOLDERS
+) -> FolderCheck:
     """Read a folder of class folders as a training would; `progress` shows a bar on stderr.
 
     The split is the one that train.py takes by itself. Given `few_classes`, it is one by classes, or, where there are fewer
@@ -42,16 +46,17 @@ def check_folder(folder: str | Path, progress: bool = False, few_classes: int = 
     # Brings torch, for which a process that only reads what it is to do should not wait.
     from siamese.data.splits import FOLDER_TEST_SHARE, FOLDER_VALIDATION_SHARE, choose_split, default_split
 
-    classes = find_classes(folder)
+    classes = find_classes(folder, layout)
     mode, size, channels = choose_settings([file for files in classes.values() for file in files])
     encoder = EncoderConfig(image_size=size, channels=channels)
-    found = read_folder(folder, PreprocessConfig(mode), encoder, progress)
+    found = read_folder(folder, PreprocessConfig(mode), encoder, progress, layout)
     in_turn, split, problem = (default_split(classes),), "", ""
     if few_classes:
         in_turn = ("within", "classes") if len(found.names) < few_classes else ("classes",)
     try:
         shares = (FOLDER_VALIDATION_SHARE, FOLDER_TEST_SHARE, 0)
-        split = choose_split(found.labels, found.names, found.first, in_turn, shares)
+        split, remark = choose_split(found.labels, found.names, found.first, in_turn, shares, found.part)
+        found = dataclasses.replace(found, remarks=(*found.remarks, *filter(None, [remark])))
     except ValueError as error:
         problem = str(error)
     return FolderCheck(mode, size, channels, found, split, problem)

@@ -8,10 +8,11 @@ import itertools
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from siamese.config import counted, shorten
+from siamese.data.class_lists import BY_FOLDERS, Layout, find_lists, part_of, read_lists
 from siamese.images.formats import CERTAIN, LONGEST_BEGINNING, NOT_OPENED, OTHER_SUFFIXES, SUFFIXES
 
 # What systems, network drives and tools leave in folders, in lower case; hidden names aside.
@@ -19,10 +20,6 @@ SYSTEM_FOLDERS = {
     "@eadir", "@tmp", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "$recycle.bin", "__macosx", "lost+found",
     "system volume information", "__pycache__",
 }  # fmt: skip
-PART = re.compile(
-    r"(train(ing)?|val(id(ation)?)?|dev|test(ing)?|eval(uation)?|hold[ _-]?out)([ _-]?(set|data|images|split))?",
-    re.IGNORECASE,
-)
 # Folders of copies: by their names alone, inside a class alone, and beside the class that they are named after.
 COPIES = re.compile(r"((images|data)[ _-]?)?augment(ed|ations?)([ _-]?(images|data|copies|set))?|thumbnails", re.IGNORECASE)
 COPIES_IN_A_CLASS = re.compile(r"aug(s|mented.*)?|thumb(s|nails?)?", re.IGNORECASE)
@@ -43,23 +40,29 @@ class ClassTree:
     classes: dict[str, list[Path]]  # name -> image files, both sorted; see `find_classes`
     unread: tuple[tuple[Path, str], ...]  # what looks like pictures and is not opened: file or folder, and why
     remarks: tuple[str, ...]  # what a user should know
+    parts: dict[str, list[str]] = field(
+        default_factory=dict
+    )  # name -> of each file, the part of the dataset it is in, "": none
 
 
-def find_classes(folder: str | Path) -> dict[str, list[Path]]:
+def find_classes(folder: str | Path, layout: Layout = BY_FOLDERS) -> dict[str, list[Path]]:
     """Class name -> its image files, all sorted. The name is the path below `folder`, with "/"; "" for `folder` itself.
 
     Folders train, val, test and the like at the top, or in the one folder there, are parts and no classes: the images of
     train/cat and test/cat are of class "cat". Links are followed, and no folder is read twice. Left out is what is hidden,
     and what systems and programs made. Raises ValueError where there is no such folder or no image in it.
     """
-    return read_tree(folder).classes
+    return read_tree(folder, layout).classes
 
 
-def read_tree(folder: str | Path) -> ClassTree:
+def read_tree(folder: str | Path, layout: Layout = BY_FOLDERS) -> ClassTree:
     """All below a folder. Raises ValueError as `find_classes` does."""
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{str(folder)!r} is not a folder")
+    if lists := find_lists(folder):
+        listed = read_lists(folder, lists, layout)
+        return ClassTree(listed.classes, listed.unread, listed.remarks, listed.parts)
     walk = _Walk(folder)
     places = walk.places
     if not places:
@@ -67,11 +70,19 @@ def read_tree(folder: str | Path) -> ClassTree:
         raise ValueError(f"there are no images in {str(folder)!r}, at any depth; looked for {', '.join(SUFFIXES)}{why}")
     places, about_copies = _without_copies(places)
     names, about_parts = _names_without_parts(places)
-    classes = {}
+    classes, parts = {}, {}
     for place, files in places.items():
-        if place in names:
-            classes.setdefault("/".join(names[place]), []).extend(files)
-    return ClassTree(dict(sorted(classes.items())), tuple(walk.unread), (*about_parts, *about_copies, *walk.remarks))
+        part = next(filter(part_of, place), "") if len(names.get(place, place)) < len(place) else ""
+        if place in names and layout.part in (None, part):
+            name = "/".join(names[place])
+            classes.setdefault(name, []).extend(files)
+            parts.setdefault(name, []).extend([part] * len(files))
+    if not classes:
+        found = _listed({name for place in places for name in place if part_of(name)}) or "none"
+        raise ValueError(f"{str(folder)!r} has no images in a part {shorten(layout.part)}, allowed: {found}")
+    remarks = (*about_parts, *about_copies, *walk.remarks)
+    parts = parts if any(map(any, parts.values())) else {}
+    return ClassTree(dict(sorted(classes.items())), tuple(walk.unread), remarks, dict(sorted(parts.items())))
 
 
 class _Walk:
@@ -188,9 +199,9 @@ def _names_without_parts(places: dict[Parts, list[Path]]) -> tuple[dict[Parts, P
     """The name of the class of each place that has one, without what only says to which part of a dataset it belongs."""
     level = len(list(itertools.takewhile(lambda names: len(set(names)) == 1, zip(*places, strict=False))))
     level = level if len(places) > 1 else 0
-    level = next((depth for depth, name in enumerate(next(iter(places))[:level]) if PART.fullmatch(name)), level)
+    level = next((depth for depth, name in enumerate(next(iter(places))[:level]) if part_of(name)), level)
     tops = {place[level] for place in places if len(place) > level}
-    parts = {name for name in tops if PART.fullmatch(name)}
+    parts = {name for name in tops if part_of(name)}
     nested = [place for place in places if len(place) > level + 1 and place[level] in parts]
     if nested and (len(parts) > 1 or (parts == tops and all(len(place) > level for place in places))):
         flat = [place for place in places if len(place) == level + 1 and place[level] in parts]
@@ -205,7 +216,7 @@ def _names_without_parts(places: dict[Parts, list[Path]]) -> tuple[dict[Parts, P
             remarks.append(f"{number} directly in {_listed({place[level] for place in flat})}, of no class, left out")
         return names, remarks
     lasts = {place[-1] for place in places if place}
-    if len(lasts) > 1 and all(place and PART.fullmatch(place[-1]) for place in places):
+    if len(lasts) > 1 and all(place and part_of(place[-1]) for place in places):
         if all(len(place) > 1 for place in places):
             remark = f"{_listed(lasts)} in each class: parts of the dataset by their names, and no classes; read as one"
             return {place: place[:-1] for place in places}, [remark]

@@ -23,6 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 from siamese.config import EncoderConfig, PreprocessConfig, counted, readable
+from siamese.data.class_lists import BY_FOLDERS, PART_NUMBERS, Layout, part_of
 from siamese.data.class_tree import find_classes, read_tree
 from siamese.data.duplicates import MOST_COPIES, SIDE, near_duplicates, thumbnail
 from siamese.data.storage import allocate, let_go
@@ -48,6 +49,9 @@ class FolderImages:
     left_out: tuple[tuple[Path, str], ...]  # file and reason
     remarks: tuple[str, ...]  # what a user should know, but nothing was done about
     first: np.ndarray  # int64 (N,), the first of the near duplicates of each image, which may be itself
+    part: np.ndarray | None = (
+        None  # int64 (N,), the part that each was given in, see siamese.data.given_parts; None: in none
+    )
 
     def near_duplicates(self) -> list[tuple[Path, Path, bool]]:
         """Images that are nearly the same as an earlier one: both files, and whether they are of one class."""
@@ -68,9 +72,9 @@ class ReadImage(NamedTuple):
     thumbnail: np.ndarray | None = None  # see siamese.data.duplicates
 
 
-def folder_files(folder: str | Path) -> list[Path]:
+def folder_files(folder: str | Path, layout: Layout = BY_FOLDERS) -> list[Path]:
     """All image files of the classes of a folder. Raises ValueError as `find_classes` does."""
-    return [file for images in find_classes(folder).values() for file in images]
+    return [file for images in find_classes(folder, layout).values() for file in images]
 
 
 def choose_settings(files: Sequence[Path], mode: str | None = None, looked_at: int = 60) -> tuple[str, int, int]:
@@ -101,22 +105,27 @@ def choose_settings(files: Sequence[Path], mode: str | None = None, looked_at: i
 
 
 def read_folder(
-    folder: str | Path, preprocess: PreprocessConfig, encoder: EncoderConfig, progress: bool = False
+    folder: str | Path,
+    preprocess: PreprocessConfig,
+    encoder: EncoderConfig,
+    progress: bool = False,
+    layout: Layout = BY_FOLDERS,
 ) -> FolderImages:
     """All usable images of a folder, made canonical.
 
     Left out, with the reason: what looks like a picture and cannot be read or shows nothing, tiny images, exact copies of an
     image that is in, and classes of which fewer than two images remain. Raises ValueError where no class remains.
     """
-    tree = read_tree(folder)
+    tree = read_tree(folder, layout)
     classes = tree.classes
     files = [(file, name) for name, images in classes.items() for file in images]
+    given = np.array([PART_NUMBERS[part_of(each)] for name in classes for each in tree.parts.get(name, ())], dtype=np.int64)
     shape = (encoder.image_size, encoder.image_size) + ((3,) if encoder.channels == 3 else ())
     images = allocate((len(files), *shape))
     thumbnails = allocate((len(files), SIDE, SIDE, *shape[2:]))
-    kept, left_out, seen, small = [], list(tree.unread), {}, 0
+    kept, numbers_kept, left_out, seen, small = [], [], list(tree.unread), {}, 0
     results = read_files([file for file, _ in files], preprocess, encoder, progress)
-    for (file, name), read in zip(files, results, strict=True):
+    for number, ((file, name), read) in enumerate(zip(files, results, strict=True)):
         if read.digest in seen:
             first, owner = seen[read.digest]
             read = ReadImage(None, f"the same image as {first}" + f", in another class ({owner})" * (owner != name))
@@ -127,6 +136,7 @@ def read_folder(
         small += read.side < encoder.image_size
         images[len(kept)], thumbnails[len(kept)] = read.canonical, read.thumbnail
         kept.append((file, name))
+        numbers_kept.append(number)
         if len(kept) % MANY_FILES == 0:
             let_go(images)
 
@@ -163,8 +173,9 @@ def read_folder(
             f"{counted(alike, 'image')} that look like at least {MOST_COPIES} others, kept in one part of the split"
         )
     found = FolderImages(
-        images, labels, tuple(map(readable, names)), tuple(file for file, _ in kept), tuple(left_out), tuple(remarks), first
-    )
+        images, labels, tuple(map(readable, names)), tuple(file for file, _ in kept), tuple(left_out), tuple(remarks), first,
+        given[np.array(numbers_kept)[places]] if len(given) else None,
+    )  # fmt: skip
     return dataclasses.replace(found, remarks=found.remarks + _describe(found.near_duplicates()))
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from siamese.config import UNSEEN_SPLITS, Calibration, EncoderConfig, PreprocessConfig
+from siamese.data.class_lists import BY_FOLDERS, Layout
 from siamese.data.folders import read_folder
 from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages
 from siamese.data.pairs import LabelledPairs, read_pairs
@@ -16,12 +17,12 @@ from siamese.evaluation.unseen import as_of_unseen_classes, towards_usual
 
 
 def load_folder(
-    folder: str | Path, preprocess: PreprocessConfig, encoder: EncoderConfig
+    folder: str | Path, preprocess: PreprocessConfig, encoder: EncoderConfig, layout: Layout = BY_FOLDERS
 ) -> tuple[LabelledImages, tuple[str, ...], tuple[tuple[Path, str], ...], tuple[str, ...]]:
     """Images of a folder to measure a model on, at most MOST_EVALUATED; names of classes; files left out, with
     reasons; remarks.
     """
-    found = read_folder(folder, preprocess, encoder, progress=True)
+    found = read_folder(folder, preprocess, encoder, progress=True, layout=layout)
     images = LabelledImages(found.images, found.labels).at_most(MOST_EVALUATED, seed=0)
     return images, found.names, found.left_out, found.remarks
 

@@ -3,11 +3,7 @@
 A CSV file with the columns image_a, image_b and is_same names them; paths are relative to the file.
 """
 
-import codecs
 import contextlib
-import csv
-import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +16,13 @@ from torch import Tensor
 from siamese.config import EncoderConfig, PreprocessConfig, counted, shorten
 from siamese.data.duplicates import SIDE, near_duplicates
 from siamese.data.folders import read_files
+from siamese.data.spreadsheets import place_of, read_table
 from siamese.data.storage import allocate, take_images
 from siamese.distances import paired_distance
 from siamese.evaluation.bootstrap import Intervals, bootstrap_intervals_over_pairs
 from siamese.evaluation.metrics import PairDistances
 
 COLUMNS = ("image_a", "image_b", "is_same")
-DELIMITERS = (",", ";", "\t", "|")
 ALLOWED_LABELS = ("1", "true", "yes", "0", "false", "no")
 # Those, and what spreadsheets in other languages make of them.
 SAME_WORDS = "1 true yes t y same wahr ja vrai oui verdadero si sí vero waar sant tosi prawda tak igaz doğru истина да"
@@ -112,64 +108,25 @@ def list_pairs(file: str | Path) -> list[tuple[int, Path, Path, bool]]:
     in words of several languages or as 1.0 and 0.0, and rows that were emptied, which are passed over. Raises ValueError
     where the file cannot be read, lacks a column or a path, says neither yes nor no, or is empty.
     """
-    file = Path(file)
-    rows = []
-    try:
-        # One line after the other, since a cell may hold a line break.
-        text = io.StringIO(_decode(file.read_bytes()), newline="")
-        header, delimiter, skipped = _read_header(text)
-        if missing := [name for name in COLUMNS if name not in header]:
+    file, rows = Path(file), []
+    header, table = read_table(file, COLUMNS)
+    if missing := [name for name in COLUMNS if name not in header]:
+        raise ValueError(
+            f"{str(file)!r} lacks the columns {', '.join(missing)}; its first line is {shorten(header)}, "
+            f"expected: {','.join(COLUMNS)}"
+        )
+    for line, row in table:
+        a, b, is_same = (row.get(name, "") for name in COLUMNS)
+        if not a or not b:
+            raise ValueError(f"{str(file)!r} line {line} has no {'image_b' if a else 'image_a'}")
+        if (label := _read_label(is_same)) is None:
             raise ValueError(
-                f"{str(file)!r} lacks the columns {', '.join(missing)}; its first line is {shorten(header)}, "
-                f"expected: {','.join(COLUMNS)}"
+                f"{str(file)!r} line {line}: is_same is {shorten(is_same)}, allowed: {', '.join(ALLOWED_LABELS)}"
             )
-        reader = csv.reader(text, delimiter=delimiter, skipinitialspace=True)
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            line = skipped + reader.line_num
-            row = dict(zip(header, cells, strict=False))
-            a, b, is_same = (row.get(name, "").strip() for name in COLUMNS)
-            if not a or not b:
-                raise ValueError(f"{str(file)!r} line {line} has no {'image_b' if a else 'image_a'}")
-            if (label := _read_label(is_same)) is None:
-                raise ValueError(
-                    f"{str(file)!r} line {line}: is_same is {shorten(is_same)}, allowed: {', '.join(ALLOWED_LABELS)}"
-                )
-            rows.append((line, _place(file.parent, a), _place(file.parent, b), label))
-    except OSError as error:
-        raise ValueError(f"{str(file)!r} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{str(file)!r} is not a CSV file in UTF-8: {error}") from error
+        rows.append((line, place_of(file.parent, a), place_of(file.parent, b), label))
     if not rows:
         raise ValueError(f"{str(file)!r} has no pairs")
     return rows
-
-
-def _decode(content: bytes) -> str:
-    """The text of a CSV file, by its byte order mark; without one UTF-8, or else what Excel on Windows calls CSV."""
-    for mark, encoding in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
-        if content.startswith(mark):
-            return content.decode(encoding)
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        if b"\0" in content:
-            raise
-        return content.decode("cp1252")
-
-
-def _read_header(text: io.StringIO) -> tuple[list[str], str, int]:
-    """The names of the columns, what divides them, and how many lines that took."""
-    line, skipped = text.readline(), 1
-    if line.lower().startswith("sep="):  # which Excel wants to read, and hides
-        line, skipped = text.readline(), 2
-
-    def names(delimiter: str) -> list[str]:
-        return [name.strip().lower() for name in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])]
-
-    delimiter = max(DELIMITERS, key=lambda delimiter: len(set(COLUMNS) & set(names(delimiter))))
-    return names(delimiter), delimiter, skipped
 
 
 def _read_label(text: str) -> bool | None:
@@ -178,12 +135,6 @@ def _read_label(text: str) -> bool | None:
     with contextlib.suppress(ValueError):
         return {1.0: True, 0.0: False}.get(float(text.replace(",", ".")))
     return IS_SAME.get(text)
-
-
-def _place(folder: Path, name: str) -> Path:
-    """The file that a cell names, with the slashes of any system."""
-    path = Path(os.path.normpath(folder / name))
-    return path if "\\" not in name or path.exists() else Path(os.path.normpath(folder / name.replace("\\", "/")))
 
 
 def image_files(file: str | Path) -> list[Path]:

@@ -19,9 +19,14 @@ LEAST_KEPT = 4  # images of such a class that are left to train on
 LEAST_OF_CLASS = 6  # images, two for each part
 
 
-def split_validation(data: LabelledImages, share: float, seed: int) -> tuple[LabelledImages, LabelledImages]:
-    """Cut `share` (0..1) of each class off for validation by a seeded draw: (training, validation), disjoint."""
-    is_validation = _share_of_each_class(data.labels, share, seed, np.arange(len(data)))
+def split_validation(
+    data: LabelledImages, share: float, seed: int, first: np.ndarray | None = None
+) -> tuple[LabelledImages, LabelledImages]:
+    """Cut `share` (0..1) of each class off for validation by a seeded draw: (training, validation), disjoint.
+
+    Near duplicates, with the same `first` (N,), stay together.
+    """
+    is_validation = _share_of_each_class(data.labels, share, seed, np.arange(len(data)) if first is None else first)
     return data.take(np.flatnonzero(~is_validation)), data.take(np.flatnonzero(is_validation))
 
 
@@ -77,13 +82,18 @@ def split_classes(
     for number, part in enumerate(parts):
         part_of[part] = number
     if first is not None:
-        data = _without_leaks(data, part_of[owner], first)
+        kept = without_leaks(part_of[owner], first)
+        if any(len(np.unique(data.labels[kept[part_of[owner[kept]] == part]])) < 2 for part in np.unique(part_of[owner])):
+            raise ValueError(
+                "images of different classes are near copies of each other, so many that no test can be kept apart"
+            )
+        data = data.take(kept) if len(kept) < len(data) else data
     parts = [np.flatnonzero(np.isin(groups, part)) for part in parts]  # classes
     if by_group and min(len(part) for part in parts if len(part)) < 2:
         raise ValueError(
             "a group has only one class, and so no pairs of different classes: put several classes into each folder"
         )
-    return tuple(_of_classes(data, part) for part in parts)
+    return tuple(of_classes(data, part) for part in parts)
 
 
 def _linked(a: np.ndarray, b: np.ndarray, count: int) -> np.ndarray:
@@ -104,18 +114,15 @@ def _draw_parts(count: int, validation: int, test: int, least: int, linked: np.n
     return [np.array(part, dtype=np.int64) for part in parts]
 
 
-def _without_leaks(data: LabelledImages, part: np.ndarray, first: np.ndarray) -> LabelledImages:
-    """The data less what is in a later part, 0..2 (N,), than the earliest that has a near duplicate of it."""
-    earliest = np.full(len(data), 3)
+def without_leaks(part: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Which images remain without those in a later part, 0..2 (N,), than the earliest that has a near duplicate of it."""
+    earliest = np.full(len(part), 3)
     np.minimum.at(earliest, first, part)
-    is_leak = part > earliest[first]
-    kept = data.take(np.flatnonzero(~is_leak)) if is_leak.any() else data
-    if any(len(np.unique(data.labels[~is_leak & (part == number)])) < 2 for number in np.unique(part)):
-        raise ValueError("images of different classes are near copies of each other, so many that no test can be kept apart")
-    return kept
+    return np.flatnonzero(part <= earliest[first])
 
 
-def _of_classes(data: LabelledImages, classes: np.ndarray) -> LabelledImages:
+def of_classes(data: LabelledImages, classes: np.ndarray) -> LabelledImages:
+    """The images of these classes, which are counted from 0."""
     numbers = np.full(int(data.labels.max()) + 1, -1)
     numbers[classes] = np.arange(len(classes))
     part = data.take(np.flatnonzero(numbers[data.labels] >= 0))
@@ -164,14 +171,14 @@ def split_images(
         without = [
             f"{name} would have {counted(len(part), 'image')}"
             for name, part in zip(("training", "validation", "test"), parts, strict=True)
-            if not _has_pairs(data.labels[part])
+            if not has_pairs(data.labels[part])
         ]
         if not without:
             return tuple(map(data.take, parts))
     raise ValueError(f"{without[0]}, too few to form same and different pairs: add images to each class")
 
 
-def _has_pairs(labels: np.ndarray) -> bool:
+def has_pairs(labels: np.ndarray) -> bool:
     """Whether there are two images of a class, and two classes."""
     sizes = np.bincount(labels)
     return bool((sizes >= 2).any() and (sizes > 0).sum() >= 2)

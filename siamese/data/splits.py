@@ -13,7 +13,9 @@ import numpy as np
 from siamese.config import UNSEEN_SPLITS, DataRecord, EncoderConfig, PreprocessConfig, counted, readable, shorten
 from siamese.data.datasets import DATASETS, load_dataset
 from siamese.data.folders import read_folder
+from siamese.data.given_parts import take_given
 from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages, group_numbers
+from siamese.data.own_images import OwnImages
 from siamese.data.pairs import LabelledPairs, read_pairs, split_pairs
 from siamese.data.partition import LEAST_OF_CLASS, hold_out_seen, split_classes, split_images, split_validation
 from siamese.data.storage import allocate, let_go
@@ -29,31 +31,47 @@ def default_split(classes: Mapping[str, Sequence[Path]]) -> str:
 
 
 def choose_split(
-    labels: np.ndarray, names: tuple[str, ...], first: np.ndarray, in_turn: Sequence[str], shares: tuple[float, float, int]
-) -> str:
-    """The first of the splits `in_turn` that the images of a folder (see `read_folder`) are enough for.
+    labels: np.ndarray,
+    names: tuple[str, ...],
+    first: np.ndarray,
+    in_turn: Sequence[str],
+    shares: tuple[float, float, int],
+    part: np.ndarray | None = None,
+) -> tuple[str, str]:
+    """The first of the splits `in_turn` that the images of a folder (see `read_folder`) are enough for, and a remark on it.
 
     `shares` are of validation and test, and the seed. Raises ValueError where they are enough for none.
     """
     numbered = LabelledImages(np.arange(len(labels)), labels, None, group_numbers(names), names)  # nothing is copied
     for split in in_turn:
         try:
-            split_folder(numbered, split, first, *shares)
-            return split
+            return split, split_folder(numbered, split, first, *shares, part)[1]
         except ValueError as error:
             reason = error
     raise reason
 
 
 def split_folder(
-    data: LabelledImages, split: str, first: np.ndarray, validation_share: float, test_share: float, seed: int
-) -> tuple[LabelledImages, LabelledImages, LabelledImages]:
-    """Training, validation and test of the images of a folder.
+    data: LabelledImages,
+    split: str,
+    first: np.ndarray,
+    validation_share: float,
+    test_share: float,
+    seed: int,
+    part: np.ndarray | None = None,
+) -> tuple[tuple[LabelledImages, LabelledImages, LabelledImages], str]:
+    """Training, validation and test of the images of a folder, and a remark where they come in parts (see take_given).
 
     Raises ValueError where they are too few, with what would be enough.
     """
     check_classes(data.labels, data.names)
-    shares = (validation_share, test_share, seed)
+    given, remark = take_given(data, part, split, first, validation_share, seed)
+    return given or _split_anew(data, split, first, (validation_share, test_share, seed)), remark
+
+
+def _split_anew(
+    data: LabelledImages, split: str, first: np.ndarray, shares: tuple[float, float, int]
+) -> tuple[LabelledImages, LabelledImages, LabelledImages]:
     if split == "groups":
         return split_classes(data, *shares, by_group=True, first=first)
     try:
@@ -110,7 +128,7 @@ class Splits:
 
 
 def load_splits(
-    source: str,
+    source: str | OwnImages,
     data_dir: str | Path,
     preprocess: PreprocessConfig,
     encoder: EncoderConfig,
@@ -120,11 +138,13 @@ def load_splits(
     rotations: bool,
     seed: int,
 ) -> Splits:
-    """A dataset by name, where `split` is None, or a folder of images or a file of pairs, split as it says.
+    """A dataset by name, where `split` is None, or images of one's own, split as it says.
 
     What the splits are, siamese.config.DataRecord says. With `rotations`, training goes over each class turned by quarters
     too. Raises ValueError where there is no such dataset, or too little in it.
     """
+    if split is not None and not isinstance(source, OwnImages):
+        source = OwnImages(Path(source), readable(Path(source).resolve().name))  # the rest of the path is nobody's business
     if split == "pairs":
         return load_pair_splits(source, preprocess, encoder, validation_share, test_share, seed)
     if split is None:
@@ -178,7 +198,7 @@ def _split_dataset(
 
 
 def _split_folder(
-    folder: str,
+    own: OwnImages,
     preprocess: PreprocessConfig,
     encoder: EncoderConfig,
     split: str,
@@ -187,34 +207,41 @@ def _split_folder(
     seed: int,
 ) -> Splits:
     """A folder of images, in three parts; nothing is counted yet."""
-    found = read_folder(folder, preprocess, encoder, progress=True)
+    found = read_folder(own.place, preprocess, encoder, progress=True, layout=own.layout)
     has_copies = np.bincount(found.first)[found.first] > 1
     everything = LabelledImages(found.images, found.labels, has_copies, group_numbers(found.names), found.names)
-    training, validation, test = split_folder(everything, split, found.first, validation_share, test_share, seed)
-    remarks, seen = found.remarks, None
+    shares = (validation_share, test_share, seed)
+    (training, validation, test), choice = split_folder(everything, split, found.first, *shares, found.part)
+    remarks, seen = (*found.remarks, *filter(None, [choice])), None
     if missing := len(everything) - len(training) - len(validation) - len(test):
         what = counted(missing, "image")
-        remarks += (f"{what} left out of validation and test, of which other parts have near copies in other classes",)
+        remarks += (f"{what} left out of validation and test, of which other parts have near copies",)
     if split in UNSEEN_SPLITS:
         training, seen = hold_out_seen(training, seed)
     elif len(found.names) < LEAST_CLASSES:
         what = counted(len(found.names), "class", "classes")
         remarks += (f"{what}, too few to hold out whole ones: validation and test are other images of the same classes",)
     validation, test = (part.at_most(MOST_EVALUATED, seed) for part in (validation, test))
-    name = readable(Path(folder).resolve().name)  # the rest of the path is nobody's business
-    record = DataRecord(dataset=f"{name}-folder" if name in DATASETS else name, split=split)
+    name = f"{own.name}-folder" if own.name in DATASETS else own.name
+    record = DataRecord(dataset=name, split=split, revision=own.commit)
     return Splits(training, validation, test, record, found.left_out, remarks, seen)
 
 
 def load_pair_splits(
-    file: str, preprocess: PreprocessConfig, encoder: EncoderConfig, validation_share: float, test_share: float, seed: int
+    own: OwnImages,
+    preprocess: PreprocessConfig,
+    encoder: EncoderConfig,
+    validation_share: float,
+    test_share: float,
+    seed: int,
 ) -> Splits:
     """A file of labelled pairs, split so that no image is in two parts. Raises ValueError where that leaves too few."""
-    found = read_pairs(file, preprocess, encoder, progress=True)
+    found = read_pairs(own.place, preprocess, encoder, progress=True)
     training, *held_out = split_pairs(found.pairs, validation_share, test_share, seed, found.first)
     validation, test = (part.at_most(MOST_EVALUATED // 4, seed) for part in held_out)  # of each kind; two images each
     record = DataRecord(
-        dataset=readable(Path(file).name),
+        dataset=own.name,
+        revision=own.commit,
         training_images=len(training.images),
         validation_images=len(validation.images),
         test_images=len(test.images),

@@ -49,10 +49,10 @@ class HubUnavailableError(HubError):
 
 
 @contextlib.contextmanager
-def explained(repo_id: str, revision: str | None = None, reads: bool = False) -> Iterator[None]:
+def explained(repo_id: str, revision: str | None = None, reads: bool = False, kind: str = "model") -> Iterator[None]:
     """Whatever is raised within becomes a HubError, but a mistake of this program's own: that is not the Hub's.
 
-    `reads`: nothing is to be written, so advice is about that.
+    `reads`: nothing is to be written, so advice is about that. `kind` is that of the repository, "model" or "dataset".
     """
     try:
         yield
@@ -61,7 +61,7 @@ def explained(repo_id: str, revision: str | None = None, reads: bool = False) ->
     except Exception as error:  # the client lets through OSError, ValueError, RuntimeError, those of httpx and hf_xet, ...
         if is_mistake_of_ours(error):
             raise
-        raise explain(error, repo_id, revision, reads) from error
+        raise explain(error, repo_id, revision, reads, kind) from error
 
 
 def is_mistake_of_ours(error: BaseException) -> bool:
@@ -79,7 +79,9 @@ def is_mistake_of_ours(error: BaseException) -> bool:
     return True
 
 
-def explain(error: BaseException, repo_id: str, revision: str | None = None, reads: bool = False) -> HubError:
+def explain(
+    error: BaseException, repo_id: str, revision: str | None = None, reads: bool = False, kind: str = "model"
+) -> HubError:
     """The HubError for what huggingface_hub raised in work on a repository."""
     wrappers = (RuntimeError, errors.LocalEntryNotFoundError, errors.RevisionResolutionError)
     while isinstance(error, wrappers) and error.__cause__:
@@ -94,10 +96,12 @@ def explain(error: BaseException, repo_id: str, revision: str | None = None, rea
         case errors.OfflineModeIsEnabled():
             return HubUnavailableError(f"HF_HUB_OFFLINE is set, so the Hub is not asked for {repo_id}")
         case errors.GatedRepoError():
-            return HubError(f"{repo_id} is gated: ask for access at {hub}/{repo_id}")
+            place = f"{hub}/{'datasets/' * (kind == 'dataset')}{repo_id}"
+            hint = "" if get_token() else "; then run `hf auth login`, or set HF_TOKEN"
+            return HubError(f"{repo_id} is gated: ask for access at {place}{hint}")
         case errors.RepositoryNotFoundError():
             hint = "this login may not see it" if get_token() else "it is private: run `hf auth login`, or set HF_TOKEN"
-            return HubError(f"there is no model {repo_id} at {hub}, or {hint}")
+            return HubError(f"there is no {kind} {repo_id} at {hub}, or {hint}")
         case errors.RevisionNotFoundError():
             return HubError(f"{repo_id} has no branch, tag or commit {revision}")
         case errors.HfHubHTTPError():

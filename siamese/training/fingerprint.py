@@ -45,10 +45,10 @@ class Fingerprint:
 
 def fingerprint_files(settings: TrainingSettings) -> Fingerprint:
     """The files of images of one's own, and their content. To read it takes a small part of the time of decoding it."""
-    if not settings.is_own:
+    if (own := settings.own) is None:
         return Fingerprint({})
-    files = [Path(settings.pairs), *image_files(settings.pairs)] if settings.pairs else folder_files(settings.dataset)
-    place = Path(settings.pairs).parent if settings.pairs else settings.dataset
+    files = [own.place, *image_files(own.place)] if own.are_pairs else folder_files(own.place, own.layout)
+    place = own.place.parent if own.are_pairs else own.place
     names = [Path(os.path.relpath(file, place)).as_posix() for file in files]
     with ThreadPoolExecutor() as pool:
         return Fingerprint(dict(sorted(zip(names, pool.map(_digest, files), strict=True))))

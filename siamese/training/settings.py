@@ -13,6 +13,7 @@ from siamese.config import readable
 from siamese.data.class_tree import find_classes
 from siamese.data.datasets import DATASETS
 from siamese.data.folders import choose_settings
+from siamese.data.own_images import HubChoices, OwnImages, hub_name, own_images
 from siamese.data.pairs import image_files
 from siamese.data.splits import FOLDER_TEST_SHARE, FOLDER_VALIDATION_SHARE, default_split
 from siamese.encoders import ENCODERS, encoder_class
@@ -23,7 +24,7 @@ EPOCHS, FOLDER_EPOCHS = 24, 12
 FEW_PHOTOS = 2000  # too few for a network to learn what matters in a photograph
 ENCODER_FOR = {"ink": "compact", "photo": "residual", "few photos": "hog"}
 VALIDATION_SHARE = 0.1
-ABOUT_FOLDERS = ("split", "preprocess", "image_size", "channels")
+ABOUT_FOLDERS = ("split", "preprocess", "image_size", "channels", "image_column", "label_column", "dataset_split")
 ALLOWED = {
     "epochs": (1, 10_000),
     "batch_size": (2, 100_000),
@@ -44,9 +45,13 @@ ALLOWED = {
 class TrainingSettings:
     """All that a training depends on, each by the name of train.py's option; what is None is chosen later."""
 
-    dataset: str = "mnist"  # key of siamese.data.datasets.DATASETS, or a folder of class folders
+    dataset: str = "mnist"  # key of siamese.data.datasets.DATASETS, a folder of images, or USER/NAME@COMMIT on the Hub
     pairs: str | None = None  # instead: a CSV file of labelled pairs
     data_dir: str = "data"  # folder of datasets
+    dataset_config: str | None = None  # of a dataset of the Hub that has several; None here and below: the only one
+    dataset_split: str | None = None  # take this part of the dataset alone; None: all
+    image_column: str | None = None  # of the Hub, or of a list of images
+    label_column: str | None = None
     split: str | None = None  # of a folder, see siamese.config.DataRecord; None: see default_split
     preprocess: str | None = None  # of a folder: "ink" or "photo"; None here and below: what fits its pictures
     image_size: int | None = None  # of a folder: px a side, 8..512
@@ -71,14 +76,30 @@ class TrainingSettings:
     output: Path | None = None  # folder to write; runs/DATASET[-ENCODER]-LOSS if None
 
     @property
+    def choices(self) -> HubChoices:
+        """What of a dataset of the Hub is meant."""
+        return HubChoices(self.dataset_config, self.image_column, self.label_column, self.dataset_split)
+
+    @property
+    def own(self) -> OwnImages | None:
+        """The images of the user's own to train on, or those of a dataset of the Hub; None: a dataset by name."""
+        if self.pairs:
+            return OwnImages(Path(self.pairs), readable(Path(self.pairs).name))
+        if self.dataset in DATASETS:
+            return None
+        return own_images(self.dataset, self.choices)
+
+    @property
     def is_own(self) -> bool:
-        """Whether to train on images of the user's own, a folder of classes or a file of pairs, not on a dataset by name."""
-        return bool(self.pairs) or (self.dataset not in DATASETS and Path(self.dataset).is_dir())
+        """Whether there are such images."""
+        return self.own is not None
 
     @property
     def folder(self) -> Path:
         """The folder to write."""
-        name = readable(Path(self.pairs).stem if self.pairs else Path(self.dataset).resolve().name)
+        is_of_hub = not self.pairs and self.dataset not in DATASETS and not Path(self.dataset).is_dir()
+        name = Path(self.dataset.partition("@")[0] if is_of_hub else self.pairs or Path(self.dataset).resolve())
+        name = readable(name.stem if self.pairs else name.name)
         return Path(self.output or "runs/" + "-".join(filter(None, [name, self.encoder, self.loss])))
 
     def fixed(self) -> dict:
@@ -92,12 +113,12 @@ def fill_in(settings: TrainingSettings) -> TrainingSettings:
 
     How images of one's own are prepared fits a sample of them. Raises ValueError where there are none that can be read.
     """
-    if settings.is_own:
-        classes = {} if settings.pairs else find_classes(settings.dataset)
-        files = image_files(settings.pairs) if settings.pairs else [file for files in classes.values() for file in files]
+    if own := settings.own:
+        classes = {} if own.are_pairs else find_classes(own.place, own.layout)
+        files = image_files(own.place) if own.are_pairs else [file for files in classes.values() for file in files]
         mode, image_size, channels = choose_settings(files, settings.preprocess)
         are_few = len(files) < FEW_PHOTOS
-        split = "pairs" if settings.pairs else settings.split or default_split(classes)
+        split = "pairs" if own.are_pairs else settings.split or default_split(classes)
         epochs, validation_share = FOLDER_EPOCHS, FOLDER_VALIDATION_SHARE
     else:
         dataset = DATASETS.get(settings.dataset, DATASETS["mnist"])  # load_splits says which there are
@@ -124,11 +145,12 @@ def check(settings: TrainingSettings) -> None:
     """Raise ValueError for the first number out of range, for names of nothing, and for what does not go together."""
     encoder, loss = settings.encoder and encoder_class(settings.encoder), loss_class(settings.loss)
     about_folders = [name for name in ABOUT_FOLDERS if getattr(settings, name) is not None]
-    if about_folders and not settings.is_own:
+    if about_folders and not settings.is_own and not hub_name(settings.dataset):
         raise ValueError(f"{_option(about_folders[0])} is about a folder of images, and --dataset is {settings.dataset}")
-    if settings.pairs and not loss.takes_labelled_pairs:
+    if (own := settings.own) and own.are_pairs and not loss.takes_labelled_pairs:
+        what = "--pairs" if settings.pairs else settings.dataset
         raise ValueError(
-            f"loss {settings.loss} needs classes, and --pairs has none; allowed: {', '.join(for_labelled_pairs())}"
+            f"loss {settings.loss} needs classes, and {what} has none; allowed: {', '.join(for_labelled_pairs())}"
         )
     for name, (low, high) in ALLOWED.items():
         value = getattr(settings, name)

@@ -184,7 +184,7 @@ def choose_sample(validation: LabelledImages | LabelledPairs, images: int, class
 
 def _load(settings: TrainingSettings, preprocess: PreprocessConfig, encoder: EncoderConfig) -> Splits:
     return load_splits(
-        settings.pairs or settings.dataset, settings.data_dir, preprocess, encoder, settings.split,
+        settings.own or settings.dataset, settings.data_dir, preprocess, encoder, settings.split,
         settings.validation_share, settings.test_share, settings.rotations, settings.seed,
     )  # fmt: skip
 

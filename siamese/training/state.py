@@ -4,6 +4,7 @@ import dataclasses
 import io
 import os
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,8 +60,16 @@ class TrainingState:
         write_file(self.settings.folder / RESUME_FILE, lambda temporary: temporary.write_bytes(packed.getbuffer()))
 
     @classmethod
-    def load(cls, folder: Path, device: str, data_dir: str | None = None) -> "TrainingState":
+    def load(
+        cls,
+        folder: Path,
+        device: str,
+        data_dir: str | None = None,
+        fetch: Callable[[TrainingSettings], None] = lambda settings: None,
+    ) -> "TrainingState":
         """What `save` wrote into `folder`, to go on there, on this device, with datasets in `data_dir` or where they were.
+
+        `fetch` brings the images that the settings name where they may not be here.
 
         Raises ValueError where there is none or it cannot be read.
         """
@@ -73,7 +82,7 @@ class TrainingState:
             why = _what_is_wrong(path)
             raise ValueError(f"{path} cannot be read, so that training cannot continue from it: {why}. {ADVICE}") from error
         try:
-            return cls._from_plain(plain, folder, device, data_dir)
+            return cls._from_plain(plain, folder, device, data_dir, fetch)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{path} is not the state of a training by this version of the program, so that training cannot continue "
@@ -81,14 +90,22 @@ class TrainingState:
             ) from error
 
     @classmethod
-    def _from_plain(cls, plain: dict, folder: Path, device: str, data_dir: str | None) -> "TrainingState":
+    def _from_plain(
+        cls,
+        plain: dict,
+        folder: Path,
+        device: str,
+        data_dir: str | None,
+        fetch: Callable[[TrainingSettings], None],
+    ) -> "TrainingState":
         places = {"data_dir": data_dir or plain["data_dir"], "device": device, "output": folder}
         data = Fingerprint.from_plain(plain["data"]) if plain.get("data") else None
         settings = TrainingSettings(**plain["settings"], **places)
         for name, kinds in (("step", int), ("best_epoch", int), ("loss_sum", float), ("seconds", float), ("command", str)):
             if not isinstance(plain[name], kinds):
                 raise TypeError(f"{name} is {shorten(str(plain[name]))}")
-        if data and data.files and not settings.pairs and not settings.is_own:
+        fetch(settings)
+        if data and data.files and not settings.is_own:
             raise ValueError(f"{settings.dataset!r}, on which the interrupted training was begun, is no folder any more")
         return cls(
             settings=fill_in(settings),

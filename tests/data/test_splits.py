@@ -51,8 +51,8 @@ def test_a_folder_is_split_by_classes_or_within_few_or_refused_with_what_is_enou
         assert "--" not in str(refusal.value)
         return
     assert split == expected
-    assert choose_split(labels, names, np.arange(len(labels)), ("groups", split), shares) == expected
-    for part in split_folder(data, split, np.arange(len(labels)), *shares):
+    assert choose_split(labels, names, np.arange(len(labels)), ("groups", split), shares) == (expected, "")
+    for part in split_folder(data, split, np.arange(len(labels)), *shares)[0]:
         counts = np.bincount(part.labels)
         assert (counts >= 2).any()
         assert (counts > 0).sum() >= 2

@@ -4,6 +4,9 @@ The client library reads its environment when it is imported, so tests cannot po
 of theirs. Run as a script, this module reads calls from stdin, makes each in a thread, and writes what came of it to stdout.
 """
 
+import contextlib
+import hashlib
+import io
 import json
 import os
 import subprocess
@@ -126,6 +129,52 @@ def embed(source: str, revision: str | None, image: str) -> str:
     return Verifier.from_pretrained(source, revision).embed([image]).tobytes().hex()
 
 
+def images(dataset: str, **choices) -> dict:
+    """What a dataset of the Hub is: its classes with the digests of their images, or the rows of its pairs."""
+    from siamese.commands.image_flags import images_of
+    from siamese.data.class_tree import read_tree
+    from siamese.data.own_images import HubChoices
+    from siamese.data.pairs import list_pairs
+
+    own = images_of(dataset, HubChoices(**choices))
+    if own.are_pairs:
+        return {"pairs": [(digest(a), digest(b), is_same) for _, a, b, is_same in list_pairs(own.place)]}
+    tree = read_tree(own.place, own.layout)
+    classes = {name: [digest(file) for file in files] for name, files in tree.classes.items()}
+    unread = [(file.name, reason) for file, reason in tree.unread]
+    return {"classes": classes, "parts": tree.parts, "unread": unread, "remarks": tree.remarks, "commit": own.commit}
+
+
+def train(dataset: str, output: str, **options) -> None:
+    """Train on a folder or a dataset of the Hub; the command itself wants the main thread, for signals."""
+    from siamese.commands.image_flags import fetched
+    from siamese.data.own_images import ANYTHING
+    from siamese.training import loop
+    from siamese.training.settings import TrainingSettings
+
+    settings = TrainingSettings(dataset=fetched(dataset, ANYTHING), output=Path(output), device="cpu", **options)
+    for _ in loop.train(settings):
+        pass
+
+
+def digest(file: Path) -> str:
+    """Of the content of a file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def command(name: str, *arguments: str) -> dict:
+    """A command of `siamese`: its exit code, and what it wrote to stdout and stderr."""
+    import importlib
+
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = importlib.import_module(f"siamese.commands.{name}").main(list(arguments))
+        except SystemExit as ended:
+            code = ended.code
+    return {"code": code, "out": out.getvalue(), "err": err.getvalue()}
+
+
 def serve() -> None:
     from siamese.hub import client, fetch, push
 
@@ -140,7 +189,7 @@ def serve() -> None:
     def answer(number: int, name: str, arguments: list, options: dict) -> None:
         started = time.perf_counter()
         try:
-            ours = {"embed": embed, "set": set_constants}
+            ours = {"embed": embed, "set": set_constants, "images": images, "command": command, "train": train}
             called = ours.get(name) or next(getattr(module, name) for module in modules if hasattr(module, name))
             result = {"value": called(*arguments, **options)}
         except Exception as error:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from hub_fake import protocol as hub_protocol
 from hub_fake.client import ROOT, environment
 from hub_fake.dataset_uploads import DATASET_ROUTES, create_dataset, tree
-from hub_fake.protocol import REVISION, ROUTES, WRITER, Repository, make_blob
+from hub_fake.protocol import REVISION, WRITER, Repository, make_blob
 from hub_fake.server import HubServer
 
 STAMP = "2026-11-24T20:00:{:02d}.000Z"
@@ -67,7 +67,7 @@ class FullHubServer(HubServer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.routes = OWN_ROUTES + ROUTES
+        self.routes = OWN_ROUTES + self.routes
         self.reset()
 
     def reset(self) -> None:

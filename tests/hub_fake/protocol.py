@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from base64 import b64decode
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
@@ -10,7 +11,7 @@ import yaml
 
 WRITER, READER, STRANGER = "hf_ada_who_writes", "hf_ada_who_reads", "hf_bob_the_stranger"
 USERS = {WRITER: ("ada", "write"), READER: ("ada", "read"), STRANGER: ("bob", "write")}
-LFS_SUFFIXES = (".safetensors", ".png")
+LFS_SUFFIXES = (".safetensors", ".png", ".parquet")
 
 
 @dataclass
@@ -25,6 +26,8 @@ class Blob:
 @dataclass
 class Repository:
     private: bool
+    kind: str = "models"  # or "datasets", as addresses have it
+    gated: bool = False
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     trees: dict[str, dict[str, Blob]] = field(default_factory=dict)
@@ -89,15 +92,20 @@ def validate(request, _, body) -> None:
 def info(request, repository, body, id, revision="main") -> None:
     sha = repository.resolve(revision)
     siblings = [{"rfilename": path} for path in repository.trees[sha]]
-    request.reply(200, {"id": id, "sha": sha, "private": repository.private, "siblings": siblings})
+    access = {"private": repository.private, "gated": "auto" if repository.gated else False}
+    request.reply(200, {"id": id, "sha": sha, "siblings": siblings, **access})
 
 
 def paths_info(request, repository, body, id, revision) -> None:
-    tree, asked = repository.trees[repository.resolve(revision)], parse_qs(body.decode())["paths"]
+    tree, asked = repository.trees[repository.resolve(revision)], asked_paths(body)
     found = [
         {"type": "file", "path": path, "oid": tree[path].oid, "size": tree[path].size} for path in asked if path in tree
     ]
     request.reply(200, found)
+
+
+def asked_paths(body: bytes) -> list[str]:
+    return json.loads(body)["paths"] if body[:1] == b"{" else parse_qs(body.decode())["paths"]
 
 
 def make_branch(request, repository, body, id, revision) -> None:
@@ -167,7 +175,7 @@ def resolve(request, repository, body, id, revision, path) -> None:
     headers = {"X-Repo-Commit": sha, "ETag": f'"{blob.oid}"', "Accept-Ranges": "bytes"}
     if blob.content is not None:
         headers |= {"Content-Length": str(blob.size)} if request.command == "HEAD" else {}
-        return request.reply(200, blob.content, headers)
+        return reply_with(request, blob.content, headers)
     storage = f"{request.hub.endpoint.replace('127.0.0.1', 'localhost')}/lfs/{id}/{blob.oid}"
     return request.reply(
         302, b"", {**headers, "Location": storage, "X-Linked-Etag": blob.oid, "X-Linked-Size": str(blob.size)}
@@ -175,10 +183,16 @@ def resolve(request, repository, body, id, revision, path) -> None:
 
 
 def stored(request, repository, body, id, oid) -> None:
-    start = int((request.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
-    content = repository.stored[oid]
-    headers = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if start else {}
-    request.reply(206 if start else 200, content[start:], headers)
+    reply_with(request, repository.stored[oid], {})
+
+
+def reply_with(request, content: bytes, headers: dict) -> None:
+    """The content, or the part of it that is asked for."""
+    if asked := re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("Range") or ""):
+        start, end = int(asked[1]), min(int(asked[2] or len(content)), len(content) - 1)
+        part = {"Content-Range": f"bytes {start}-{end}/{len(content)}"}
+        return request.reply(206, content[start : end + 1], headers | part)
+    return request.reply(200, content, headers)
 
 
 ID, REVISION = r"(?P<id>[\w.-]+/[\w.-]+)", r"(?P<revision>.+)"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
+from hub_fake.dataset_routes import DATASET_ROUTES
 from hub_fake.protocol import ROUTES, USERS, Repository, make_blob
 
 
@@ -37,7 +38,7 @@ class HubServer:
         self.faults: list[Fault] = []
         self.log: list[tuple[str, str, bool]] = []  # "METHOD path", the text searched for keys, whether a token came along
         self.lock, self.connections, self.port = threading.RLock(), set(), 0
-        self.routes = ROUTES
+        self.routes = [*DATASET_ROUTES, *ROUTES]
         self.start()
 
     def start(self) -> None:
@@ -71,9 +72,17 @@ class HubServer:
         with self.lock:
             return [line for line, text, _ in self.log if key in text and "/agent-harnesses" not in line]
 
-    def add(self, name: str, files: dict[str, bytes], private: bool = False, sizes: dict[str, int] | None = None) -> str:
+    def add(
+        self,
+        name: str,
+        files: dict[str, bytes],
+        private: bool = False,
+        sizes: dict[str, int] | None = None,
+        kind: str = "models",
+        gated: bool = False,
+    ) -> str:
         """A repository with these files, some of them (`sizes`) larger than they are; its commit."""
-        repository = self.repositories[name] = Repository(private)
+        repository = self.repositories[name] = Repository(private, kind, gated)
         blobs = {path: make_blob(path, content, repository) for path, content in files.items()}
         for path, size in (sizes or {}).items():
             blobs[path].size = size
@@ -173,7 +182,8 @@ class Handler(BaseHTTPRequestHandler):
             if token and not self.user:
                 return self.reply(401, {"error": "Invalid credentials in Authorization header"})
             if "id" in names and not self.path.startswith("/lfs/"):
-                if repository is None or (repository.private and self.user != owner):
+                is_other = repository is not None and names.get("kind", "models") != repository.kind
+                if repository is None or is_other or (repository.private and self.user != owner):
                     status, headers = 404 if self.user else 401, {"X-Error-Code": "RepoNotFound"}
                     return self.reply(status, {"error": "Repository not found"}, headers)
                 writes = self.command == "POST" and "/paths-info/" not in line  # a question that is too long for an address

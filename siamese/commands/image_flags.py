@@ -1,0 +1,59 @@
+"""The flags that say which images of a dataset of the Hub, or of a list of images, are meant."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from siamese.data.datasets import DATASETS
+from siamese.data.own_images import HubChoices, OwnImages, hub_name, own_images
+
+CHOICES = ("dataset_config", "dataset_split", "image_column", "label_column")
+
+
+def add_flags(parser: argparse.ArgumentParser, splits: Sequence[str] = ("--dataset-split",)) -> None:
+    """The flags, each by the name of one of CHOICES; `splits` are those that name a part."""
+    add = parser.add_argument
+    add("--dataset-config", metavar="NAME", help="of a dataset of the Hub that has several configurations: which one")
+    for name in splits:
+        add(name, metavar="NAME", help="take this part of the dataset alone, such as train; if not given, all of them")
+    add("--image-column", metavar="NAME", help="column of the images, or of their files; found if there is one")
+    add("--label-column", metavar="NAME", help="column of the classes; found if there is one")
+
+
+def choices_of(arguments: argparse.Namespace, split: str | None = None) -> HubChoices:
+    """What the flags say; `split` where they are not called --dataset-split."""
+    split = getattr(arguments, "dataset_split", split)
+    return HubChoices(arguments.dataset_config, arguments.image_column, arguments.label_column, split)
+
+
+def fetched(dataset: str, choices: HubChoices) -> str:
+    """The dataset as it is where it is here, by name or as a folder; else USER/NAME@COMMIT, which is fetched first.
+
+    Raises ValueError, HubError among them, where it is neither, or the flags are about something else.
+    """
+    if Path(dataset).is_dir() and dataset not in DATASETS:
+        if choices.config is not None:
+            raise ValueError(f"--dataset-config is about a dataset of the Hub, and {dataset} is a folder here")
+        if hub_name(dataset) and not dataset.endswith("/"):
+            print(f"note: {dataset} is the folder here; for a dataset of the Hub, write {dataset}@main", file=sys.stderr)
+        return dataset
+    if dataset in DATASETS or hub_name(dataset) is None:
+        return dataset
+    from siamese.hub.errors import HubError  # these bring the library of the Hub
+    from siamese.hub.fetch_dataset import fetch_dataset
+
+    try:
+        return fetch_dataset(dataset, choices)
+    except HubError as error:
+        if "@" in dataset:
+            raise
+        raise type(error)(f"{error}; nor is it a folder here") from error
+
+
+def images_of(dataset: str, choices: HubChoices) -> OwnImages | None:
+    """The images of a folder or a dataset of the Hub, which is fetched first; None for a dataset by name.
+
+    Raises ValueError as `fetched` does.
+    """
+    return None if dataset in DATASETS else own_images(fetched(dataset, choices), choices)
