@@ -15,7 +15,8 @@ from siamese.data.datasets import DATASETS
 from siamese.encoders import ENCODERS
 from siamese.hub.client import check_login
 from siamese.hub.errors import HubError
-from siamese.hub.jobs import DEFAULT_TIMEOUT, run_hosted
+from siamese.hub.job_plan import DEFAULT_TIMEOUT
+from siamese.hub.jobs import run_hosted
 from siamese.hub.push import push_command, push_folder
 from siamese.images.load import ignore_pillow_warnings
 from siamese.losses import LOSSES, for_labelled_pairs

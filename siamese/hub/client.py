@@ -21,14 +21,14 @@ TRANSFER_SECONDS, SLOWEST = 120, 50_000  # a push or download may take so long, 
 Result = TypeVar("Result")
 
 
-def check_login(repo_id: str, revision: str | None = None) -> str:
-    """The user name of the login. What can be known before a push is checked: the names, the token, its right to write.
+def check_login(repo_id: str, revision: str | None = None, token: str | None = None) -> str:
+    """The user name of the login, or of `token`. What can be known before a push is checked: names, token, right to write.
 
     Raises ValueError for a name that cannot be, HubError for everything else.
     """
     check_names(repo_id, revision)
     with explained(repo_id, revision):
-        identity = connect().whoami()
+        identity = connect(token=token).whoami()
         user, role = identity["name"], identity.get("auth", {}).get("accessToken", {}).get("role")
         owners = {user, *(organisation["name"] for organisation in identity.get("orgs", []))}
     if role == "read":

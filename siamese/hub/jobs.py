@@ -8,69 +8,27 @@ is read when the job starts, not when it was made.
 """
 
 import itertools
-import os
-import re
-import shlex
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 
-from huggingface_hub import HfApi, JobHardware, JobInfo, JobStage, constants, errors
+from huggingface_hub import HfApi, JobInfo, JobStage, constants, errors
 from huggingface_hub.utils import disable_progress_bars
 
-from siamese.data.datasets import DATASETS
-from siamese.hub.client import check_login, check_names, connect
+from siamese.hub.client import check_login, connect
 from siamese.hub.errors import HubError, HubUnavailableError, explain, explained
-from siamese.hub.own_images import OwnImages, of_folder, of_pairs, send
-from siamese.hub.project import PROJECT, commit_exactly, describe_files, project_files
-from siamese.hub.push import SWITCHES, Pushed, push_command
+from siamese.hub.job_plan import DEFAULT_TIMEOUT, IMAGE, LOCAL_OPTIONS, Plan, make_plan
+from siamese.hub.own_images import send
+from siamese.hub.project import commit_exactly
+from siamese.hub.push import Pushed
 
-# torch and torchvision as requirements.txt wants them; CUDA 12.8 is the oldest that knows every flavor's GPU.
-IMAGE = "pytorch/pytorch:2.9.1-cuda12.8-cudnn9-runtime"
-CODE_REPOSITORY = "siamese-jobs"  # beside the model's
-DEFAULT_TIMEOUT = "2h"  # a bound on the cost; the Hub's own, 30 minutes, is tight for many epochs on a slow GPU
 ENDED = (JobStage.COMPLETED, JobStage.CANCELED, JobStage.ERROR, JobStage.DELETED)
 POLL_SECONDS = 1
 NOTE_SECONDS = 60  # between two lines that say that the job is still waiting
 RETRY_SECONDS = 5
 PATIENCE_SECONDS = 900  # without an answer from the Hub before we stop asking; the job itself goes on
 
-ENVIRONMENT = {
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "PIP_BREAK_SYSTEM_PACKAGES": "1",  # the container is ours
-    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    "PIP_ROOT_USER_ACTION": "ignore",
-    "PYTHONUNBUFFERED": "1",
-    "TQDM_DISABLE": "1",  # a bar is one endless line in a log; the lines of the epochs are the progress
-}
-# A container is gone when its command ends, and the model with it. So the push is a command of its own, and one that fails
-# for the Hub's sake (exit code 3) is tried again.
-SCRIPT = """\
-set -e
-cd "$(mktemp -d)"
-python -m pip install -q {hub_client}
-python -c 'from huggingface_hub import snapshot_download as get; get("{code}", revision="{commit}", local_dir=".")'
-python -m pip install -q -r requirements.txt
-{images}{train}
-for seconds in 0 5 60 600; do
-  sleep $seconds
-  code=0; {push} || code=$?
-  if [ $code != 3 ]; then break; fi
-done
-exit $code
-"""
-# Its own folder, as a training may not read other files along.
-FETCH_IMAGES = """\
-python -c 'from huggingface_hub import snapshot_download as get
-get("{repo_id}", repo_type="dataset", revision="{commit}", local_dir="{folder}")'
-"""
-IMAGES_FOLDER = "images"
-
-# Options that are not passed on to the training: those about the job and the push, and those about this machine.
-JOB_OPTIONS = ("hosted", "hosted_timeout", "dry_run", "yes", "push", "repo_id", "revision", *SWITCHES)
-LOCAL_OPTIONS = ("output", "device", "data_dir", "overwrite")
 ADVICE = {  # status -> what to do about a job that the Hub refuses
     402: "jobs need a positive balance of credits, prepaid or included in a paid plan: {hub}/settings/billing; "
     "or leave out --hosted to train on this machine",
@@ -79,51 +37,15 @@ ADVICE = {  # status -> what to do about a job that the Hub refuses
 }
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A job that is not started yet."""
+class Say(Protocol):
+    """Takes a line for who waits for the job; `problem`: it is one."""
 
-    flavor: str
-    timeout: str
-    repo_id: str  # of the model
-    revision: str | None
-    train: str  # the command that trains
-    push: str  # the command that pushes what it trained
-    environment: dict[str, str]
-    files: dict[str, Path | bytes]
-    images: OwnImages | None = None  # of one's own, to be sent first
+    def __call__(self, text: str, problem: bool = False) -> object: ...
 
-    @property
-    def code_repository(self) -> str:
-        return f"{self.repo_id.split('/')[0]}/{CODE_REPOSITORY}"
 
-    def command(self, commit: str, of_images: str = "") -> list[str]:
-        """What the container runs, with the code of a commit, and the images of another where there are any."""
-        fetch = {"repo_id": self.images.repo_id, "commit": of_images, "folder": IMAGES_FOLDER} if self.images else {}
-        requirements = (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-        script = SCRIPT.format(
-            hub_client=shlex.quote(next(line for line in requirements if line.startswith("huggingface_hub"))),
-            code=self.code_repository,
-            commit=commit,
-            images=FETCH_IMAGES.format(**fetch) if fetch else "",
-            train=self.train,
-            push=self.push,
-        )
-        return ["bash", "-c", script]
-
-    def __str__(self) -> str:
-        environment = " ".join(f"{name}={value}" for name, value in self.environment.items())
-        script = self.command("COMMIT", "COMMIT_OF_IMAGES")[-1].replace("\n", "\n  ").rstrip()
-        images = f"images       {self.images}, as COMMIT_OF_IMAGES\n" if self.images else ""
-        return (
-            f"hardware     {self.flavor}, stopped after {self.timeout}\n"
-            f"image        {IMAGE}\n"
-            f"environment  {environment}\n"
-            f"secrets      HF_TOKEN\n"
-            f"{images}"
-            f"code         to the private repository {self.code_repository}, as COMMIT:\n{describe_files(self.files)}\n"
-            f"command      bash -c\n  {script}"
-        )
+def print_line(text: str, problem: bool = False) -> None:
+    """A line on the terminal."""
+    print(text, file=sys.stderr if problem else sys.stdout, flush=True)
 
 
 def run_hosted(
@@ -146,21 +68,21 @@ def run_hosted(
     plan = make_plan(flavor, given, timeout, commit)
     left_out = [f"--{name.replace('_', '-')}" for name in LOCAL_OPTIONS if name in given]
     if left_out:
-        print(f"not passed on to the job: {', '.join(left_out)}")
+        print_line(f"not passed on to the job: {', '.join(left_out)}")
     if dry_run:
         print(plan)
         return 0
     user = check_login(plan.repo_id, plan.revision)
     api = connect()
     try:
-        job = start(api, plan, user, agree)
+        job = start(api, plan, user, print_line, agree)
     except (HubError, KeyboardInterrupt) as error:
         why = str(error) or "interrupted; if a job has started all the same, `hf jobs ps` shows it"
         again = "; run the same command again: what was sent is not sent twice" * bool(plan.images)
         print(f"error: no job was started: {why}{again}", file=sys.stderr)
         return 3 if isinstance(error, HubError) else 130
-    how = f"follow it with: hf jobs logs -f {job.id}  cancel it with: hf jobs cancel {job.id}"
-    print(f"job {job.id} at {job.url}\n{how}", flush=True)
+    how = how_to_follow(job)
+    print_line(f"job {job.id} at {job.url}\n{how}")
     try:
         job = follow(api, job, user)
     except KeyboardInterrupt:
@@ -172,80 +94,47 @@ def run_hosted(
     return conclude(api, job, plan)
 
 
-def make_plan(flavor: str, given: dict, timeout: str = DEFAULT_TIMEOUT, commit: str = "") -> Plan:
-    """The job for these options. Raises ValueError."""
-    if flavor not in list(JobHardware):
-        raise ValueError(f"unknown hardware {flavor!r} for --hosted, available: {', '.join(JobHardware)}")
-    if not given.get("push") or not given.get("repo_id"):
-        raise ValueError("--hosted needs --push and --repo-id USER/NAME: what a job does not push is gone when it ends")
-    check_names(given["repo_id"], given.get("revision"))
-    if given.get("resume"):
-        raise ValueError("--resume continues a training that was interrupted on this machine: leave it out, or --hosted")
-    if not re.fullmatch(r"(\d+\.)?\d+[smhd]", timeout) or float(timeout[:-1]) == 0:
-        raise ValueError(f"the timeout of a job is {timeout!r}, allowed: a number with s, m, h or d, such as 90m")
-    images, passed_on = None, dict(given)
-    if given.get("pairs"):
-        images = of_pairs(given["pairs"], given["repo_id"])
-    elif (name := given.get("dataset", "mnist")) not in DATASETS:
-        if not Path(name).is_dir():
-            raise ValueError(f"unknown dataset {name!r}, available: {', '.join(DATASETS)}; or the path of a folder")
-        images = of_folder(given["dataset"], given["repo_id"])
-    if images:
-        passed_on[images.option] = f"{IMAGES_FOLDER}/{images.place}"
-    arguments = []
-    for name, value in passed_on.items():
-        if name not in JOB_OPTIONS + LOCAL_OPTIONS:
-            flag = f"--{'no-' * (value is False)}{name.replace('_', '-')}"
-            arguments += [flag] if isinstance(value, bool) else [flag, str(value)]
-    several = re.search(r"x(\d+)$", flavor)  # l4x4 has 4
-    processors = int(several[1]) if several else 1
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processors}"] if processors > 1 else []
-    if given.get("batch_size", 0) % processors:
-        raise ValueError(
-            f"--batch-size is {given['batch_size']}, allowed with {flavor}: a multiple of its {processors} GPUs"
-        )
-    if not flavor.startswith("cpu"):
-        arguments += ["--device", "cuda"]  # rather an error than a training on the processor at the price of a GPU
-    arguments += ["--output", "model"]
-    endpoint = {"HF_ENDPOINT": constants.ENDPOINT} if os.environ.get("HF_ENDPOINT") else {}
-    return Plan(
-        flavor=flavor,
-        timeout=timeout,
-        repo_id=given["repo_id"],
-        revision=given.get("revision"),
-        train=shlex.join(["python", *launcher, "train.py", *arguments]),
-        push=push_command(
-            "model", given["repo_id"], revision=given.get("revision"), **{name: bool(given.get(name)) for name in SWITCHES}
-        ),
-        environment=ENVIRONMENT | endpoint | ({"SIAMESE_COMMIT": commit} if commit else {}),
-        files=project_files("train.py", "requirements.txt"),
-        images=images,
-    )
+def how_to_follow(job: JobInfo) -> str:
+    """The commands that follow and cancel a job."""
+    return f"follow it with: hf jobs logs -f {job.id}  cancel it with: hf jobs cancel {job.id}"
 
 
-def start(api: HfApi, plan: Plan, user: str, agree: Callable[[str], bool] = lambda question: True) -> JobInfo:
+def prices(api: HfApi) -> dict[str, float]:
+    """What an hour of each flavor costs, in US dollars, as the Hub states it. Raises HubError."""
+    with explained("the hardware of jobs", reads=True):
+        return {item.name: 60 * item.unit_cost_usd for item in api.list_jobs_hardware() if item.unit_label == "minute"}
+
+
+def start(
+    api: HfApi,
+    plan: Plan,
+    user: str,
+    say: Say = print_line,
+    agree: Callable[[str], bool] = lambda question: True,
+    told: Callable[[int, int], object] = lambda done, size: None,
+) -> JobInfo:
     """Send images of one's own, the code, and start the job, under the account of `user`.
 
-    Raises HubError, and ValueError where `agree` says no to the images that are to be sent, before anything is.
+    `told`: see siamese.hub.own_images.send. Raises HubError, and ValueError where `agree` says no to the images that are to
+    be sent, before anything is.
     """
     code, of_images = plan.code_repository, ""
-    with explained(code), disable_progress_bars():
-        hardware = {item.name: item for item in api.list_jobs_hardware()}.get(plan.flavor)
-        if hardware and hardware.unit_label == "minute":
-            print(f"{plan.flavor} costs ${60 * hardware.unit_cost_usd:.2f} an hour, for at most {plan.timeout}")
+    price = prices(api).get(plan.flavor)
+    if price is not None:
+        say(f"{plan.flavor} costs ${price:.2f} an hour, for at most {plan.timeout}")
     if plan.images:
-        print(f"images: {plan.images}", flush=True)
+        say(f"images: {plan.images}")
         if not agree("Send these images and start the job?"):
             raise ValueError("nothing was sent and no job was started")
         with explained(f"the dataset {plan.images.repo_id}"), disable_progress_bars():
-            of_images, sent = send(api, plan.images)
-        print(f"images: {sent / 1e6:,.1f} MB sent, commit {of_images}; delete them with: {plan.images.delete}", flush=True)
+            of_images, sent = send(api, plan.images, told)
+        say(f"images: {sent / 1e6:,.1f} MB sent, commit {of_images}; delete them with: {plan.images.delete}")
     with explained(code), disable_progress_bars():
         api.create_repo(code, private=True, exist_ok=True)
         if not api.model_info(code, expand=["private"]).private:
             raise HubError(f"{code}, where the code of jobs goes, is public: make it private in its settings, or delete it")
         commit, is_new = commit_exactly(api, code, plan.files, f"For a training of {plan.repo_id}")
-    print(f"code: {code}, commit {commit}{'' if is_new else ', there already'}", flush=True)
+    say(f"code: {code}, commit {commit}{'' if is_new else ', there already'}")
     what = f"a job of {user}"
     with explained(what):
         try:
@@ -266,10 +155,11 @@ def start(api: HfApi, plan: Plan, user: str, agree: Callable[[str], bool] = lamb
             raise HubError(f"{explain(error, what)}; {advice.format(hub=constants.ENDPOINT)}") from error
 
 
-def follow(api: HfApi, job: JobInfo, user: str) -> JobInfo:
-    """Print the job's log until the job has ended, each line once however often the connection fails; how it ended.
+def follow(api: HfApi, job: JobInfo, user: str, say: Say = print_line, wanted: Callable[[], bool] = lambda: True) -> JobInfo:
+    """Say the job's log until the job has ended, each line once however often the connection fails; how it ended.
 
-    Raises HubError where the Hub refuses to tell, or does not answer for PATIENCE_SECONDS.
+    Where it is not `wanted` any more, this ends too, at the next line. Raises HubError where the Hub refuses to tell, or
+    does not answer for PATIENCE_SECONDS.
     """
     shown, stage, noted, failing_since = 0, None, 0.0, None
     while True:
@@ -279,15 +169,19 @@ def follow(api: HfApi, job: JobInfo, user: str) -> JobInfo:
                 if job.status.stage != stage or time.monotonic() - noted > NOTE_SECONDS:
                     stage, noted = job.status.stage, time.monotonic()
                     waiting = ", waiting for its hardware" * (stage == JobStage.SCHEDULING)
-                    print(f"job {job.id} is {stage}{waiting}", flush=True)
+                    say(f"job {job.id} is {stage}{waiting}")
                 if stage != JobStage.SCHEDULING:
                     # Every call starts at the first line; within one the client reconnects, and skips what it has had.
                     log = api.fetch_job_logs(job_id=job.id, namespace=user, follow=stage not in ENDED)
                     for line in itertools.islice(log, shown, None):
                         shown, failing_since = shown + 1, None
-                        print(line.rstrip("\n"), flush=True)
+                        say(line.rstrip("\n"))
+                        if not wanted():
+                            return job
                     if stage in ENDED:
                         return job
+            if not wanted():
+                return job
             failing_since = None
             time.sleep(POLL_SECONDS)
         except HubError as error:
@@ -298,27 +192,34 @@ def follow(api: HfApi, job: JobInfo, user: str) -> JobInfo:
                 raise
             if failing_since is None:
                 failing_since = time.monotonic()
-                print(f"{error}; trying again", file=sys.stderr)
+                say(f"{error}; trying again", problem=True)
             time.sleep(RETRY_SECONDS)
 
 
-def conclude(api: HfApi, job: JobInfo, plan: Plan) -> int:
-    """Say what came of a job that has ended; the exit code."""
+def outcome(api: HfApi, job: JobInfo, plan: Plan) -> Pushed:
+    """Where the model is that a job has made, which has ended. Raises HubError that says why there is none."""
     if job.status.stage != JobStage.COMPLETED:
         why = f" ({job.status.message})" if job.status.message else ""
-        why += "; --hosted-timeout gives it more time" * ("timeout" in why.lower())
-        print(
-            f"error: job {job.id} ended as {job.status.stage}{why}, and the model was not pushed; the last lines of its "
-            f"log, above and at {job.url}, say why. Fix that and run the same command again",
-            file=sys.stderr,
+        raise HubError(
+            f"job {job.id} ended as {job.status.stage}{why}, and the model was not pushed; the last lines of its log, above "
+            f"and at {job.url}, say why"
         )
-        return 3
     try:
         with explained(plan.repo_id, plan.revision):
             commit = api.model_info(plan.repo_id, revision=plan.revision).sha
     except HubError as error:
-        print(f"error: job {job.id} has completed, but its model cannot be found: {error}", file=sys.stderr)
-        return 3
+        raise HubError(f"job {job.id} has completed, but its model cannot be found: {error}") from error
     branch = f"/tree/{plan.revision}" if plan.revision else ""
-    print(Pushed(plan.repo_id, f"{api.endpoint}/{plan.repo_id}{branch}", commit))
-    return 0
+    return Pushed(plan.repo_id, f"{api.endpoint}/{plan.repo_id}{branch}", commit)
+
+
+def conclude(api: HfApi, job: JobInfo, plan: Plan) -> int:
+    """Print what came of a job that has ended; the exit code."""
+    try:
+        print_line(str(outcome(api, job, plan)))
+        return 0
+    except HubError as error:
+        advice = "; --hosted-timeout gives it more time" * ("timeout" in (job.status.message or "").lower())
+        advice += ". Fix that and run the same command again" * (job.status.stage != JobStage.COMPLETED)
+        print_line(f"error: {error}{advice}", problem=True)
+        return 3

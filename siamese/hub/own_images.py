@@ -5,7 +5,7 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,13 +66,18 @@ def of_folder(folder: str | Path, model: str) -> OwnImages:
 
     Raises ValueError where `siamese check` finds too little in it, or where a name cannot be sent.
     """
-    folder = Path(folder)
     checked = check_folder(folder, progress=True)
     if checked.problem:
         raise ValueError(checked.problem)
+    return of_checked_folder(folder, model, len(checked.found.labels), len(checked.sizes))
+
+
+def of_checked_folder(folder: str | Path, model: str, images: int, classes: int) -> OwnImages:
+    """The same, where a check has found so many images and classes: none is opened."""
+    folder = Path(folder)
     # Those that cannot be read as well: settings are chosen from a sample of all.
     files, root = folder_files(folder), _plain(folder.resolve().name)
-    found = f"{len(checked.found.labels):,} images in {counted(len(checked.sizes), 'class', 'classes')}"
+    found = f"{images:,} images in {counted(classes, 'class', 'classes')}"
     return _own_images(model, {f"{root}/{_sendable(file, folder)}": file for file in files}, "dataset", root, found)
 
 
@@ -91,10 +96,11 @@ def of_pairs(file: str | Path, model: str) -> OwnImages:
     return _own_images(model, files, "pairs", PAIRS_FILE, f"{len(rows):,} pairs of {counted(len(images), 'image')}")
 
 
-def send(api: HfApi, images: OwnImages) -> tuple[str, int]:
+def send(api: HfApi, images: OwnImages, told: Callable[[int, int], object] = lambda done, size: None) -> tuple[str, int]:
     """Make the repository hold just these files: its commit, and the bytes of those that it did not have.
 
-    What it has is not sent again, so one that was interrupted goes on where it was. Raises HubError where it is public or
+    What it has is not sent again, so one that was interrupted goes on where it was. `told` hears after each part how many
+    bytes are sent, and of how many. Raises HubError where it is public or
     holds something else, and what the client raises where sending fails.
     """
     repo_id = images.repo_id
@@ -105,13 +111,15 @@ def send(api: HfApi, images: OwnImages) -> tuple[str, int]:
     there = within(transfer_seconds(0), lambda: _make_repository(api, repo_id))
     missing = {name: file for name, file in images.files.items() if not _is_there(file, there.get(name))}
     stale = sorted(there.keys() - images.files.keys() - {".gitattributes"})
-    size = sum(map(_size, missing.values()))
+    size, done = sum(map(_size, missing.values())), 0
     with tqdm(total=size, desc="sending images", unit="B", unit_scale=True, leave=False, disable=None) as bar:
         for part in _parts(missing):
             bytes_of_part = sum(_size(file) for _, file in part)
             changes = [CommitOperationAdd(name, file) for name, file in part]
             within(transfer_seconds(bytes_of_part), lambda changes=changes: commit(changes, "Images"))
             bar.update(bytes_of_part)
+            done += bytes_of_part
+            told(done, size)
     for start in range(0, len(stale), MOST_FILES):
         commit([CommitOperationDelete(name) for name in stale[start : start + MOST_FILES]], "Images that are gone")
     return api.repo_info(repo_id, repo_type="dataset").sha, size

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -15,10 +14,7 @@ from hub_fake.client import ROOT, environment
 from hub_fake.expect import package_files
 from hub_fake.jobs import Finished, FullHubServer, Job, full_hub, run_job
 from hub_fake.protocol import READER, WRITER
-from huggingface_hub import JobHardware
 
-from siamese.commands import train
-from siamese.data.datasets import DATASETS
 from siamese.model_folder.weights import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
 
 PUSH = ["--push", "--repo-id", "ada/digits"]
@@ -43,46 +39,6 @@ def completing(hub: FullHubServer) -> Callable[[Job], None]:
         job.end("COMPLETED")
 
     return machine
-
-
-# ---- A dry run ----
-
-
-def test_a_dry_run_prints_the_whole_job_without_a_login_and_asks_the_hub_nothing(hub, launch):
-    finished = launch("--epochs", "2", "--no-augment", "--lr", "1e-3", "--dry-run", token="")
-    assert finished.returncode == 0, finished.stderr
-    assert hub.requests() == []
-    text = finished.stdout
-    assert re.search(r"^hardware +t4-small, stopped after 2h$", text, re.M)
-    assert re.search(r"^image +pytorch/pytorch:\S+-cuda\S+-runtime$", text, re.M)
-    assert re.search(r"^secrets +HF_TOKEN$", text, re.M)
-    assert "PYTHONUNBUFFERED=1" in text
-    _, in_the_job = train.parse_arguments(shlex.split(re.search(r"^ *python train.py (.*)$", text, re.M)[1]))
-    assert in_the_job == {"epochs": 2, "augment": False, "lr": 0.001, "device": "cuda", "output": "model"}
-    assert "python -m siamese push model --repo-id ada/digits || " in text
-    for name in ("train.py", "requirements.txt", "siamese/hub/jobs.py", "siamese/data/mnist_sample.npz"):
-        assert re.search(rf"^ *{(ROOT / name).stat().st_size:,}  {name}$", text, re.M), name
-
-
-def test_a_dry_run_does_not_print_a_token_that_is_there(hub, launch):
-    assert launch("--dry-run").returncode == 0  # Commands.run looks for the token
-    assert hub.requests() == []
-
-
-@pytest.mark.parametrize(
-    ("flavor", "expected"),
-    [
-        ("cpu-basic", "python train.py --output"),
-        ("t4-small", "python train.py --device cuda"),
-        ("l4x1", "python train.py --device cuda"),
-        ("rtx-pro-6000", "python train.py --device cuda"),
-        ("a10g-largex2", "python -m torch.distributed.run --standalone --nproc_per_node=2 train.py --device cuda"),
-        ("a100x8", "python -m torch.distributed.run --standalone --nproc_per_node=8 train.py --device cuda"),
-    ],
-)
-def test_a_job_uses_every_gpu_of_its_flavor(flavor, expected, capsys):
-    assert train.main(["--hosted", flavor, *PUSH, "--dry-run"]) == 0
-    assert re.search(rf"^ *{re.escape(expected)}", capsys.readouterr().out, re.M)
 
 
 # ---- The job itself ----
@@ -313,33 +269,3 @@ def test_a_login_that_cannot_push_is_refused_before_anything_is_sent(token, expe
     assert finished.returncode == 2
     assert expected in finished.stderr
     assert [line for line in hub.requests() if not line.startswith("GET /api/whoami")] == []
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (["--hosted", "h100", *PUSH], ["'h100'", *JobHardware]),
-        (["--hosted", "", *PUSH], ["''", "t4-small"]),
-        (["--hosted", "t4-small"], ["--push", "--repo-id USER/NAME"]),
-        (["--hosted", "t4-small", "--push"], ["--repo-id USER/NAME"]),
-        (["--hosted", "t4-small", *PUSH, "--dataset", "nowhere"], ["'nowhere'", *DATASETS]),
-        (["--hosted", "t4-small", *PUSH, "--resume"], ["--resume"]),
-        (["--hosted", "t4-small", *PUSH, "--epochs", "0"], ["--epochs is 0"]),
-        (["--hosted", "t4-small", *PUSH, "--encoder", "resnet"], ["'resnet'", "seed"]),
-        (["--hosted", "t4-small", *PUSH, "--loss", "hinge"], ["'hinge'", "bce"]),
-        (["--hosted", "l4x4", *PUSH, "--batch-size", "250"], ["--batch-size is 250", "4 GPUs"]),
-        (["--hosted", "t4-small", "--push", "--repo-id", "digits"], ["'digits'", "USER/NAME"]),
-        (["--hosted", "t4-small", *PUSH, "--hosted-timeout", "soon"], ["'soon'", "90m"]),
-        (["--hosted", "t4-small", *PUSH, "--hosted-timeout", "0h"], ["'0h'", "90m"]),
-        (["--dry-run"], ["--hosted"]),
-        (["--hosted-timeout", "3h"], ["--hosted"]),
-        (["--yes"], ["--hosted"]),
-    ],
-)  # fmt: skip
-def test_a_mistake_is_named_in_one_sentence_with_the_choices(arguments, expected, capsys):
-    assert train.main(arguments) == 2
-    output, errors = capsys.readouterr()
-    assert re.fullmatch(r"error: [^\n]+\n", errors)
-    assert output == ""
-    for text in expected:
-        assert text in errors

@@ -30,8 +30,20 @@ def create_dataset(request, _, body) -> None:
     return request.reply(200, {"url": f"{hub.endpoint}/{name}", "name": name})
 
 
+def delete_dataset(request, _, body) -> None:
+    asked = json.loads(body)
+    name = f"datasets/{asked['organization'] or request.user}/{asked['name']}"
+    if (asked["organization"], request.role) != (request.user, "write"):
+        return request.reply(403, {"error": "You don't have the rights to delete this dataset"})
+    if name not in request.hub.repositories:
+        return request.reply(404, {"error": "Repository not found"}, {"X-Error-Code": "RepoNotFound"})
+    del request.hub.repositories[name]
+    return request.reply(200, {})
+
+
 DATASET = r"(?P<id>datasets/[\w.-]+/[\w.-]+)"
 DATASET_ROUTES = [
+    ("DELETE /api/repos/delete", delete_dataset),
     (f"GET /api/{DATASET}", protocol.info),
     (f"GET /api/{DATASET}/revision/{REVISION}", protocol.info),
     (f"GET /api/{DATASET}/tree/{REVISION}", tree),
