@@ -17,7 +17,7 @@ BLOB = 0.25  # likewise: no stroke of 1,000 digits is so thick
 PART = 0.03  # of the largest part: what is smaller does not count
 MOST_PARTS, MOST_OF_DIGIT = 12, 4  # loose parts of any character (Omniglot's have up to 5), of a digit
 MOTLEY = 0.4  # share of the ink that is neither full nor none: above it, there are as many shades as in a photograph
-INNER, BLURRED = 3, 0.24  # px at least from the paper, and the share of ink there that is not full: no strokes
+INNER, BLURRED = 3, 0.24  # px from the paper, and the share of the ink that is farther and still not full: no strokes
 LONGEST = 3.7  # sizes of a drawing: the strokes of a digit are together no longer
 
 STRAIGHT, ANGLE = 0.82, np.deg2rad(8)  # share of the outline that is level or upright, to this; digits by hand: up to 0.73
@@ -55,7 +55,8 @@ def remark_on(ink: np.ndarray, pixels: np.ndarray) -> str:
     is_tangled = parts > MOST_OF_DIGIT or length > LONGEST * size
     some = ink > 0.1
     shades = some & (ink < 0.9)
-    inner = shades & ndimage.minimum_filter(some, 2 * INNER + 1)
+    inner = shades & ndimage.minimum_filter(some, 2 * INNER - 1)  # with the next line, more than 3 px from the paper
+    inner &= ndimage.minimum_filter1d(some, 2 * INNER + 1, 0) & ndimage.minimum_filter1d(some, 2 * INNER + 1, 1)
     total = some.sum()
     is_no_drawing = parts > MOST_PARTS or depths.max() > BLOB * size or inner.sum() > BLURRED * total
     if is_no_drawing or (is_tangled and shades.sum() > MOTLEY * total):

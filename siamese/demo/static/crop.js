@@ -95,6 +95,7 @@
       event.preventDefault();
     });
     sheet.addEventListener("focusout", ({relatedTarget}) => { if (relatedTarget !== crop) open(false); });
-    addEventListener("resize", () => open(false));
+    let across = innerWidth;  // a phone's browser changes the height alone, with its bars
+    addEventListener("resize", () => { if (across !== (across = innerWidth)) open(false); });
   };
 })();
