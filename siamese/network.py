@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from siamese.config import EncoderConfig
+from siamese.data.storage import let_go
 from siamese.encoders import encoder_class
 from siamese.images.canonical import to_tensor
 
@@ -74,6 +75,7 @@ def in_parts(images: np.ndarray | Tensor, batch_size: int = MOST_AT_ONCE) -> Ite
     """
     for part in list_of_parts(images, batch_size):
         yield to_tensor(images[part]) if images.dtype in (np.uint8, torch.uint8) else images[part]
+        let_go(images)
 
 
 def list_of_parts(images: np.ndarray | Tensor, batch_size: int = MOST_AT_ONCE) -> list[slice]:

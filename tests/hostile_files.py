@@ -87,6 +87,16 @@ def million_names(written: int = 50_000) -> bytes:
     return entry * written + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 5, 5, len(entry) * written, 0, 0)
 
 
+def as_zip64(archive: bytes, count: int | None = None, place: int | None = None) -> bytes:
+    """The same archive in the format Zip64, as programs write it that do not know beforehand how large it will be."""
+    at = archive.rindex(b"PK\5\6")
+    *_, files, length, start, _ = struct.unpack("<4s4H2LH", archive[at : at + 22])
+    count = files if count is None else count
+    record = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, length, start)
+    record += struct.pack("<4sLQL", b"PK\6\7", 0, at if place is None else place, 1)
+    return archive[:at] + record + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+
+
 def tar() -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
@@ -125,6 +135,8 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "a million names": (million_names, "too many files"),
     "a count of its own": (lambda: end_patched(archive_of(*GOOD), 10, b"\xff\xff"), "too many files"),
     "a long list": (lambda: end_patched(archive_of(*GOOD), 12, b"\xff\xff\xff\xff"), "too many files"),
+    "a million files of Zip64": (lambda: as_zip64(archive_of(*GOOD), count=1_000_000), "too many files"),
+    "Zip64 in another place": (lambda: as_zip64(archive_of(*GOOD), place=0), "not where it says"),
     "up": (lambda: archive_of(("../../etc/0.png", b"1")), "a path that is not allowed"),
     "up within": (lambda: archive_of(("a/../../0.png", b"1")), "a path that is not allowed"),
     "absolute": (lambda: archive_of(("/etc/0.png", b"1")), "a path that is not allowed"),

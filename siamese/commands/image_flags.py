@@ -46,7 +46,7 @@ def fetched(dataset: str, choices: HubChoices) -> str:
     try:
         return fetch_dataset(dataset, choices)
     except HubError as error:
-        if "@" in dataset:
+        if "@" in dataset or not str(error).startswith("there is no"):
             raise
         raise type(error)(f"{error}; nor is it a folder here") from error
 

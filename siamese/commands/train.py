@@ -104,6 +104,7 @@ def build_parser() -> argparse.ArgumentParser:
     push_flags.add_flags(parser)
     add("--hosted", metavar="FLAVOR", help="train on hosted hardware, as a Hugging Face Job that pushes: t4-small, l4x1...")
     add("--hosted-timeout", default=DEFAULT_TIMEOUT, help="when the job is stopped: a number with m, h or d")
+    add("--yes", action="store_true", help="with --hosted and images of one's own: send them without asking")
     add("--dry-run", action="store_true", help="with --hosted: print the job, and send nothing")
     parser.set_defaults(**vars(TrainingSettings()))
     return parser
@@ -138,7 +139,7 @@ def main(argv: list[str] | None = None) -> int:
     print_anything()
     arguments, given = parse_arguments(argv)
     ignore_pillow_warnings()
-    if {"hosted", "hosted_timeout", "dry_run"} & set(given):
+    if {"hosted", "hosted_timeout", "dry_run", "yes"} & set(given):
         return run_as_job(arguments, given)
     with processes(arguments.device) as (world, arguments.device), world.one_voice():
         code = run(arguments, given, world, sys.argv[1:] if argv is None else argv)
@@ -149,12 +150,25 @@ def run_as_job(arguments: argparse.Namespace, given: dict) -> int:
     """Have hosted hardware do the training; the exit code."""
     try:
         if arguments.hosted is None:
-            raise ValueError("--dry-run and --hosted-timeout are about a job: add --hosted FLAVOR, or leave them out")
+            raise ValueError("--dry-run, --yes and --hosted-timeout are about a job: add --hosted FLAVOR, or leave them out")
         check_pairs(arguments, given)
         check(settings_of(arguments))
-        return run_hosted(arguments.hosted, given, arguments.dry_run, arguments.hosted_timeout, current_commit())
+        agree = agrees if not arguments.yes else lambda question: True
+        return run_hosted(arguments.hosted, given, arguments.dry_run, arguments.hosted_timeout, current_commit(), agree)
     except ValueError as error:
         return fail(2, error)
+
+
+def agrees(question: str) -> bool:
+    """Ask at the terminal. Raises ValueError where nobody is there to answer."""
+    if not sys.stdin.isatty():
+        raise ValueError(
+            "nothing was sent and no job was started: this is no terminal to ask at; --yes sends without asking"
+        )
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
 
 
 def run(arguments: argparse.Namespace, given: dict, world: World, argv: list[str]) -> int:

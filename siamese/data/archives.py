@@ -27,6 +27,8 @@ LEAST_COMPRESSED = 2000  # bytes that even the emptiest picture may be taken to 
 # are taken if they begin as such a picture, and the limits on bytes bound them.
 PLAIN_SUFFIXES = (".bmp", ".dib", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm")
 END_OF_ARCHIVE = struct.Struct("<4s4H2LH")  # signature, 4 counts, size and place of the list of contents, length of comment
+ZIP64_END = struct.Struct("<4sQ2H2L4Q")  # signature, 5 others, twice the count, size and place of the list of contents
+ZIP64_PLACE = struct.Struct("<4sLQL")  # signature, a count, place of that record, another count
 ENCRYPTED, UTF8 = 0x1, 0x800  # flags
 FOLDER_ICON = "Icon\r"  # of macOS
 DRIVE = re.compile("[A-Za-z]:")
@@ -124,7 +126,7 @@ def unpack(
 def _check_list_of_contents(archive: Path, limits: ArchiveLimits) -> None:
     """Refuse a list of contents that is longer than any we accept, before zipfile reads all of it into memory."""
     with archive.open("rb") as file:
-        file.seek(max(0, archive.stat().st_size - END_OF_ARCHIVE.size - 0xFFFF))
+        before = file.seek(max(0, archive.stat().st_size - END_OF_ARCHIVE.size - 0xFFFF))
         tail = file.read()
     # Like zipfile itself: at the very end, else before a comment.
     start = len(tail) - END_OF_ARCHIVE.size
@@ -133,8 +135,14 @@ def _check_list_of_contents(archive: Path, limits: ArchiveLimits) -> None:
     if start < 0 or start + END_OF_ARCHIVE.size > len(tail):
         raise ValueError("the file is not a ZIP archive")
     _, _, _, _, count, length, _, _ = END_OF_ARCHIVE.unpack_from(tail, start)
-    is_large = count == 0xFFFF or length == 0xFFFFFFFF or tail[max(0, start - 20) : start].startswith(b"PK\6\7")
-    if is_large or count > 2 * limits.files or length > 2 * limits.files * MOST_BYTES_PER_NAME:
+    place = tail[max(0, start - ZIP64_PLACE.size) : start]
+    if place.startswith(b"PK\6\7"):  # Zip64: zipfile takes the numbers of another record, by its place or just before this
+        at = start - ZIP64_PLACE.size - ZIP64_END.size
+        said = ZIP64_PLACE.unpack(place)[2] if len(place) == ZIP64_PLACE.size else -1
+        if at < 0 or tail[at : at + 4] != b"PK\6\6" or said != before + at:
+            raise ValueError("the archive is damaged: its list of contents, in the format Zip64, is not where it says")
+        *_, count, length, _ = ZIP64_END.unpack_from(tail, at)
+    if count > 2 * limits.files or length > 2 * limits.files * MOST_BYTES_PER_NAME:
         raise ValueError(f"the archive holds too many files, allowed: at most {limits.files:,}")
 
 

@@ -26,7 +26,7 @@ from siamese.config import EncoderConfig, PreprocessConfig, counted, readable
 from siamese.data.class_lists import BY_FOLDERS, PART_NUMBERS, Layout, part_of
 from siamese.data.class_tree import find_classes, read_tree
 from siamese.data.duplicates import MOST_COPIES, SIDE, near_duplicates, thumbnail
-from siamese.data.storage import allocate
+from siamese.data.storage import allocate, let_go
 from siamese.images.canonical import canonical_image
 from siamese.images.load import load_image
 
@@ -137,6 +137,8 @@ def read_folder(
         images[len(kept)], thumbnails[len(kept)] = read.canonical, read.thumbnail
         kept.append((file, name))
         numbers_kept.append(number)
+        if len(kept) % MANY_FILES == 0:
+            let_go(images)
 
     counts = Counter(name for _, name in kept)
     is_in = np.array([counts[name] >= 2 for _, name in kept], dtype=bool)
@@ -156,6 +158,7 @@ def read_folder(
         part = places[start : start + MANY_FILES]
         images[start : start + len(part)] = images[part]
         thumbnails[start : start + len(part)] = thumbnails[part]
+        let_go(images)
     images, thumbnails = images[: len(places)], thumbnails[: len(places)]
     sizes = [counts[name] for name in names]
     remarks = list(tree.remarks)

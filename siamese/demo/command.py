@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None, program: str = PROGRAM) -> int:
         return 2
 
     from siamese.demo import uploads
-    from siamese.demo.guard.rates import per_minute
+    from siamese.guard.rates import per_minute
     from siamese.visitors import disk
     from siamese.visitors.limits import TrainingLimits
 

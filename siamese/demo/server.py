@@ -26,16 +26,16 @@ from starlette.types import ASGIApp
 from siamese.demo.api import ENDPOINTS
 from siamese.demo.gradio_patches import NOT_THE_CALLERS, keep_little_of_sessions, serve_with
 from siamese.demo.gradio_programs import serve_programs
-from siamese.demo.guard.connections import BoundedProtocol, Connections
-from siamese.demo.guard.forwarded import Forwarded, trusted
-from siamese.demo.guard.gate import Gate
-from siamese.demo.guard.rates import PER_MINUTE, Rates
-from siamese.demo.guard.routes import open_routes
 from siamese.demo.many.batch import MAX_IMAGES
 from siamese.demo.page import STYLES, build_demo, head
 from siamese.demo.presence import Presence
 from siamese.demo.uploads import RoomForUploads, Uploads
 from siamese.devices import use_one_thread
+from siamese.guard.connections import BoundedProtocol, Connections
+from siamese.guard.forwarded import Forwarded, trusted
+from siamese.guard.gate import Gate
+from siamese.guard.rates import PER_MINUTE, Rates
+from siamese.guard.routes import open_routes
 from siamese.hub.errors import DISK_FULL, PACKAGE, HubError, HubUnavailableError
 from siamese.hub.sources import bundled_models, split_revision
 from siamese.images.load import MAX_PIXELS, ignore_pillow_warnings
@@ -98,7 +98,7 @@ def launch(
     """Serve the page until interrupted or terminated.
 
     `limits`: of trainings; None where visitors may not train. `per_minute`: requests of one address, see
-    siamese.demo.guard.rates. `disk`: where all lies that visitors bring. `address`: arguments of Gradio's `launch`:
+    siamese.guard.rates. `disk`: where all lies that visitors bring. `address`: arguments of Gradio's `launch`:
     server_name, server_port, share, mcp_server.
     """
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # for what Gradio opens before we see it: Pillow refuses twice this number
@@ -125,7 +125,7 @@ def launch(
 
 
 def guard(most_uploaded: int, per_minute: int, with_tools: bool) -> None:
-    """Have the server that is launched next let in what siamese.demo.guard lets pass, and nothing else.
+    """Have the server that is launched next let in what siamese.guard lets pass, and nothing else.
 
     `most_uploaded`: bytes of one upload. `with_tools`: there is something for assistants (MCP).
     """

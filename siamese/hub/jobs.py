@@ -13,6 +13,7 @@ import re
 import shlex
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from huggingface_hub.utils import disable_progress_bars
 from siamese.data.datasets import DATASETS
 from siamese.hub.client import check_login, check_names, connect
 from siamese.hub.errors import HubError, HubUnavailableError, explain, explained
+from siamese.hub.own_images import OwnImages, of_folder, of_pairs, send
 from siamese.hub.project import PROJECT, commit_exactly, describe_files, project_files
 from siamese.hub.push import SWITCHES, Pushed, push_command
 
@@ -51,7 +53,7 @@ cd "$(mktemp -d)"
 python -m pip install -q {hub_client}
 python -c 'from huggingface_hub import snapshot_download as get; get("{code}", revision="{commit}", local_dir=".")'
 python -m pip install -q -r requirements.txt
-{train}
+{images}{train}
 for seconds in 0 5 60 600; do
   sleep $seconds
   code=0; {push} || code=$?
@@ -59,9 +61,15 @@ for seconds in 0 5 60 600; do
 done
 exit $code
 """
+# Its own folder, as a training may not read other files along.
+FETCH_IMAGES = """\
+python -c 'from huggingface_hub import snapshot_download as get
+get("{repo_id}", repo_type="dataset", revision="{commit}", local_dir="{folder}")'
+"""
+IMAGES_FOLDER = "images"
 
 # Options that are not passed on to the training: those about the job and the push, and those about this machine.
-JOB_OPTIONS = ("hosted", "hosted_timeout", "dry_run", "push", "repo_id", "revision", *SWITCHES)
+JOB_OPTIONS = ("hosted", "hosted_timeout", "dry_run", "yes", "push", "repo_id", "revision", *SWITCHES)
 LOCAL_OPTIONS = ("output", "device", "data_dir", "overwrite")
 ADVICE = {  # status -> what to do about a job that the Hub refuses
     402: "jobs need a positive balance of credits, prepaid or included in a paid plan: {hub}/settings/billing; "
@@ -83,18 +91,21 @@ class Plan:
     push: str  # the command that pushes what it trained
     environment: dict[str, str]
     files: dict[str, Path | bytes]
+    images: OwnImages | None = None  # of one's own, to be sent first
 
     @property
     def code_repository(self) -> str:
         return f"{self.repo_id.split('/')[0]}/{CODE_REPOSITORY}"
 
-    def command(self, commit: str) -> list[str]:
-        """What the container runs, with the code of a commit."""
+    def command(self, commit: str, of_images: str = "") -> list[str]:
+        """What the container runs, with the code of a commit, and the images of another where there are any."""
+        fetch = {"repo_id": self.images.repo_id, "commit": of_images, "folder": IMAGES_FOLDER} if self.images else {}
         requirements = (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines()
         script = SCRIPT.format(
             hub_client=shlex.quote(next(line for line in requirements if line.startswith("huggingface_hub"))),
             code=self.code_repository,
             commit=commit,
+            images=FETCH_IMAGES.format(**fetch) if fetch else "",
             train=self.train,
             push=self.push,
         )
@@ -102,25 +113,35 @@ class Plan:
 
     def __str__(self) -> str:
         environment = " ".join(f"{name}={value}" for name, value in self.environment.items())
-        script = self.command("COMMIT")[-1].replace("\n", "\n  ").rstrip()
+        script = self.command("COMMIT", "COMMIT_OF_IMAGES")[-1].replace("\n", "\n  ").rstrip()
+        images = f"images       {self.images}, as COMMIT_OF_IMAGES\n" if self.images else ""
         return (
             f"hardware     {self.flavor}, stopped after {self.timeout}\n"
             f"image        {IMAGE}\n"
             f"environment  {environment}\n"
             f"secrets      HF_TOKEN\n"
+            f"{images}"
             f"code         to the private repository {self.code_repository}, as COMMIT:\n{describe_files(self.files)}\n"
             f"command      bash -c\n  {script}"
         )
 
 
-def run_hosted(flavor: str, given: dict, dry_run: bool = False, timeout: str = DEFAULT_TIMEOUT, commit: str = "") -> int:
+def run_hosted(
+    flavor: str,
+    given: dict,
+    dry_run: bool = False,
+    timeout: str = DEFAULT_TIMEOUT,
+    commit: str = "",
+    agree: Callable[[str], bool] = lambda question: True,
+) -> int:
     """Train on a hardware flavor of Hugging Face Jobs, show the job's log until it ends, and say where the model is.
 
     `given` holds the options of train.py that the user gave, by name (repo_id, epochs, ...); all but those of this machine
-    are passed on. `timeout` is a number with s, m, h or d; `commit` that of this code in git, for the model's records. A dry
+    are passed on. `timeout` is a number with s, m, h or d; `commit` that of this code in git, for the model's records.
+    Images of one's own go to a private dataset repository first, where `agree` says yes to their number and the price. A dry
     run prints the job, needs no login and sends nothing.
     Returns the exit code: 0 with the model pushed, 3 without, 130 when interrupted; the job then goes on.
-    Raises ValueError for what is wrong with the options or the login; nothing is sent then.
+    Raises ValueError for what is wrong with the options or the login, or where `agree` says no; nothing is sent then.
     """
     plan = make_plan(flavor, given, timeout, commit)
     left_out = [f"--{name.replace('_', '-')}" for name in LOCAL_OPTIONS if name in given]
@@ -132,10 +153,11 @@ def run_hosted(flavor: str, given: dict, dry_run: bool = False, timeout: str = D
     user = check_login(plan.repo_id, plan.revision)
     api = connect()
     try:
-        job = start(api, plan, user)
+        job = start(api, plan, user, agree)
     except (HubError, KeyboardInterrupt) as error:
         why = str(error) or "interrupted; if a job has started all the same, `hf jobs ps` shows it"
-        print(f"error: no job was started: {why}", file=sys.stderr)
+        again = "; run the same command again: what was sent is not sent twice" * bool(plan.images)
+        print(f"error: no job was started: {why}{again}", file=sys.stderr)
         return 3 if isinstance(error, HubError) else 130
     how = f"follow it with: hf jobs logs -f {job.id}  cancel it with: hf jobs cancel {job.id}"
     print(f"job {job.id} at {job.url}\n{how}", flush=True)
@@ -159,15 +181,19 @@ def make_plan(flavor: str, given: dict, timeout: str = DEFAULT_TIMEOUT, commit: 
     check_names(given["repo_id"], given.get("revision"))
     if given.get("resume"):
         raise ValueError("--resume continues a training that was interrupted on this machine: leave it out, or --hosted")
-    if given.get("pairs") or given.get("dataset", "mnist") not in DATASETS:
-        own = f"--pairs is {given['pairs']!r}" if given.get("pairs") else f"--dataset is {given['dataset']!r}"
-        raise ValueError(
-            f"{own}, and a job sees no file or folder of this machine; available with --hosted: {', '.join(DATASETS)}"
-        )
     if not re.fullmatch(r"(\d+\.)?\d+[smhd]", timeout) or float(timeout[:-1]) == 0:
         raise ValueError(f"the timeout of a job is {timeout!r}, allowed: a number with s, m, h or d, such as 90m")
+    images, passed_on = None, dict(given)
+    if given.get("pairs"):
+        images = of_pairs(given["pairs"], given["repo_id"])
+    elif (name := given.get("dataset", "mnist")) not in DATASETS:
+        if not Path(name).is_dir():
+            raise ValueError(f"unknown dataset {name!r}, available: {', '.join(DATASETS)}; or the path of a folder")
+        images = of_folder(given["dataset"], given["repo_id"])
+    if images:
+        passed_on[images.option] = f"{IMAGES_FOLDER}/{images.place}"
     arguments = []
-    for name, value in given.items():
+    for name, value in passed_on.items():
         if name not in JOB_OPTIONS + LOCAL_OPTIONS:
             flag = f"--{'no-' * (value is False)}{name.replace('_', '-')}"
             arguments += [flag] if isinstance(value, bool) else [flag, str(value)]
@@ -193,16 +219,28 @@ def make_plan(flavor: str, given: dict, timeout: str = DEFAULT_TIMEOUT, commit: 
         ),
         environment=ENVIRONMENT | endpoint | ({"SIAMESE_COMMIT": commit} if commit else {}),
         files=project_files("train.py", "requirements.txt"),
+        images=images,
     )
 
 
-def start(api: HfApi, plan: Plan, user: str) -> JobInfo:
-    """Send the code and start the job, under the account of `user`. Raises HubError."""
-    code = plan.code_repository
+def start(api: HfApi, plan: Plan, user: str, agree: Callable[[str], bool] = lambda question: True) -> JobInfo:
+    """Send images of one's own, the code, and start the job, under the account of `user`.
+
+    Raises HubError, and ValueError where `agree` says no to the images that are to be sent, before anything is.
+    """
+    code, of_images = plan.code_repository, ""
     with explained(code), disable_progress_bars():
         hardware = {item.name: item for item in api.list_jobs_hardware()}.get(plan.flavor)
         if hardware and hardware.unit_label == "minute":
             print(f"{plan.flavor} costs ${60 * hardware.unit_cost_usd:.2f} an hour, for at most {plan.timeout}")
+    if plan.images:
+        print(f"images: {plan.images}", flush=True)
+        if not agree("Send these images and start the job?"):
+            raise ValueError("nothing was sent and no job was started")
+        with explained(f"the dataset {plan.images.repo_id}"), disable_progress_bars():
+            of_images, sent = send(api, plan.images)
+        print(f"images: {sent / 1e6:,.1f} MB sent, commit {of_images}; delete them with: {plan.images.delete}", flush=True)
+    with explained(code), disable_progress_bars():
         api.create_repo(code, private=True, exist_ok=True)
         if not api.model_info(code, expand=["private"]).private:
             raise HubError(f"{code}, where the code of jobs goes, is public: make it private in its settings, or delete it")
@@ -213,7 +251,7 @@ def start(api: HfApi, plan: Plan, user: str) -> JobInfo:
         try:
             return api.run_job(
                 image=IMAGE,
-                command=plan.command(commit),
+                command=plan.command(commit, of_images),
                 env=plan.environment,
                 secrets={"HF_TOKEN": api.token},
                 flavor=plan.flavor,

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from terminal import assert_refused, run
 
 from siamese.commands.train import main
 from siamese.config import ModelFolderConfig
+from siamese.data import storage
 from siamese.data.datasets import DATASETS
 from siamese.encoders import ENCODERS
 from siamese.losses import LOSSES
@@ -235,6 +237,14 @@ def test_on_a_full_disk_the_earlier_model_stays(trained_folder, tmp_path, capsys
     assert_failed(result, f"{RESUME_FILE}' cannot be written: {REASON}", "start again")
     assert contents(folder) == before
     assert names(tmp_path) == {"model"}
+
+
+def test_a_full_temporary_folder_is_told_by_its_name(digit_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(storage, "MOST_IN_MEMORY", 1000)
+    with files_of_at_most(10_000):
+        result = train(["--dataset", digit_folder, "--device", "cpu", "--output", tmp_path / "model"], capsys)
+    assert_failed(result, f"folder for temporary files, {tempfile.gettempdir()}: {REASON}", "TMPDIR")
+    assert names(tmp_path) == {"digits"}
 
 
 def test_too_little_memory_is_told_with_what_to_lower(tmp_path, monkeypatch, capsys):

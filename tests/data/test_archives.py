@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 import pytest
-from hostile_files import GOOD, HOSTILE, archive_of, noise, overlapping, png, special
+from hostile_files import GOOD, HOSTILE, archive_of, as_zip64, noise, overlapping, png, special
 from PIL import Image
 
 from siamese.data.archives import ArchiveLimits, unpack
@@ -68,6 +68,12 @@ def test_ordinary_names_are_taken(name: str, written: str | None, tmp_path: Path
     (tmp_path / "upload.zip").write_bytes(archive_of(*entries))
     assert unpack(tmp_path / "upload.zip", tmp_path / "unpacked", LIMITS) == (2, ())
     assert (tmp_path / "unpacked" / (written or name)).read_bytes() == png(1)
+
+
+def test_an_archive_in_the_format_zip64_is_taken(tmp_path: Path):
+    (tmp_path / "upload.zip").write_bytes(as_zip64(archive_of(("set/c0/0.png", png(0)), ("set/c1/0.png", png(1)))))
+    assert unpack(tmp_path / "upload.zip", tmp_path / "unpacked", LIMITS) == (2, ())
+    assert (tmp_path / "unpacked/set/c1/0.png").read_bytes() == png(1)
 
 
 def test_names_in_utf8_that_are_not_marked_so_are_read_as_meant(tmp_path: Path):

@@ -322,7 +322,6 @@ def test_a_login_that_cannot_push_is_refused_before_anything_is_sent(token, expe
         (["--hosted", "", *PUSH], ["''", "t4-small"]),
         (["--hosted", "t4-small"], ["--push", "--repo-id USER/NAME"]),
         (["--hosted", "t4-small", "--push"], ["--repo-id USER/NAME"]),
-        (["--hosted", "t4-small", *PUSH, "--dataset", "."], ["'.'", *DATASETS]),
         (["--hosted", "t4-small", *PUSH, "--dataset", "nowhere"], ["'nowhere'", *DATASETS]),
         (["--hosted", "t4-small", *PUSH, "--resume"], ["--resume"]),
         (["--hosted", "t4-small", *PUSH, "--epochs", "0"], ["--epochs is 0"]),
@@ -334,6 +333,7 @@ def test_a_login_that_cannot_push_is_refused_before_anything_is_sent(token, expe
         (["--hosted", "t4-small", *PUSH, "--hosted-timeout", "0h"], ["'0h'", "90m"]),
         (["--dry-run"], ["--hosted"]),
         (["--hosted-timeout", "3h"], ["--hosted"]),
+        (["--yes"], ["--hosted"]),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_in_one_sentence_with_the_choices(arguments, expected, capsys):

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from hub_fake import protocol as hub_protocol
 from hub_fake.client import ROOT, environment
+from hub_fake.dataset_routes import tree
+from hub_fake.dataset_uploads import UPLOAD_ROUTES, create_dataset
 from hub_fake.protocol import REVISION, WRITER, Repository, make_blob
 from hub_fake.server import HubServer
 
@@ -253,6 +255,8 @@ def whoami(request, _, body) -> None:
 
 def create(request, _, body) -> None:
     asked = json.loads(body)
+    if asked.get("type") == "dataset":
+        return create_dataset(request, _, body)
     if asked.get("type") != "space":
         return hub_protocol.create(request, _, body)
     hub, name = request.hub, f"spaces/{asked['organization']}/{asked['name']}"
@@ -311,11 +315,6 @@ def space_log(request, repository, body, id) -> Callable[[], None]:
     return lambda: stream(request, request.hub.next_log, None, lambda: False, threading.Condition())
 
 
-def tree(request, repository, body, id, revision) -> None:
-    files = repository.trees[repository.resolve(revision)].items()
-    request.reply(200, [{"type": "file", "path": path, "oid": blob.oid, "size": blob.size} for path, blob in files])
-
-
 OWNER, JOB = r"(?P<owner>[\w.-]+)", r"(?P<job>[0-9a-f]+)"
 SPACE, MODEL = r"(?P<id>spaces/[\w.-]+/[\w.-]+)", r"(?P<id>[\w.-]+/[\w.-]+)"
 OWN_ROUTES = [
@@ -335,6 +334,7 @@ OWN_ROUTES = [
     (f"GET /api/{SPACE}/logs/(?:build|run)", space_log),
     (f"POST /api/{SPACE}/preupload/{REVISION}", hub_protocol.preupload),
     (f"POST /api/{SPACE}/commit/{REVISION}", commit),
+    *UPLOAD_ROUTES,
     (rf"POST /{SPACE}\.git/info/lfs/objects/batch", hub_protocol.batch),
     (f"PUT /lfs/{SPACE}/(?P<oid>[0-9a-f]+)", hub_protocol.upload),
     (f"POST /{SPACE}/verify/(?P<oid>[0-9a-f]+)", hub_protocol.verify),

@@ -11,9 +11,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from siamese.demo.guard.json_shape import MOST_PARTS, check_shape
-from siamese.demo.guard.rates import Rates, counted_as
-from siamese.demo.guard.routes import Kind, Route, kind_of
+from siamese.guard.json_shape import MOST_PARTS, check_shape
+from siamese.guard.rates import Rates, counted_as
+from siamese.guard.routes import Kind, Route, kind_of
 
 MAX_JSON = 1_000_000  # bytes: two drawings, the most that the page sends, have some 30,000
 MAX_TOOL = 8_000_000  # bytes: two pictures of 3 MB as text
