@@ -12,7 +12,7 @@ from siamese.config import readable
 from siamese.data.class_lists import BY_FOLDERS, Layout
 
 PAIRS_FILE = "pairs.csv"
-COMPLETE = ".complete"  # lies in what was fetched in whole
+COMPLETE, PUBLIC = ".complete", "public"  # a file that lies in what was fetched in whole, and what it says where all may
 HUB_NAME = re.compile(r"(?P<repo_id>\w[\w.-]*/[\w.-]+)(@(?P<revision>\w[\w./-]*))?")
 COMMIT = re.compile("[0-9a-f]{40}")
 
@@ -43,6 +43,12 @@ class OwnImages:
     name: str  # in records: of a folder or file its own name, of a dataset of the Hub USER/NAME
     layout: Layout = BY_FOLDERS
     commit: str = ""  # of a dataset of the Hub
+
+    @property
+    def is_public(self) -> bool:
+        """Whether they are a dataset of the Hub that everybody may read."""
+        folder = self.place.parent if self.are_pairs else self.place
+        return bool(self.commit) and (folder / COMPLETE).read_text() == PUBLIC
 
     @property
     def are_pairs(self) -> bool:

@@ -3,7 +3,8 @@
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -219,19 +220,65 @@ def test_what_is_cut_off_is_no_dataset_and_comes_the_next_time(server, client, r
         server.faults.clear()
 
 
-def test_weights_are_those_of_the_folder_to_the_bit(server, client, repo, pictures, digit_folder, tmp_path):
-    sources = {"folder": str(digit_folder)}
-    for number, (layout, make) in enumerate(LAYOUTS.items()):
-        sources[layout] = f"{repo}-{number}"
-        server.add(f"datasets/{sources[layout]}", make(pictures))
+@pytest.fixture
+def sources(server, repo) -> Callable[[Path], dict[str, str]]:
+    """Puts the images of a folder on the Hub in each layout: "folder" and the layouts -> what --dataset takes."""
+
+    def make(folder: Path) -> dict[str, str]:
+        names = {"folder": str(folder)}
+        for number, (layout, change) in enumerate(LAYOUTS.items()):
+            names[layout] = f"{repo}-{number}"
+            server.add(f"datasets/{names[layout]}", change(files_of(folder)))
+        return names
+
+    return make
+
+
+@pytest.fixture
+def alphabets(full_mnist_root, tmp_path) -> Path:
+    """Two images of each character of three alphabets of Omniglot."""
+    background = full_mnist_root / "omniglot" / "images_background"
+    if not background.is_dir():
+        pytest.skip("SIAMESE_TEST_DATA holds no omniglot/images_background")
+    for alphabet in sorted(background.iterdir())[:3]:
+        for character in alphabet.iterdir():
+            for file in sorted(character.iterdir())[:2]:
+                copy = tmp_path / "alphabets" / file.relative_to(background)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file, copy)
+    return tmp_path / "alphabets"
+
+
+def test_split_of_omniglots_characters_is_that_of_the_folder(client, sources, alphabets):
+    found = {layout: client.call("split", source) for layout, source in sources(alphabets).items()}
+    assert all("value" in each for each in found.values()), found
+    assert len({each["value"] for each in found.values()}) == 1
+
+
+def weights(client, sources: dict[str, str], output: Path, **options) -> dict[str, bytes]:
     models = {}
     for layout, source in sources.items():
-        done = client.call("train", source, tmp_path / layout, epochs=1, batch_size=8)
+        done = client.call("train", source, output / layout, batch_size=64, **options)
         assert "value" in done, done
-        models[layout] = (tmp_path / layout / WEIGHTS_FILE).read_bytes()
-    assert set(models.values()) == {models["folder"]}
+        models[layout] = (output / layout / WEIGHTS_FILE).read_bytes()
+    return models
+
+
+def test_weights_are_those_of_the_folder_to_the_bit_and_the_commit_is_recorded(
+    server, client, sources, digit_folder, tmp_path
+):
+    named = sources(digit_folder)
+    models = weights(client, {layout: named[layout] for layout in ("folder", "Parquet")}, tmp_path, epochs=1)
+    assert models["Parquet"] == models["folder"]
     data = json.loads((tmp_path / "Parquet" / CONFIG_FILE).read_text())["data"]
-    assert (data["dataset"], data["revision"]) == (
-        sources["Parquet"],
-        server.repositories["datasets/" + sources["Parquet"]].branches["main"],
-    )
+    assert data["dataset"] == named["Parquet"]
+    assert data["revision"] == server.repositories[f"datasets/{named['Parquet']}"].branches["main"]
+
+
+@pytest.mark.slow
+def test_weights_of_omniglots_characters_are_those_of_the_folder_to_the_bit(client, sources, full_mnist_root, tmp_path):
+    background = full_mnist_root / "omniglot" / "images_background"
+    if not background.is_dir():
+        pytest.skip("SIAMESE_TEST_DATA holds no omniglot/images_background")
+    models = weights(client, sources(background), tmp_path, epochs=1)
+    assert len(set(models.values())) == 1
