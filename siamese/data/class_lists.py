@@ -37,6 +37,7 @@ class Layout:
     label_column: str | None = None  # of a list of images
     image_column: str | None = None  # the names of the files
     part: str | None = None  # only images of this part: the name of a folder at the top, or what the column `split` says
+    names: str | None = None  # a regular expression: its first group, in a file's name without suffix, is the class
 
 
 BY_FOLDERS = Layout()

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from huggingface_hub import constants
@@ -25,6 +25,7 @@ class HubChoices:
     image_column: str | None = None
     label_column: str | None = None
     split: str | None = None
+    names: str | None = field(default=None, repr=False)  # see Layout; of files as they are here, whatever was fetched
 
     @property
     def key(self) -> str:
@@ -70,7 +71,7 @@ def fetched_folder(repo_id: str, commit: str, choices: HubChoices | None = None)
 
 def own_images(dataset: str, choices: HubChoices = ANYTHING) -> OwnImages | None:
     """A folder here, or what was fetched of USER/NAME@COMMIT; None where there is neither."""
-    layout = Layout(choices.label_column, choices.image_column, choices.split)
+    layout = Layout(choices.label_column, choices.image_column, choices.split, choices.names)
     if Path(dataset).is_dir():
         return OwnImages(Path(dataset), readable(Path(dataset).resolve().name), layout)
     repo_id, commit = hub_name(dataset) or ("", None)
@@ -82,7 +83,7 @@ def own_images(dataset: str, choices: HubChoices = ANYTHING) -> OwnImages | None
         return OwnImages(files, repo_id, layout, commit)
     if (rows / COMPLETE).exists():
         pairs = rows / PAIRS_FILE
-        return OwnImages(pairs if pairs.exists() else rows, repo_id, BY_FOLDERS, commit)
+        return OwnImages(pairs if pairs.exists() else rows, repo_id, Layout(names=choices.names), commit)
     if (everything / COMPLETE).exists() and not (everything / PAIRS_FILE).exists():
-        return OwnImages(everything, repo_id, Layout(part=choices.split), commit)
+        return OwnImages(everything, repo_id, Layout(part=choices.split, names=choices.names), commit)
     return None

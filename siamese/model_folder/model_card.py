@@ -63,10 +63,10 @@ SPLIT_IN_WORDS = {
     "pairs are in the same part, so no image is in two parts.",
 }
 OWN_PARTS_IN_WORDS = {
-    "within": "Training and test are the parts that the dataset comes\nin, and of the same classes. Expect worse results for "
-    "classes that the model has not seen.",
-    "classes": "Training and test are the parts that the dataset comes\nin: the test has {data.test_classes:,} other classes, "
-    "and validation {data.validation_classes:,}. The results are for classes that training never saw.",
+    "within": "Training and test are the parts that the dataset comes\nin, and of the same classes. Expect worse results "
+    "for classes that the model has not seen.",
+    "classes": "Training and test are the parts that the dataset comes\nin. Validation has {data.validation_classes:,} and "
+    "the test {data.test_classes:,} other classes: the results are for classes that training never saw.",
 }
 MODEL_PLACEHOLDER = "USER/NAME"  # the card is written before anybody knows where the folder will go
 

@@ -207,6 +207,21 @@ def test_broken_pictures_are_named_and_rows_without_a_class_left_out(server, cli
     assert found["code"] == 0, found
 
 
+def test_evaluate_and_one_shot_read_what_training_does(server, client, repo, pictures, digit_folder, tmp_path):
+    some = {name: content for name, content in pictures.items() if name.endswith((".png", ".bmp"))}
+    names = sorted({class_of(name) for name in pictures})
+    files = {"train": parquet_of(some, names), "test": parquet_of(pictures, names)}
+    server.add(f"datasets/{repo}", {f"data/{part}-00000-of-00001.parquet": table for part, table in files.items()})
+    of_folder = client.call("command", "evaluate", "--dataset", str(digit_folder), "--json")["value"]
+    of_hub = client.call("command", "evaluate", "--dataset", repo, "--dataset-split", "test", "--json")["value"]
+    numbers = [json.loads(each["out"]) | {"dataset": ""} for each in (of_folder, of_hub)]
+    assert numbers[0] == numbers[1]
+    parts = ["--support", repo, "--support-split", "train", "--query", repo, "--query-split", "test", "--json"]
+    done = client.call("command", "one_shot", *parts)["value"]
+    assert done["code"] == 0, done
+    assert len(json.loads(done["out"])["results"]) == len(pictures)
+
+
 def test_what_is_cut_off_is_no_dataset_and_comes_the_next_time(server, client, repo, pictures):
     for layout, key in (("image folder", ".png"), ("Parquet", ".parquet")):
         name = f"{repo}-{layout.replace(' ', '-')}"
