@@ -26,6 +26,7 @@ FLOORS = (
     ("verifier",),
     ("visitors", "gallery"),
     ("guard",),
+    ("service",),
     ("demo", "commands"),
 )
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
