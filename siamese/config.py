@@ -115,6 +115,9 @@ class DataRecord:
     seen_images: int = field(default=0, metadata=ADDED_LATER)  # of training classes, held out to measure what is seen
     seen_classes: int = field(default=0, metadata=ADDED_LATER)  # that they are of
     revision: str = field(default="", metadata=ADDED_LATER)  # commit of a dataset of the Hub
+    is_public: bool = field(default=False, metadata=ADDED_LATER)  # whether everybody may read that
+    # Whether training and test are parts that the dataset comes in, and no random shares
+    has_own_parts: bool = field(default=False, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         _check_choice("data.split", self.split, SPLITS)

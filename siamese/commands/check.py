@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 
 from siamese.commands import image_flags, parser_of, run
 from siamese.config import counted, readable
@@ -67,4 +68,5 @@ def check(arguments: argparse.Namespace) -> None:
 def refuse(checked: FolderCheck) -> None:
     """Raise ValueError where there is too little to train on."""
     if checked.problem:
-        raise ValueError(checked.problem)
+        hint = f". Or, since the names of the files tell classes, add --classes-from-names {shlex.quote(checked.suggestion)}"
+        raise ValueError(checked.problem + hint * bool(checked.suggestion))

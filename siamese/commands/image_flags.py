@@ -17,6 +17,11 @@ def add_flags(parser: argparse.ArgumentParser, splits: Sequence[str] = ("--datas
     add("--dataset-config", metavar="NAME", help="of a dataset of the Hub that has several configurations: which one")
     for name in splits:
         add(name, metavar="NAME", help="take this part of the dataset alone, such as train; if not given, all of them")
+    add(
+        "--classes-from-names",
+        metavar="REGEX",
+        help="classes by the names of files: the first group in a name without suffix; `siamese check` suggests one",
+    )
     add("--image-column", metavar="NAME", help="column of the images, or of their files; found if there is one")
     add("--label-column", metavar="NAME", help="column of the classes; found if there is one")
 
@@ -24,7 +29,9 @@ def add_flags(parser: argparse.ArgumentParser, splits: Sequence[str] = ("--datas
 def choices_of(arguments: argparse.Namespace, split: str | None = None) -> HubChoices:
     """What the flags say; `split` where they are not called --dataset-split."""
     split = getattr(arguments, "dataset_split", split)
-    return HubChoices(arguments.dataset_config, arguments.image_column, arguments.label_column, split)
+    return HubChoices(
+        arguments.dataset_config, arguments.image_column, arguments.label_column, split, arguments.classes_from_names
+    )
 
 
 def fetched(dataset: str, choices: HubChoices) -> str:
@@ -46,7 +53,7 @@ def fetched(dataset: str, choices: HubChoices) -> str:
     try:
         return fetch_dataset(dataset, choices)
     except HubError as error:
-        if "@" in dataset:
+        if "@" in dataset or not str(error).startswith("there is no"):
             raise
         raise type(error)(f"{error}; nor is it a folder here") from error
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from siamese.config import shorten
+from siamese.data.class_lists import LISTS
 from siamese.images.formats import BEGINNING, LONGEST_BEGINNING, SUFFIXES
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".jar", ".cab", ".iso")
@@ -71,7 +72,7 @@ def choose_images(entries: list[zipfile.ZipInfo], limits: ArchiveLimits) -> tupl
         seen.add(key)
         parents.update(unicodedata.normalize("NFC", str(parent)).casefold() for parent in path.parents)
         _check_file(info, path, limits)
-        if path.suffix.lower() in SUFFIXES:
+        if path.suffix.lower() in SUFFIXES or path.name in LISTS:  # which say what classes the images are of
             images.append((info, path))
         else:
             others.append(str(path))
@@ -79,7 +80,7 @@ def choose_images(entries: list[zipfile.ZipInfo], limits: ArchiveLimits) -> tupl
         raise ValueError(f"the archive holds {shorten(sorted(twice)[0])} as a file and as a folder")
     if len(seen) > limits.files:
         raise ValueError(f"the archive holds {len(seen):,} files, allowed: at most {limits.files:,}")
-    if not images:
+    if all(path.name in LISTS for _, path in images):
         raise ValueError(f"the archive holds no image; looked for {', '.join(SUFFIXES)}")
     total = sum(info.file_size for info, _ in images)
     if total > limits.unpacked_bytes:

@@ -8,7 +8,7 @@ import numpy as np
 
 from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data.class_lists import BY_FOLDERS, Layout
-from siamese.data.class_tree import find_classes
+from siamese.data.class_tree import find_classes, suggest_names
 from siamese.data.folders import FolderImages, choose_settings, read_folder
 
 
@@ -22,6 +22,7 @@ class FolderCheck:
     found: FolderImages
     split: str  # what a training would hold out: see siamese.data.splits; "" where there is too little to train on
     problem: str  # then, what is missing
+    suggestion: str = ""  # a regular expression that tells classes from the names of the files, where all are in one class
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -59,4 +60,5 @@ def check_folder(
         found = dataclasses.replace(found, remarks=(*found.remarks, *filter(None, [remark])))
     except ValueError as error:
         problem = str(error)
-    return FolderCheck(mode, size, channels, found, split, problem)
+    suggestion = suggest_names(next(iter(classes.values()))) if len(classes) == 1 else ""
+    return FolderCheck(mode, size, channels, found, split, problem, suggestion)

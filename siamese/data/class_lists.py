@@ -6,6 +6,7 @@ They go before the folders that the images lie in. What is listed and cannot be 
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ class Layout:
     label_column: str | None = None  # of a list of images
     image_column: str | None = None  # the names of the files
     part: str | None = None  # only images of this part: the name of a folder at the top, or what the column `split` says
+    names: str | None = None  # a regular expression: its first group, in a file's name without suffix, is the class
 
 
 BY_FOLDERS = Layout()
@@ -71,13 +73,13 @@ def read_lists(folder: Path, files: list[Path], layout: Layout) -> Listed:
     Raises ValueError where one cannot be read, where it is not clear which columns are meant, or nothing is listed.
     """
     entries: dict[str, list[tuple[Path, str]]] = {}
-    unread, outside, unlabelled, others = [], 0, 0, 0
+    unread, outside, unlabelled, others = [], 0, 0, Counter()
     for file in files:
         own_part = file.parent.name if file.parent != folder else ""
         for name, label, part in _read_list(file, layout):
             path, part = place_of(file.parent, name), part or own_part
             if layout.part and part != layout.part:
-                others += 1
+                others[part] += 1
             elif not label:
                 unlabelled += 1
             elif not path.is_relative_to(folder):
@@ -88,8 +90,10 @@ def read_lists(folder: Path, files: list[Path], layout: Layout) -> Listed:
                 entries.setdefault(label, []).append((path, part))
     what = files[0].name
     if not entries:
-        why = f", of {counted(others, 'row')} of other parts" * bool(others)
-        raise ValueError(f"{str(files[0])!r} lists no image with a class that is there{why}")
+        if others:
+            allowed = ", ".join(sorted(filter(None, others))) or "none"
+            raise ValueError(f"{str(folder)!r} has no images in a part {shorten(layout.part)}, allowed: {allowed}")
+        raise ValueError(f"{str(files[0])!r} lists no image with a class that is there")
     entries = {label: sorted(set(entries[label])) for label in sorted(entries)}
     remarks = [f"the classes are those of {what}" + f", column {layout.label_column}" * bool(layout.label_column)]
     remarks += [
@@ -97,7 +101,7 @@ def read_lists(folder: Path, files: list[Path], layout: Layout) -> Listed:
         for count, text in ((unlabelled, "without a class, left out"), (outside, "with files of other folders, left out"))
         if count
     ]
-    listed = sum(map(len, entries.values())) + len(unread) + outside + unlabelled + others
+    listed = sum(map(len, entries.values())) + len(unread) + outside + unlabelled + others.total()
     if (missing := _count_images(folder) - listed) > 0:
         remarks.append(f"{counted(missing, 'image')} not listed in {what}, left out")
     return Listed(

@@ -7,7 +7,8 @@ a program has made, and links are followed once.
 import itertools
 import os
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,8 @@ COPIES_IN_A_CLASS = re.compile(r"aug(s|mented.*)?|thumb(s|nails?)?", re.IGNORECA
 COPIES_OF = re.compile(r"(?:aug(?:mented)?[ _-]+)?(.+?)(?:[ _-]+aug(?:mented|mentations?)?)?", re.IGNORECASE | re.DOTALL)
 # Files that are surely no pictures; of others without a suffix of pictures, the first bytes say.
 TEXTS = (".txt", ".xml", ".json", ".csv", ".tsv", ".md", ".html", ".yaml", ".yml", ".py", ".npy", ".npz", ".mat", ".log")
+
+NUMBERED = r"(.*?)[ _.-]*\(?\d+\)?"  # names of files that begin with their class, as birch_01.jpg
 
 # What tells a folder that a training writes (see siamese.model_folder.weights): finished, unfinished, under way.
 MODEL_FOLDERS = ({"config.json", "model.safetensors"}, {"resume.pt"}, {".training.lock"})
@@ -60,7 +63,7 @@ def read_tree(folder: str | Path, layout: Layout = BY_FOLDERS) -> ClassTree:
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{str(folder)!r} is not a folder")
-    if lists := find_lists(folder):
+    if layout.names is None and (lists := find_lists(folder)):
         listed = read_lists(folder, lists, layout)
         return ClassTree(listed.classes, listed.unread, listed.remarks, listed.parts)
     walk = _Walk(folder)
@@ -68,6 +71,8 @@ def read_tree(folder: str | Path, layout: Layout = BY_FOLDERS) -> ClassTree:
     if not places:
         why = f"; {walk.unread[0][0]}: {walk.unread[0][1]}" if walk.unread else ""
         raise ValueError(f"there are no images in {str(folder)!r}, at any depth; looked for {', '.join(SUFFIXES)}{why}")
+    if layout.names is not None:
+        return _by_names(places, layout.names, walk)
     places, about_copies = _without_copies(places)
     names, about_parts = _names_without_parts(places)
     classes, parts = {}, {}
@@ -83,6 +88,36 @@ def read_tree(folder: str | Path, layout: Layout = BY_FOLDERS) -> ClassTree:
     remarks = (*about_parts, *about_copies, *walk.remarks)
     parts = parts if any(map(any, parts.values())) else {}
     return ClassTree(dict(sorted(classes.items())), tuple(walk.unread), remarks, dict(sorted(parts.items())))
+
+
+def _by_names(places: dict[Parts, list[Path]], expression: str, walk: "_Walk") -> ClassTree:
+    """Classes that the names of the files tell, in whatever folders these are."""
+    try:
+        pattern = re.compile(expression)
+    except re.error as error:
+        raise ValueError(f"--classes-from-names is {shorten(expression)}, no regular expression: {error}") from error
+    classes, others = {}, []
+    for file in sorted(itertools.chain.from_iterable(places.values())):
+        found = pattern.fullmatch(file.stem)
+        name = found and (found[1] if pattern.groups else found[0])
+        if name:
+            classes.setdefault(name, []).append(file)
+        else:
+            others.append((file, f"its name tells no class by --classes-from-names {expression}"))
+    if not classes:
+        raise ValueError(f"--classes-from-names is {shorten(expression)}, and of no file does it match the name, such as "
+                         f"{shorten(others[0][0].stem)}")  # fmt: skip
+    return ClassTree(dict(sorted(classes.items())), (*walk.unread, *others), tuple(walk.remarks))
+
+
+def suggest_names(files: Sequence[Path]) -> str:
+    """The regular expression for Layout that tells classes from the names of these files, such as birch_01.jpg and
+    birch_02.jpg; "" where most names do not end with a number, or that makes no two classes of two.
+    """
+    found = [match[1] for file in files if (match := re.fullmatch(NUMBERED, file.stem)) and match[1]]
+    sizes = Counter(found)
+    is_clear = len(found) >= 0.9 * len(files) and sum(size >= 2 for size in sizes.values()) >= 2
+    return NUMBERED if is_clear and sum(size for size in sizes.values() if size >= 2) >= 0.5 * len(found) else ""
 
 
 class _Walk:

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from huggingface_hub import constants
@@ -12,7 +12,7 @@ from siamese.config import readable
 from siamese.data.class_lists import BY_FOLDERS, Layout
 
 PAIRS_FILE = "pairs.csv"
-COMPLETE = ".complete"  # lies in what was fetched in whole
+COMPLETE, PUBLIC = ".complete", "public"  # a file that lies in what was fetched in whole, and what it says where all may
 HUB_NAME = re.compile(r"(?P<repo_id>\w[\w.-]*/[\w.-]+)(@(?P<revision>\w[\w./-]*))?")
 COMMIT = re.compile("[0-9a-f]{40}")
 
@@ -25,6 +25,7 @@ class HubChoices:
     image_column: str | None = None
     label_column: str | None = None
     split: str | None = None
+    names: str | None = field(default=None, repr=False)  # see Layout; of files as they are here, whatever was fetched
 
     @property
     def key(self) -> str:
@@ -43,6 +44,12 @@ class OwnImages:
     name: str  # in records: of a folder or file its own name, of a dataset of the Hub USER/NAME
     layout: Layout = BY_FOLDERS
     commit: str = ""  # of a dataset of the Hub
+
+    @property
+    def is_public(self) -> bool:
+        """Whether they are a dataset of the Hub that everybody may read."""
+        folder = self.place.parent if self.are_pairs else self.place
+        return bool(self.commit) and (folder / COMPLETE).read_text() == PUBLIC
 
     @property
     def are_pairs(self) -> bool:
@@ -64,7 +71,7 @@ def fetched_folder(repo_id: str, commit: str, choices: HubChoices | None = None)
 
 def own_images(dataset: str, choices: HubChoices = ANYTHING) -> OwnImages | None:
     """A folder here, or what was fetched of USER/NAME@COMMIT; None where there is neither."""
-    layout = Layout(choices.label_column, choices.image_column, choices.split)
+    layout = Layout(choices.label_column, choices.image_column, choices.split, choices.names)
     if Path(dataset).is_dir():
         return OwnImages(Path(dataset), readable(Path(dataset).resolve().name), layout)
     repo_id, commit = hub_name(dataset) or ("", None)
@@ -76,7 +83,7 @@ def own_images(dataset: str, choices: HubChoices = ANYTHING) -> OwnImages | None
         return OwnImages(files, repo_id, layout, commit)
     if (rows / COMPLETE).exists():
         pairs = rows / PAIRS_FILE
-        return OwnImages(pairs if pairs.exists() else rows, repo_id, BY_FOLDERS, commit)
+        return OwnImages(pairs if pairs.exists() else rows, repo_id, Layout(names=choices.names), commit)
     if (everything / COMPLETE).exists() and not (everything / PAIRS_FILE).exists():
-        return OwnImages(everything, repo_id, Layout(part=choices.split), commit)
+        return OwnImages(everything, repo_id, Layout(part=choices.split, names=choices.names), commit)
     return None

@@ -45,7 +45,7 @@ def choose_split(
     numbered = LabelledImages(np.arange(len(labels)), labels, None, group_numbers(names), names)  # nothing is copied
     for split in in_turn:
         try:
-            return split, split_folder(numbered, split, first, *shares, part)[1]
+            return split, split_folder(numbered, split, first, *shares, part)[-1]
         except ValueError as error:
             reason = error
     raise reason
@@ -59,14 +59,16 @@ def split_folder(
     test_share: float,
     seed: int,
     part: np.ndarray | None = None,
-) -> tuple[tuple[LabelledImages, LabelledImages, LabelledImages], str]:
-    """Training, validation and test of the images of a folder, and a remark where they come in parts (see take_given).
+) -> tuple[tuple[LabelledImages, LabelledImages, LabelledImages], bool, str]:
+    """Training, validation and test of the images of a folder, whether they are the parts that these come in, and a remark
+    on such parts (see take_given).
 
     Raises ValueError where they are too few, with what would be enough.
     """
     check_classes(data.labels, data.names)
     given, remark = take_given(data, part, split, first, validation_share, seed)
-    return given or _split_anew(data, split, first, (validation_share, test_share, seed)), remark
+    parts = given or _split_anew(data, split, first, (validation_share, test_share, seed))
+    return parts, given is not None, remark
 
 
 def _split_anew(
@@ -211,7 +213,7 @@ def _split_folder(
     has_copies = np.bincount(found.first)[found.first] > 1
     everything = LabelledImages(found.images, found.labels, has_copies, group_numbers(found.names), found.names)
     shares = (validation_share, test_share, seed)
-    (training, validation, test), choice = split_folder(everything, split, found.first, *shares, found.part)
+    (training, validation, test), has_own_parts, choice = split_folder(everything, split, found.first, *shares, found.part)
     remarks, seen = (*found.remarks, *filter(None, [choice])), None
     if missing := len(everything) - len(training) - len(validation) - len(test):
         what = counted(missing, "image")
@@ -223,7 +225,7 @@ def _split_folder(
         remarks += (f"{what}, too few to hold out whole ones: validation and test are other images of the same classes",)
     validation, test = (part.at_most(MOST_EVALUATED, seed) for part in (validation, test))
     name = f"{own.name}-folder" if own.name in DATASETS else own.name
-    record = DataRecord(dataset=name, split=split, revision=own.commit)
+    record = DataRecord(dataset=name, split=split, revision=own.commit, is_public=own.is_public, has_own_parts=has_own_parts)
     return Splits(training, validation, test, record, found.left_out, remarks, seen)
 
 
@@ -242,6 +244,7 @@ def load_pair_splits(
     record = DataRecord(
         dataset=own.name,
         revision=own.commit,
+        is_public=own.is_public,
         training_images=len(training.images),
         validation_images=len(validation.images),
         test_images=len(test.images),

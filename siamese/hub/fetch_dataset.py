@@ -13,9 +13,9 @@ from huggingface_hub import HfApi, constants, snapshot_download
 from huggingface_hub.hf_api import DatasetInfo
 
 from siamese.data.class_lists import LISTS
-from siamese.data.own_images import ANYTHING, COMMIT, COMPLETE, HubChoices, fetched_folder, hub_name, own_images
+from siamese.data.own_images import ANYTHING, COMMIT, COMPLETE, PUBLIC, HubChoices, fetched_folder, hub_name, own_images
 from siamese.hub.client import check_names, connect, within
-from siamese.hub.errors import HubUnavailableError, explained
+from siamese.hub.errors import HubError, HubUnavailableError, explained
 from siamese.hub.rows import ARCHIVES, TABLES, write_rows
 from siamese.images.formats import SUFFIXES
 from siamese.model_folder.weights import write_text
@@ -67,7 +67,11 @@ def _ref(repo_id: str, name: str) -> Path:
 
 
 def _fetch(api: HfApi, repo_id: str, info: DatasetInfo, choices: HubChoices) -> None:
+    if info.gated:
+        api.auth_check(repo_id, repo_type="dataset")
     names = [file.rfilename for file in info.siblings]
+    if not any(name.lower().endswith((*SUFFIXES, *TABLES, *ARCHIVES)) for name in names):
+        raise HubError(f"{repo_id} holds no images: no image files, and no files of rows, such as Parquet")
     if choices.config is None and _are_images(names):
         _fetch_files(api, repo_id, info, names)
     else:
@@ -92,7 +96,11 @@ def _fetch_files(api: HfApi, repo_id: str, info: DatasetInfo, names: list[str]) 
         max_workers=AT_ONCE, token=api.token,
     )  # fmt: skip
     shutil.rmtree(place / ".cache", ignore_errors=True)
-    (place / COMPLETE).touch()
+    _complete(place, info)
+
+
+def _complete(place: Path, info: DatasetInfo) -> None:
+    write_text(place / COMPLETE, "" if info.private or info.gated else PUBLIC)
 
 
 def _literal(name: str) -> str:
@@ -107,7 +115,7 @@ def _fetch_rows(repo_id: str, info: DatasetInfo, choices: HubChoices) -> None:
     try:
         unfinished.mkdir(parents=True)
         write_rows(repo_id, info.sha, choices, unfinished)
-        (unfinished / COMPLETE).touch()
+        _complete(unfinished, info)
         unfinished.rename(place)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

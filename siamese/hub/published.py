@@ -51,8 +51,11 @@ def published(
 
 
 def without_names(config: ModelFolderConfig) -> ModelFolderConfig:
-    """The config of a model of one's own images, without the name of the folder and the paths of the command."""
-    data = dataclasses.replace(config.data, dataset=OWN)
+    """The config of a model of one's own images, without the name of the folder and the paths of the command.
+
+    A dataset of the Hub that everybody may read keeps its name.
+    """
+    data = config.data if config.data.is_public else dataclasses.replace(config.data, dataset=OWN, revision="")
     command = without_paths(config.training.command)
     return dataclasses.replace(config, data=data, training=dataclasses.replace(config.training, command=command))
 

@@ -171,8 +171,8 @@ def _write_image(image: dict | None, place: Path, number: int, folder: Path) -> 
         suffix = next((suffix for start, suffix in BEGINNINGS if content.startswith(start)), ".png")
     stem = safe_name(PurePosixPath(original).stem)
     place.mkdir(parents=True, exist_ok=True)
-    row = f"row {number:07}{suffix}"
-    for name in [f"{stem}{suffix}", row] if stem else [row]:
+    rows = [f"row {number:07}{suffix}", f"row {number:07} other{suffix}"]  # of a pair there are two
+    for name in [f"{stem}{suffix}", *rows] if stem else rows:
         with contextlib.suppress(FileExistsError), (place / name).open("xb") as file:
             file.write(content)
             return (place / name).relative_to(folder).as_posix()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from siamese.config import Metrics, ModelFolderConfig, counted, one_line
+from siamese.config import DataRecord, Metrics, ModelFolderConfig, counted, one_line
 from siamese.data.datasets import DATASETS, is_own
 from siamese.evaluation.bootstrap import interval_in_words
 from siamese.evaluation.metrics import LEAST_FALSE_ACCEPTS
@@ -62,6 +62,12 @@ SPLIT_IN_WORDS = {
     "pairs": "Validation and test are random shares of the pairs (seed\n{training.seed}). Images that are connected by "
     "pairs are in the same part, so no image is in two parts.",
 }
+OWN_PARTS_IN_WORDS = {
+    "within": "Training and test are the parts that the dataset comes\nin, and of the same classes. Expect worse results "
+    "for classes that the model has not seen.",
+    "classes": "Training and test are the parts that the dataset comes\nin. Validation has {data.validation_classes:,} and "
+    "the test {data.test_classes:,} other classes: the results are for classes that training never saw.",
+}
 MODEL_PLACEHOLDER = "USER/NAME"  # the card is written before anybody knows where the folder will go
 
 
@@ -85,11 +91,11 @@ def render_card(
     step = training.finished_at_step
     return TEMPLATE.read_text(encoding="utf-8").format(
         **parts,
-        metadata=_metadata(config, name, dataset.hub_id if dataset else None).to_yaml(),
+        metadata=_metadata(config, name, dataset.hub_id if dataset else data.dataset if data.revision else None).to_yaml(),
         name=name,
         placeholder=MODEL_PLACEHOLDER,
         dataset=f"`{one_line(data.dataset)}`",
-        about=dataset.about if dataset else f"{'labelled pairs' if are_labelled else 'a folder'} of images",
+        about=dataset.about if dataset else _about_own(data),
         trained_on=f"{data.pairs:,} labelled pairs" if are_labelled else f"{data.classes} classes",
         class_sizes="" if are_labelled else f", with {data.smallest_class:,} to {data.largest_class:,} images each",
         every_pair=f"{pairs:,} labelled pairs" if are_labelled else f"all {pairs:,} pairs",
@@ -106,7 +112,7 @@ def render_card(
         comparison=_comparison(config),
         pictures="\n\n".join(f"**{caption}**\n\n![{caption}]({file})" for file, caption in PLOTS.items() if file in plots),
         seen_images=f"| seen classes | {data.seen_images:,} | the comparison above |\n" if config.seen else "",
-        split=SPLIT_IN_WORDS[data.split].format(**parts),
+        split=(OWN_PARTS_IN_WORDS if data.has_own_parts else SPLIT_IN_WORDS)[data.split].format(**parts),
         left_out=_list_of_left_out(data.left_out, left_out),
         reference=REFERENCE_IN_WORDS if has_reference and is_own(data) else "",
         channels=counted(encoder.channels, "channel"),
@@ -123,6 +129,13 @@ def render_card(
         ),
         methods=citations(config),
     )
+
+
+def _about_own(data: DataRecord) -> str:
+    if data.revision:
+        what = "labelled pairs" if data.split == "pairs" else "a dataset"
+        return f"{what} of the Hugging Face Hub, at commit `{data.revision}`"
+    return f"{'labelled pairs' if data.split == 'pairs' else 'a folder'} of images"
 
 
 def _tar_at_far(rate: float | None, metrics: Metrics) -> str:
@@ -197,6 +210,7 @@ def _metadata(config: ModelFolderConfig, name: str, hub_dataset: str | None) -> 
                 dataset_type=hub_dataset or "own-images",
                 dataset_name=config.data.dataset,
                 dataset_split="test",
+                dataset_revision=config.data.revision or None,
                 metric_type=key,
                 metric_name=title,
                 metric_value=round(value, 5),

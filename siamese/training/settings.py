@@ -24,7 +24,16 @@ EPOCHS, FOLDER_EPOCHS = 24, 12
 FEW_PHOTOS = 2000  # too few for a network to learn what matters in a photograph
 ENCODER_FOR = {"ink": "compact", "photo": "residual", "few photos": "hog"}
 VALIDATION_SHARE = 0.1
-ABOUT_FOLDERS = ("split", "preprocess", "image_size", "channels", "image_column", "label_column", "dataset_split")
+ABOUT_FOLDERS = (
+    "split",
+    "preprocess",
+    "image_size",
+    "channels",
+    "image_column",
+    "label_column",
+    "dataset_split",
+    "classes_from_names",
+)
 ALLOWED = {
     "epochs": (1, 10_000),
     "batch_size": (2, 100_000),
@@ -52,6 +61,7 @@ class TrainingSettings:
     dataset_split: str | None = None  # take this part of the dataset alone; None: all
     image_column: str | None = None  # of the Hub, or of a list of images
     label_column: str | None = None
+    classes_from_names: str | None = None  # of a folder: a regular expression, see siamese.data.class_lists.Layout
     split: str | None = None  # of a folder, see siamese.config.DataRecord; None: see default_split
     preprocess: str | None = None  # of a folder: "ink" or "photo"; None here and below: what fits its pictures
     image_size: int | None = None  # of a folder: px a side, 8..512
@@ -78,7 +88,9 @@ class TrainingSettings:
     @property
     def choices(self) -> HubChoices:
         """What of a dataset of the Hub is meant."""
-        return HubChoices(self.dataset_config, self.image_column, self.label_column, self.dataset_split)
+        return HubChoices(
+            self.dataset_config, self.image_column, self.label_column, self.dataset_split, self.classes_from_names
+        )
 
     @property
     def own(self) -> OwnImages | None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from siamese.config import shorten
 from siamese.data.archives import ArchiveLimits, Chosen, choose_images, unpack
+from siamese.data.class_lists import find_lists
 from siamese.data.class_tree import find_classes
 from siamese.images.formats import BEGINNING, LONGEST_BEGINNING, SUFFIXES
 from siamese.visitors.disk import size_to_be
@@ -49,11 +50,34 @@ def take_archive(archive: str | Path, folder: Path, limits: TrainingLimits, take
         files = [file for images in classes.values() for file in images]
         if not any(map(_begins_as_an_image, files)):
             raise ValueError(f"none of the {len(files):,} files that are images by their names in the archive is one")
+        others += _into_class_folders(unpacked, classes)
         shutil.rmtree(folder, ignore_errors=True)
         unpacked.rename(folder)
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
     return others
+
+
+def _into_class_folders(folder: Path, classes: dict[str, list[Path]]) -> tuple[str, ...]:
+    """Where a list names the classes, put the images into folders of these, so that others can be added to them.
+
+    What is not listed goes, and its names are the result.
+    """
+    if not (lists := find_lists(folder)):
+        return ()
+    listed = {file for files in classes.values() for file in files}
+    for file in lists:
+        file.unlink()
+    unlisted = [path for path in folder.rglob("*") if path.is_file() and path not in listed]
+    for file in unlisted:
+        file.unlink()
+    for label, files in classes.items():
+        place = folder / safe_class_name(label)
+        place.mkdir(exist_ok=True)
+        for file in files:
+            if file.parent != place:
+                file.rename(_free(place, safe_file_name(file.name)))
+    return tuple(sorted(path.relative_to(folder).as_posix() for path in unlisted))
 
 
 def add_files(files: Sequence[str | Path], label: str, folder: Path, limits: TrainingLimits, take: Take = anything) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from PIL import Image
 from siamese.__main__ import main
 from siamese.commands import train
 from siamese.data.datasets.mnist import load_sample_digits
+from siamese.training.settings import TrainingSettings, fill_in
 
 
 def test_check_says_what_training_would_do(digit_folder, capsys):
@@ -71,3 +73,18 @@ def test_what_check_refuses_training_refuses_with_the_same_words_and_what_it_app
             assert "--" not in line
     assert "tested on other images of the same classes" in checked.out
     assert "2 classes, too few to hold out whole ones" in trained.err
+
+
+def test_check_suggests_classes_by_the_names_of_files_and_training_takes_them_when_asked(digits, tmp_path, capsys):
+    for label, name in enumerate(("birch", "oak", "elm", "ash", "fir", "yew", "pine")):
+        for number, image in enumerate(digits[0][digits[1] == label][:4]):
+            (tmp_path / "flat").mkdir(exist_ok=True)
+            Image.fromarray(image).save(tmp_path / "flat" / f"{name}_{number:03}.png")
+    assert main(["check", str(tmp_path / "flat")]) == 2
+    error = capsys.readouterr().err
+    assert "there is only one class" in error
+    option, expression = shlex.split(error.partition("tell classes, add ")[2])
+    assert main(["check", str(tmp_path / "flat"), option, expression]) == 0
+    assert "28 usable images in 7 classes, 4 in each" in capsys.readouterr().out
+    settings = fill_in(TrainingSettings(str(tmp_path / "flat"), classes_from_names=expression))
+    assert settings.split == "classes"

@@ -11,8 +11,9 @@ from siamese.data.own_images import ANYTHING, HubChoices
 def test_flags_are_the_choices():
     parser = argparse.ArgumentParser()
     add_flags(parser)
-    given = ["--dataset-config", "small", "--dataset-split", "train", "--image-column", "photo", "--label-column", "genus"]
-    assert choices_of(parser.parse_args(given)) == HubChoices("small", "photo", "genus", "train")
+    given = "--dataset-config small --dataset-split train --image-column photo --label-column genus"
+    given += " --classes-from-names a+"
+    assert choices_of(parser.parse_args(given.split())) == HubChoices("small", "photo", "genus", "train", "a+")
     assert choices_of(parser.parse_args([])) == ANYTHING
 
 

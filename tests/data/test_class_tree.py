@@ -2,6 +2,8 @@
 
 import os
 import re
+import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,8 @@ from brought import write_classes, zipped
 from PIL import Image
 
 from siamese.config import EncoderConfig, PreprocessConfig
-from siamese.data.class_tree import find_classes, read_tree
+from siamese.data.class_lists import Layout
+from siamese.data.class_tree import find_classes, read_tree, suggest_names
 from siamese.data.folders import read_folder
 from siamese.visitors.class_folders import counts, take_archive
 from siamese.visitors.limits import TrainingLimits
@@ -201,3 +204,77 @@ def test_pictures_of_other_kinds_are_read_or_named_with_the_reason(digit_folder,
         assert reasons[name] == "a picture of a kind that is not read: save it as PNG or JPEG"
     for name in ("w.jpg", "x.HEIC"):
         assert re.search("pillow-heif|damaged", reasons[name])
+
+
+def flat(folder: Path, target: Path, separator: str = "_") -> Path:
+    """The images of class folders in one folder, named by their class."""
+    target.mkdir()
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        shutil.copy(file, target / f"{file.parent.name}{separator}{file.stem}{file.suffix}")
+    return target
+
+
+@pytest.mark.parametrize("separator", ["_", " - ", "."])
+def test_names_of_files_tell_classes_once_that_is_asked_for(digit_folder, tmp_path, separator):
+    mixed = flat(digit_folder, tmp_path / "flat", separator)
+    (folder,) = find_classes(mixed).values()
+    expression = suggest_names(folder)
+    named = {"digit 0": "zero", "digit 1": "one"}  # names that end with a number cannot be told from the number
+    for old, new in named.items():
+        for file in mixed.glob(f"{old}*"):
+            file.rename(mixed / file.name.replace(old, new))
+    assert expression
+    classes = find_classes(mixed, Layout(names=r"(digit \d|zero|one).*"))
+    assert {name: [file.read_bytes() for file in files] for name, files in classes.items()} == {
+        named.get(name, name): [file.read_bytes() for file in files]
+        for name, files in sorted(find_classes(digit_folder).items(), key=lambda item: named.get(item[0], item[0]))
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["birch_001", "birch_002", "oak_1", "oak_2"], {"birch": 2, "oak": 2}),
+        (["Black Oak (1)", "Black Oak (2)", "Elm1", "Elm2"], {"Black Oak": 2, "Elm": 2}),
+        (["IMG_0001", "IMG_0002", "IMG_0003"], None),
+        (["1", "2", "3", "4"], None),
+        (["birch", "oak", "elm_1", "elm_2"], None),
+        (["a_1", "b_1", "c_1", "d_1"], None),
+    ],
+)
+def test_classes_are_suggested_where_names_are_numbered(names, expected):
+    files = [Path(f"{name}.jpg") for name in names]
+    expression = suggest_names(files)
+    assert bool(expression) == bool(expected)
+    if expected:
+        assert Counter(re.fullmatch(expression, file.stem)[1] for file in files) == expected
+
+
+def test_an_expression_that_is_none_or_matches_nothing_is_refused(digit_folder):
+    with pytest.raises(ValueError, match=r"--classes-from-names is '\(', no regular expression: missing"):
+        find_classes(digit_folder, Layout(names="("))
+    with pytest.raises(ValueError, match="and of no file does it match the name, such as '0'"):
+        find_classes(digit_folder, Layout(names="[a-z]+"))
+    tree = read_tree(digit_folder, Layout(names="[0-2]"))
+    assert {name: len(files) for name, files in tree.classes.items()} == {"0": 7, "1": 7, "2": 7}
+    assert len(tree.unread) == 7
+    assert "its name tells no class" in tree.unread[0][1]
+
+
+def test_trees_as_of_lfw_and_cub_are_read_as_their_classes(digit_folder, tmp_path):
+    for name, place in (("lfw", "lfw-deepfunneled/{0}/{0}_{1:04}"), ("cub", "CUB_200_2011/images/{2:03}.{0}/{0}_{1:04}_7")):
+        for label in range(7):
+            for number, file in enumerate(sorted((digit_folder / f"digit {label}").iterdir())):
+                copy = tmp_path / name / (place.format(f"Some_{'abcdefg'[label]}", number, label) + file.suffix)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file, copy)
+    for text in ("classes.txt", "images.txt", "image_class_labels.txt", "attributes/certainties.txt", "parts/parts.txt"):
+        (tmp_path / "cub" / "CUB_200_2011" / text).parent.mkdir(exist_ok=True)
+        (tmp_path / "cub" / "CUB_200_2011" / text).write_text("1 001.Some_a\n")
+    (tmp_path / "lfw" / "pairs.txt").write_text("10 300\n")
+    expected = [[file.read_bytes() for file in files] for files in find_classes(digit_folder).values()]
+    for name in ("lfw", "cub"):
+        tree = read_tree(tmp_path / name)
+        assert [[file.read_bytes() for file in files] for files in tree.classes.values()] == expected
+        assert not tree.unread
+        assert [label.rpartition("Some_")[2] for label in tree.classes] == list("abcdefg")

@@ -9,6 +9,7 @@ from siamese.data.own_images import (
     ANYTHING,
     COMPLETE,
     PAIRS_FILE,
+    PUBLIC,
     HubChoices,
     OwnImages,
     fetched_folder,
@@ -79,3 +80,11 @@ def test_pairs_are_told_from_classes():
     assert own_images(f"ada/pairs@{COMMIT}").are_pairs
     fetch(fetched_folder("ada/signs", COMMIT, ANYTHING), "labels.csv")
     assert not own_images(f"ada/signs@{COMMIT}").are_pairs
+
+
+def test_what_everybody_may_read_is_public(tmp_path):
+    place = fetch(fetched_folder("ada/signs", COMMIT))
+    assert not own_images(f"ada/signs@{COMMIT}").is_public
+    (place / COMPLETE).write_text(PUBLIC)
+    assert own_images(f"ada/signs@{COMMIT}").is_public
+    assert not own_images(str(tmp_path)).is_public

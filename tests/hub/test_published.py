@@ -12,7 +12,7 @@ from hub_fake.protocol import WRITER
 from siamese import Verifier
 from siamese.config import DataRecord, ModelFolderConfig
 from siamese.data.datasets import is_own
-from siamese.hub.published import HIDDEN, OWN, published, without_paths
+from siamese.hub.published import HIDDEN, OWN, published, without_names, without_paths
 from siamese.model_folder.model_card import PLOTS, SHOW_PIXELS
 from siamese.model_folder.weights import CARD_FILE, CONFIG_FILE, REFERENCE_FILE, WEIGHTS_FILE, load_model
 
@@ -155,3 +155,10 @@ def test_what_is_published_loads_from_the_hub(client, own_folder, repo):
     commit = pushed(client, own_folder, repo)["commit"]
     folder, _ = client.call("fetch_model", repo, commit, token=WRITER)["value"]
     assert ModelFolderConfig.from_json((Path(folder) / CONFIG_FILE).read_text()).data.dataset == OWN
+
+
+@pytest.mark.parametrize("is_public", [True, False])
+def test_a_dataset_of_the_hub_keeps_its_name_where_everybody_may_read_it(is_public):
+    data = DataRecord("ada/signs", split="classes", revision="0123456789" * 4, is_public=is_public)
+    found = without_names(ModelFolderConfig(data=data)).data
+    assert (found.dataset, found.revision) == (("ada/signs", data.revision) if is_public else (OWN, ""))

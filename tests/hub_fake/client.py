@@ -157,6 +157,21 @@ def train(dataset: str, output: str, **options) -> None:
         pass
 
 
+def split(dataset: str) -> str:
+    """A digest of the images and labels of training, validation and test."""
+    from siamese.commands.image_flags import fetched
+    from siamese.config import EncoderConfig, PreprocessConfig
+    from siamese.data.own_images import ANYTHING
+    from siamese.data.splits import load_splits
+    from siamese.training.fingerprint import fingerprint_split
+    from siamese.training.settings import TrainingSettings, fill_in
+
+    settings = fill_in(TrainingSettings(fetched(dataset, ANYTHING)))
+    preprocess, encoder = PreprocessConfig(settings.preprocess), EncoderConfig(image_size=settings.image_size)
+    shares = (settings.validation_share, settings.test_share)
+    return fingerprint_split(load_splits(settings.own, "", preprocess, encoder, settings.split, *shares, False, 0))
+
+
 def digest(file: Path) -> str:
     """Of the content of a file."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
@@ -189,7 +204,14 @@ def serve() -> None:
     def answer(number: int, name: str, arguments: list, options: dict) -> None:
         started = time.perf_counter()
         try:
-            ours = {"embed": embed, "set": set_constants, "images": images, "command": command, "train": train}
+            ours = {
+                "embed": embed,
+                "set": set_constants,
+                "images": images,
+                "command": command,
+                "train": train,
+                "split": split,
+            }
             called = ours.get(name) or next(getattr(module, name) for module in modules if hasattr(module, name))
             result = {"value": called(*arguments, **options)}
         except Exception as error:

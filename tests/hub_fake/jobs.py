@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from hub_fake import protocol as hub_protocol
 from hub_fake.client import ROOT, environment
-from hub_fake.dataset_uploads import DATASET_ROUTES, create_dataset, tree
+from hub_fake.dataset_routes import tree
+from hub_fake.dataset_uploads import UPLOAD_ROUTES, create_dataset
 from hub_fake.protocol import REVISION, WRITER, Repository, make_blob
 from hub_fake.server import HubServer
 
@@ -333,7 +334,7 @@ OWN_ROUTES = [
     (f"GET /api/{SPACE}/logs/(?:build|run)", space_log),
     (f"POST /api/{SPACE}/preupload/{REVISION}", hub_protocol.preupload),
     (f"POST /api/{SPACE}/commit/{REVISION}", commit),
-    *DATASET_ROUTES,
+    *UPLOAD_ROUTES,
     (rf"POST /{SPACE}\.git/info/lfs/objects/batch", hub_protocol.batch),
     (f"PUT /lfs/{SPACE}/(?P<oid>[0-9a-f]+)", hub_protocol.upload),
     (f"POST /{SPACE}/verify/(?P<oid>[0-9a-f]+)", hub_protocol.verify),

@@ -26,7 +26,6 @@ class Blob:
 @dataclass
 class Repository:
     private: bool
-    kind: str = "models"  # or "datasets", as addresses have it
     gated: bool = False
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)

@@ -78,11 +78,10 @@ class HubServer:
         files: dict[str, bytes],
         private: bool = False,
         sizes: dict[str, int] | None = None,
-        kind: str = "models",
         gated: bool = False,
     ) -> str:
         """A repository with these files, some of them (`sizes`) larger than they are; its commit."""
-        repository = self.repositories[name] = Repository(private, kind, gated)
+        repository = self.repositories[name] = Repository(private, gated)
         blobs = {path: make_blob(path, content, repository) for path, content in files.items()}
         for path, size in (sizes or {}).items():
             blobs[path].size = size
@@ -182,8 +181,7 @@ class Handler(BaseHTTPRequestHandler):
             if token and not self.user:
                 return self.reply(401, {"error": "Invalid credentials in Authorization header"})
             if "id" in names and not self.path.startswith("/lfs/"):
-                is_other = repository is not None and names.get("kind", "models") != repository.kind
-                if repository is None or is_other or (repository.private and self.user != owner):
+                if repository is None or (repository.private and self.user != owner):
                     status, headers = 404 if self.user else 401, {"X-Error-Code": "RepoNotFound"}
                     return self.reply(status, {"error": "Repository not found"}, headers)
                 writes = self.command == "POST" and "/paths-info/" not in line  # a question that is too long for an address

@@ -298,3 +298,16 @@ def test_gallery_shows_each_pair_with_its_title(digits, count, is_colour):
         assert np.array_equal(pixels[:, :28], images[a])
         assert np.array_equal(pixels[:, -28:], images[b])
     assert figure.get_suptitle() == ("Heading" if count else "Heading: none")
+
+
+@pytest.mark.parametrize("split", ["classes", "within"])
+def test_a_dataset_of_the_hub_is_named_with_its_commit_and_its_own_parts(split, config):
+    commit = "0123456789" * 4
+    data = dataclasses.replace(config.data, dataset="ada/signs", revision=commit, split=split, has_own_parts=True)
+    card = render_card(dataclasses.replace(config, data=data))
+    metadata = ModelCard(card).data
+    assert metadata.datasets == ["ada/signs"]
+    assert {result.dataset_revision for result in metadata.eval_results} == {commit}
+    assert f"`ada/signs`: a dataset of the Hugging Face Hub, at commit `{commit}`." in card
+    assert "Training and test are the parts that the dataset comes" in card
+    assert "random" not in card.split("## Data")[1].split("## How")[0]

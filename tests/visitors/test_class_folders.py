@@ -96,3 +96,19 @@ def test_any_name_becomes_safe_or_is_refused(text):
     assert not label.startswith(".")
     assert label.isprintable()
     assert safe_class_name(label) == label
+
+
+def test_an_archive_whose_list_names_the_classes_becomes_class_folders(digits, tmp_path, limits):
+    brought = tmp_path / "brought"
+    brought.mkdir()
+    rows = ["file,label"]
+    for number in range(12):
+        Image.fromarray(digits[0][number]).save(brought / f"{number:02}.png")
+        rows.append(f"{number:02}.png,{'sign/a' if number % 2 else 'sign b'}")
+    (brought / "labels.csv").write_text("\n".join(rows))
+    Image.fromarray(digits[0][30]).save(brought / "other.png")
+    assert take_archive(zipped(brought, tmp_path / "own.zip"), tmp_path / "own", limits) == ("other.png",)
+    assert counts(tmp_path / "own") == {"sign b": 6, "sign_a": 6}
+    drawing = Image.fromarray(digits[0][20])
+    assert add_drawing(drawing, "sign_a", tmp_path / "own", limits) == "sign_a"
+    assert counts(tmp_path / "own") == {"sign b": 6, "sign_a": 7}
