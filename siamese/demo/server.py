@@ -19,7 +19,7 @@ import gradio as gr
 from PIL import Image
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -28,6 +28,7 @@ from siamese.demo.gradio_patches import NOT_THE_CALLERS, keep_little_of_sessions
 from siamese.demo.gradio_programs import serve_programs
 from siamese.demo.page import STYLES, build_demo, head
 from siamese.demo.presence import Presence
+from siamese.demo.train import hosted
 from siamese.demo.uploads import RoomForUploads, Uploads
 from siamese.devices import use_one_thread
 from siamese.guard.connections import BoundedProtocol, Connections
@@ -108,7 +109,7 @@ def launch(
     largest = largest_file(limits)
     with_tools = address.get("mcp_server") or os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true"
     guard(most_uploaded(limits), per_minute, bool(with_tools), create_app(verifier))
-    unreadable = dict.fromkeys(UNREADABLE, not_understood)
+    refused = dict.fromkeys(UNREADABLE, not_understood) | _of_logins()
     pages = OpenPages()
     training = Workspaces(limits, disk, pages, _on_gpu()) if limits else contextlib.nullcontext()
     with training as workspaces:
@@ -120,7 +121,7 @@ def launch(
         demo.launch(
             **address, max_file_size=largest, ssr_mode=False, enable_monitoring=False, run_history=False,
             footer_links=["api", "settings"], theme=_theme(), css_paths=STYLES, head=head(), js="() => siamese.start()",
-            app_kwargs={"routes": routes, "middleware": middleware, "exception_handlers": unreadable},
+            app_kwargs={"routes": routes, "middleware": middleware, "exception_handlers": refused},
         )  # fmt: skip
 
 
@@ -140,8 +141,7 @@ def guard(most_uploaded: int, per_minute: int, with_tools: bool, service: ASGIAp
     `most_uploaded`: bytes of one upload. `with_tools`: there is something for assistants (MCP). `service`: what answers
     programs, beside the page.
     """
-    with_login = bool(os.environ.get("OAUTH_CLIENT_ID"))
-    routes = [*open_routes(ENDPOINTS, with_login=with_login, with_tools=with_tools), *service_routes()]
+    routes = [*open_routes(ENDPOINTS, with_login=hosted.is_on(), with_tools=with_tools), *service_routes()]
     prefix = urlsplit(os.environ.get("GRADIO_ROOT_PATH", "")).path
     rates = Rates(per_minute)
 
@@ -186,6 +186,24 @@ def not_understood(request: Request, error: Exception) -> JSONResponse:
     logger.info("request refused: %s", error)
     said = "what was sent is not of the kind that is asked for here: what is, is at /gradio_api/info"
     return JSONResponse({"detail": said}, 400)
+
+
+def _of_logins() -> dict:
+    """What answers where a login fails: Gradio itself would say that the server has failed."""
+    if not hosted.is_on():
+        return {}
+    from authlib.integrations.base_client.errors import OAuthError  # there on Spaces only
+    from httpx import HTTPError
+
+    return {OAuthError: not_logged_in, HTTPError: not_logged_in}
+
+
+def not_logged_in(request: Request, error: Exception) -> Response:
+    """Back to the page where the visitor has not agreed; a sentence where the Hub cannot be reached."""
+    logger.info("a login failed: %s", type(error).__name__)
+    if getattr(error, "error", None) == "access_denied":
+        return RedirectResponse("/")
+    return JSONResponse({"detail": "the login to the Hub has failed: go back, and try again"}, 502)
 
 
 def health(request: Request) -> JSONResponse:

@@ -19,7 +19,7 @@ from huggingface_hub.utils import disable_progress_bars
 from siamese.hub.client import check_login, connect
 from siamese.hub.errors import HubError, HubUnavailableError, explain, explained
 from siamese.hub.job_plan import DEFAULT_TIMEOUT, IMAGE, LOCAL_OPTIONS, Plan, make_plan
-from siamese.hub.own_images import send
+from siamese.hub.own_images import megabytes, send
 from siamese.hub.project import commit_exactly
 from siamese.hub.push import Pushed
 
@@ -128,7 +128,7 @@ def start(
             raise ValueError("nothing was sent and no job was started")
         with explained(f"the dataset {plan.images.repo_id}"), disable_progress_bars():
             of_images, sent = send(api, plan.images, told)
-        say(f"images: {sent / 1e6:,.1f} MB sent, commit {of_images}; delete them with: {plan.images.delete}")
+        say(f"images: {megabytes(sent)} sent, commit {of_images}; delete them with: {plan.images.delete}")
     with explained(code), disable_progress_bars():
         api.create_repo(code, private=True, exist_ok=True)
         if not api.model_info(code, expand=["private"]).private:

@@ -56,9 +56,14 @@ class OwnImages:
 
     def __str__(self) -> str:
         return (
-            f"{self.found}, {counted(len(self.files), 'file')} of {self.size / 1e6:,.1f} MB together, to the private "
+            f"{self.found}, {counted(len(self.files), 'file')} of {megabytes(self.size)} together, to the private "
             f"dataset repository {self.repo_id}"
         )
+
+
+def megabytes(size: int) -> str:
+    """Bytes in words: 20,000 -> "0.02 MB"."""
+    return f"{size / 1e6:,.1f} MB" if size > 950_000 else f"{size / 1e6:.2g} MB"
 
 
 def of_folder(folder: str | Path, model: str) -> OwnImages:
@@ -99,9 +104,9 @@ def of_pairs(file: str | Path, model: str) -> OwnImages:
 def send(api: HfApi, images: OwnImages, told: Callable[[int, int], object] = lambda done, size: None) -> tuple[str, int]:
     """Make the repository hold just these files: its commit, and the bytes of those that it did not have.
 
-    What it has is not sent again, so one that was interrupted goes on where it was. `told` hears after each part how many
-    bytes are sent, and of how many. Raises HubError where it is public or
-    holds something else, and what the client raises where sending fails.
+    What it has is not sent again, so one that was interrupted goes on where it was. `told` hears at first, and after each
+    part, how many bytes are sent, and of how many. Raises HubError where it is public or holds something else, and what the
+    client raises where sending fails.
     """
     repo_id = images.repo_id
 
@@ -112,6 +117,7 @@ def send(api: HfApi, images: OwnImages, told: Callable[[int, int], object] = lam
     missing = {name: file for name, file in images.files.items() if not _is_there(file, there.get(name))}
     stale = sorted(there.keys() - images.files.keys() - {".gitattributes"})
     size, done = sum(map(_size, missing.values())), 0
+    told(done, size)
     with tqdm(total=size, desc="sending images", unit="B", unit_scale=True, leave=False, disable=None) as bar:
         for part in _parts(missing):
             bytes_of_part = sum(_size(file) for _, file in part)

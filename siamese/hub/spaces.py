@@ -93,7 +93,8 @@ def prepare(
         card.data["models"] = [model]
         if not model_is_private:  # the build has no token
             card.data["preload_from_hub"] = [f"{model} {','.join(names)} {commit}"]
-    files = project_files("README.md", "app.py", "requirements.txt", "LICENSE")
+    # The last two for the jobs that its visitors start.
+    files = project_files("README.md", "app.py", "requirements.txt", "LICENSE", "train.py", "pyproject.toml")
     files["README.md"] = str(card).encode()
     files["requirements.txt"] = _requirements().encode()
     for folder in bundled_models().values():

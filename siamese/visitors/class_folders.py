@@ -17,6 +17,7 @@ from siamese.data.class_tree import find_classes
 from siamese.images.formats import BEGINNING, LONGEST_BEGINNING, SUFFIXES
 from siamese.visitors.disk import size_to_be
 from siamese.visitors.limits import MEGABYTE, TrainingLimits
+from siamese.visitors.task import SAMPLE
 
 LONGEST_CLASS = 40  # characters of the name of a class
 LONGEST_FILE = 60  # of a file, its suffix aside
@@ -127,6 +128,12 @@ def add_drawing(drawing: Image.Image, label: str, folder: Path, limits: Training
 def counts(folder: Path) -> dict[str, int]:
     """The classes in `folder`, each with the number of its images; none where it is not there."""
     return {name: len(files) for name, files in _classes(folder).items()}
+
+
+def contents(dataset: str) -> list[tuple]:
+    """What lies in a folder, so that any change shows: of each file its path, number, size and time; nothing for SAMPLE."""
+    files = sorted(path for path in Path(dataset).rglob("*") if path.is_file()) if dataset != SAMPLE else []
+    return [(str(file), about.st_ino, about.st_size, about.st_mtime_ns) for file in files for about in [file.lstat()]]
 
 
 def safe_class_name(label: str) -> str:

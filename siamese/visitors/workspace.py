@@ -20,6 +20,7 @@ from PIL import Image
 from siamese.config import counted
 from siamese.verifier import Verifier
 from siamese.visitors import class_folders
+from siamese.visitors.class_folders import contents
 from siamese.visitors.disk import size_on_disk
 from siamese.visitors.host import Host
 from siamese.visitors.limits import MEGABYTE
@@ -30,12 +31,6 @@ from siamese.visitors.worker import check_data
 TRAINING_BYTES = 100 * MEGABYTE  # that a training writes to the disk; no more than a quarter of what may be there
 DRAWING_BYTES = 50_000  # at most, of a drawing as a file
 SOURCES = {"sample": SAMPLE, "zip": "uploaded-pictures", "hand": "own-pictures"}  # the names that models know their data by
-
-
-def contents(dataset: str) -> list[tuple]:
-    """What lies in a folder, so that any change shows: of each file its path, number, size and time; nothing for SAMPLE."""
-    files = sorted(path for path in Path(dataset).rglob("*") if path.is_file()) if dataset != SAMPLE else []
-    return [(str(file), about.st_ino, about.st_size, about.st_mtime_ns) for file in files for about in [file.lstat()]]
 
 
 @functools.cache
@@ -67,6 +62,7 @@ class Workspace:
         self._checked: Checked | None = None
         self._as_checked: list[tuple] = []  # what lay in its folder then, see contents
         self._checks: set[Run] = set()
+        self._lent = 0  # blocks that read what was checked, see lend
         self._copies: list[Path] = []
         self._used = time.monotonic()
         self._lock = threading.RLock()
@@ -102,7 +98,7 @@ class Workspace:
 
     def idle_seconds(self) -> float:
         """How long ago anything was done with it; 0 while it trains."""
-        return 0.0 if self._run and not self._run.is_over else time.monotonic() - self._used
+        return 0.0 if self._lent or (self._run and not self._run.is_over) else time.monotonic() - self._used
 
     def is_in_use(self) -> bool:
         """Whether it may not be deleted to make room: as long as its page is open."""
@@ -142,8 +138,7 @@ class Workspace:
         Raises ValueError as well where the file is gone: what two visitors bring at once is one file, see UploadedFiles.
         """
         with self._workspaces.unpacking, self._lock:
-            self._check_open()
-            self._check_idle()
+            self._check_ready()
             if not Path(archive).is_file():
                 raise ValueError(f"{Path(archive).name} is no longer here: choose it again")
             with self._writing() as take:
@@ -152,16 +147,14 @@ class Workspace:
     def add_files(self, files: list[str], label: str) -> str:
         """See siamese.visitors.class_folders."""
         with self._lock:
-            self._check_open()
-            self._check_idle()
+            self._check_ready()
             with self._writing() as take:
                 return class_folders.add_files(files, label, self.folder / SOURCES["hand"], self.limits, take)
 
     def add_drawing(self, drawing: Image.Image, label: str) -> str:
         """See siamese.visitors.class_folders."""
         with self._lock:
-            self._check_open()
-            self._check_idle()
+            self._check_ready()
             with self._writing() as take:
                 take(DRAWING_BYTES)
                 return class_folders.add_drawing(drawing, label, self.folder / SOURCES["hand"], self.limits)
@@ -169,7 +162,7 @@ class Workspace:
     def forget_hand(self) -> None:
         """Delete the images that came by hand."""
         with self._lock:
-            self._check_idle()
+            self._check_ready()
             shutil.rmtree(self.folder / SOURCES["hand"], ignore_errors=True)
 
     def counts(self) -> dict[str, int]:
@@ -190,7 +183,7 @@ class Workspace:
         except QueueFullError:
             raise
         except ValueError:
-            if source == "zip" and self._folder and not (self._run and not self._run.is_over):
+            if source == "zip" and self._folder and not self._lent and not (self._run and not self._run.is_over):
                 shutil.rmtree(self._folder / SOURCES["zip"], ignore_errors=True)
             raise
 
@@ -230,6 +223,27 @@ class Workspace:
             raise ValueError(run.state.problem)
         return run.state.data, run.task.dataset, before
 
+    def checked(self) -> Checked:
+        """What was checked last. Raises ValueError where there is nothing, or not what was checked."""
+        with self._lock:
+            if self._checked is None:
+                raise ValueError("there are no checked images to train on: bring some first")
+            if contents(self._checked.dataset) != self._as_checked:
+                raise ValueError("the images have changed since they were checked: check them again")
+            return self._checked
+
+    @contextlib.contextmanager
+    def lend(self) -> Iterator[Checked]:
+        """What was checked last, which stays as it is in the block, for as long as the page is open."""
+        with self._lock:
+            self._check_ready()
+            checked, self._lent = self.checked(), self._lent + 1
+        try:
+            yield checked
+        finally:
+            with self._lock:
+                self._lent -= 1
+
     def start(self, encoder: str | None, loss: str, epochs: int) -> Run:
         """Ask for a training on what was checked last; `encoder` None is the one that fits the images.
 
@@ -239,13 +253,8 @@ class Workspace:
         if not 1 <= epochs <= self.limits.epochs:
             raise ValueError(f"epochs are {epochs}, allowed: 1 to {self.limits.epochs}")
         with self._lock:
-            self._check_open()
-            self._check_idle()
-            checked = self._checked
-            if checked is None:
-                raise ValueError("there are no checked images to train on: bring some first")
-            if contents(checked.dataset) != self._as_checked:
-                raise ValueError("the images have changed since they were checked: check them again")
+            self._check_ready()
+            checked = self.checked()
             done = Path(self._run.task.folder) if self._run and self._run.state.is_done else None
             self._delete_trainings(done)  # that were killed, or stopped
             self._take_for_later(min(TRAINING_BYTES, self._workspaces.disk.most // 4))
@@ -340,6 +349,9 @@ class Workspace:
         if not self.is_open():
             raise ValueError("this page is not connected to the server any more: reload it")
 
-    def _check_idle(self) -> None:
+    def _check_ready(self) -> None:
+        self._check_open()
+        if self._lent:
+            raise ValueError("these images are being sent to the Hub: wait until they are")
         if self._run and not self._run.is_over:
             raise ValueError("a training is under way: wait for it, or stop it first")

@@ -44,10 +44,10 @@ ROUTES = open_routes(ENDPOINTS)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 
 
-def served() -> Iterator[tuple[str, set[str]]]:
+def served(with_login: bool = False) -> Iterator[tuple[str, set[str]]]:
     """The path and methods of each route of Gradio's, with those of the routers that it includes."""
     with gr.Blocks(analytics_enabled=False) as blocks:
-        gr.Textbox()
+        gr.LoginButton() if with_login else gr.Textbox()
     blocks.run_history = False  # as launch is told to
 
     def walk(routes: list) -> Iterator[tuple[str, set[str]]]:
@@ -115,6 +115,23 @@ def test_the_login_that_gradio_serves_is_let_in_where_there_is_one():
         for method, path in served:
             assert kind_of(method.upper(), path, open_routes(ENDPOINTS, with_login=True)) is Kind.READ
             assert kind_of(method.upper(), path, ROUTES) is None
+
+
+def test_a_login_brings_three_routes_more_which_are_open_there_alone(monkeypatch):
+    pytest.importorskip("authlib", reason="gradio[oauth] is not installed")
+    monkeypatch.setenv("SYSTEM", "spaces")
+    monkeypatch.setenv("SPACE_ID", "lab/demo")
+    for name in ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OAUTH_SCOPES", "OPENID_PROVIDER_URL"):
+        monkeypatch.setattr(gr.oauth, name, "http://127.0.0.1:1")  # read when it was imported
+    found = {path for path, _ in served(with_login=True)}
+    login = {"/login/huggingface", "/login/callback", "/logout"}
+    assert found == OPEN | OPEN_FOR_SOME_NAMES | CLOSED | login
+    with_login = open_routes(ENDPOINTS, with_login=True)
+    for path in found:
+        without = any(kind_of(method, filled(path), ROUTES) for method in METHODS)
+        assert any(kind_of(method, filled(path), with_login) for method in METHODS) == (without or path in login), path
+    for path in login:
+        assert [method for method in METHODS if kind_of(method, path, with_login)] == ["GET"]
 
 
 def test_assistants_are_let_in_where_they_are_served():

@@ -47,7 +47,7 @@ def test_the_images_of_a_folder_go_to_a_private_repository_at_their_places(digit
     hub.machine = done
     (digit_folder / "notes.txt").write_text("private")
     finished = launch("--dataset", digit_folder, "--yes")
-    assert "images: 28 images in 7 classes, 30 files of 0.0 MB together, " in finished.stdout
+    assert "images: 28 images in 7 classes, 30 files of 0.0" in finished.stdout
     assert "MB together, to the private dataset repository ada/mine-data\n" in finished.stdout
     assert "delete them with: hf repos delete ada/mine-data --type dataset" in finished.stdout
     assert "cpu-basic costs $0.01 an hour" in finished.stdout
@@ -100,7 +100,7 @@ def test_what_is_there_is_not_sent_again_what_changed_is_and_what_went_goes(digi
     launch("--dataset", digit_folder, "--yes")
     before, count = hub.repositories[DATASET].branches["main"], len(sent(hub))
     assert count == 7  # PNGs; the others are small, and lie in git itself
-    assert "0.0 MB sent" in launch("--dataset", digit_folder, "--yes").stdout
+    assert "images: 0 MB sent" in launch("--dataset", digit_folder, "--yes").stdout
     assert (hub.repositories[DATASET].branches["main"], len(sent(hub))) == (before, count)
     first, second = sorted(digit_folder.rglob("*.png"))[:2]
     Image.open(first).rotate(180).save(first)

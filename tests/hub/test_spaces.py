@@ -70,6 +70,7 @@ def test_a_new_space_holds_the_app_and_the_package_in_one_commit_and_runs(hub, d
     assert finished.stdout.endswith(f"running at https://ada-demo.hf.space, page {hub.endpoint}/spaces/ada/demo\n")
     files = hub.files(SPACE)
     expected = {"app.py", "requirements.txt", "README.md", "LICENSE", ".gitattributes"} | package_files()
+    expected |= {"train.py", "pyproject.toml"}  # for the jobs of its visitors
     for name in (CONFIG_FILE, WEIGHTS_FILE, REFERENCE_FILE):
         expected |= {f"siamese/weights/{model}/{name}" for model in bundled_models()}
     assert set(files) == expected

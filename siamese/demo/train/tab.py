@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator
 
 import gradio as gr
@@ -15,7 +14,8 @@ from siamese.demo.base import PRIVATE, Page
 from siamese.demo.elements import note
 from siamese.demo.gradio_patches import NOT_THE_CALLERS, UploadedFiles, refusal
 from siamese.demo.inputs import chosen, drawings_js, sketchpad
-from siamese.demo.train import view
+from siamese.demo.train import hosted, view
+from siamese.demo.train.hosted import FITTING
 from siamese.encoders import ENCODERS
 from siamese.hub.errors import DISK_FULL
 from siamese.hub.push import push_folder
@@ -30,7 +30,6 @@ from siamese.visitors.workspace import Workspace
 TITLE, ID = "Train", "train"
 SOURCES = [("The bundled digits", "sample"), ("A ZIP of class folders", "zip"), ("Classes by hand", "hand")]
 logger = logging.getLogger(__name__)
-FITTING = "automatic"  # instead of the name of an encoder: what fits the images
 SHOWN_OTHERS = 5  # files of an archive that are no images
 FOLLOW_SECONDS = 0.2  # between two looks at a training
 UNLIMITED = PRIVATE | {"concurrency_limit": None}  # what lasts as long as a training holds up nobody else
@@ -39,6 +38,8 @@ UNLIMITED = PRIVATE | {"concurrency_limit": None}  # what lasts as long as a tra
 def create_tab(page: Page) -> None:
     """What is brought, its check, the choices, the training, and what became of it, from top to bottom."""
     gr.HTML(view.introduction(page.workspaces.limits))
+    if hosted.is_on():
+        hosted.login_button()
     report = gr.HTML("", elem_id="data-check", render=False)
     said = gr.HTML(note(""), elem_id="data-note", render=False)
     start = gr.Button("Start", variant="primary", interactive=False, elem_id="start", render=False)
@@ -55,7 +56,7 @@ def create_tab(page: Page) -> None:
 
     opened = page.blocks.load(open_workspace, None, page.own, **PRIVATE)
     opened.then(lambda space: look_through(space, "sample"), page.own, found, **PRIVATE)
-    _training_part(page, start)
+    _training_part(page, start, report)
 
 
 def _archive_part(page: Page, found: list) -> gr.Column:
@@ -90,11 +91,13 @@ def _hand_part(page: Page, found: list) -> gr.Column:
     return part
 
 
-def _training_part(page: Page, start: gr.Button) -> None:
+def _training_part(page: Page, start: gr.Button, report: gr.HTML) -> None:
     choices = _choices(page.workspaces.limits)
     with gr.Row(elem_classes="actions"):
         start.render()
         stop = gr.Button("Stop", interactive=False, elem_id="stop")
+    if hosted.is_on():
+        hosted.create_part(page, report, choices)
     drawn = {"progress": gr.HTML(view.progress(), elem_id="progress")}  # by the names that view.changes gives them
     with gr.Row(elem_id="live"):
         drawn["curves"] = gr.HTML(view.curves(), elem_id="curves")
@@ -156,8 +159,7 @@ def _model_part(page: Page) -> tuple[gr.Column, gr.DownloadButton, gr.Checkbox |
     with gr.Column(visible=False) as taken:
         gr.HTML(view.done())
         download = gr.DownloadButton("Download the model", elem_id="download")
-        if os.environ.get("OAUTH_CLIENT_ID"):  # set by the Hub in a Space with a login
-            gr.LoginButton()
+        if hosted.is_on():
             with gr.Row():
                 repo_id = gr.Textbox(label="Repository, USER/NAME", max_lines=1, elem_id="repo-id")
                 private = gr.Checkbox(label="Private", value=True)
@@ -276,7 +278,7 @@ def push(
 ) -> str:
     """Push the model with the visitor's own login."""
     if token is None:
-        return note("log in first", problem=True)
+        return note("log in first, at the top of this tab", problem=True)
     try:
         folder = mine(space).model_folder()
         done = push_folder(

@@ -282,8 +282,9 @@ def away_from_a_space() -> str:
     """Why there is nothing to push with."""
     return (
         '<p class="hint">Where this page runs as a Space of the Hugging Face Hub, you can log in there and push the model '
-        "to your own account. This one does not: download the model, and push it with "
-        "<code>python -m siamese push FOLDER --repo-id USER/NAME</code>.</p>"
+        "to your own account, or train on a hosted GPU. This one does not: download the model, and push it with "
+        "<code>python -m siamese push FOLDER --repo-id USER/NAME</code>; to train on a hosted GPU there is "
+        "<code>python -m siamese train --hosted</code>.</p>"
     )
 
 
