@@ -145,7 +145,7 @@ def test_the_unchanged_text_is_accepted():
 ADDED_LATER = {("data", "pairs"): 0, ("data", "seen_images"): 0, ("data", "seen_classes"): 0, ("seen",): None}
 ADDED_LATER |= {("data", "validation_groups"): 0, ("data", "test_groups"): 0, ("distances",): None}
 ADDED_LATER |= {("training", "finished_at_step"): 0, ("calibration", "doubt"): 0}
-ADDED_LATER |= {("preprocess", "version"): 1}
+ADDED_LATER |= {("preprocess", "version"): 1, ("encoder", "backbone"): None}
 
 
 @pytest.mark.parametrize("path", [path for path in KEYS if path not in ADDED_LATER], ids=dotted)

@@ -35,10 +35,11 @@ from siamese.guard.connections import BoundedProtocol, Connections
 from siamese.guard.forwarded import Forwarded, trusted
 from siamese.guard.gate import Gate
 from siamese.guard.rates import PER_MINUTE, Rates
-from siamese.guard.routes import open_routes
+from siamese.guard.routes import open_routes, service_routes
 from siamese.hub.errors import DISK_FULL, PACKAGE, HubError, HubUnavailableError
 from siamese.hub.sources import bundled_models, split_revision
 from siamese.images.load import MAX_PIXELS, ignore_pillow_warnings
+from siamese.service.app import Beside, create_app
 from siamese.verifier import Verifier
 from siamese.visitors.disk import Disk
 from siamese.visitors.limits import MEGABYTE, TrainingLimits
@@ -107,7 +108,7 @@ def launch(
     largest = max(MAX_FILE_SIZE, limits.megabytes * MEGABYTE if limits else 0)
     together = max(MAX_IMAGES * MAX_FILE_SIZE, largest) + MEGABYTE  # of files in one upload, and what is around them
     with_tools = address.get("mcp_server") or os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true"
-    guard(together, per_minute, bool(with_tools))
+    guard(together, per_minute, bool(with_tools), create_app(verifier))
     unreadable = dict.fromkeys(UNREADABLE, not_understood)
     pages = OpenPages()
     training = Workspaces(limits, disk, pages, _on_gpu()) if limits else contextlib.nullcontext()
@@ -124,17 +125,19 @@ def launch(
         )  # fmt: skip
 
 
-def guard(most_uploaded: int, per_minute: int, with_tools: bool) -> None:
+def guard(most_uploaded: int, per_minute: int, with_tools: bool, service: ASGIApp) -> None:
     """Have the server that is launched next let in what siamese.guard lets pass, and nothing else.
 
-    `most_uploaded`: bytes of one upload. `with_tools`: there is something for assistants (MCP).
+    `most_uploaded`: bytes of one upload. `with_tools`: there is something for assistants (MCP). `service`: what answers
+    programs, beside the page.
     """
-    routes = open_routes(ENDPOINTS, with_login=bool(os.environ.get("OAUTH_CLIENT_ID")), with_tools=with_tools)
+    with_login = bool(os.environ.get("OAUTH_CLIENT_ID"))
+    routes = [*open_routes(ENDPOINTS, with_login=with_login, with_tools=with_tools), *service_routes()]
     prefix = urlsplit(os.environ.get("GRADIO_ROOT_PATH", "")).path
     rates = Rates(per_minute)
 
     def guarded(app: ASGIApp) -> Forwarded:
-        return Forwarded(Gate(app, routes, most_uploaded, rates, prefix), trusted(os.environ))
+        return Forwarded(Gate(Beside(app, service, prefix), routes, most_uploaded, rates, prefix), trusted(os.environ))
 
     protocol = partial(BoundedProtocol, connections=Connections(guarded(None).trusts))
     serve_with(guarded, http=protocol, proxy_headers=False)
