@@ -26,15 +26,36 @@ PREPROCESS_VERSIONS = (1, 2)  # ways of reading an image; each stays as it is, s
 
 
 @dataclass(frozen=True)
+class BackboneConfig:
+    """What an encoder on a network of `timm` expects of an image, and where that network's weights are from."""
+
+    mean: tuple[float, ...]  # of each of the three channels, 0..1, that is taken off
+    deviation: tuple[float, ...]  # by which each is then divided, above 0
+    stages: tuple[int, ...]  # of the network, counted from 0, ascending, whose maps are the features
+    grids: tuple[int, ...]  # places a side, 1..16, that the maps of each stage are averaged in
+    weights: str = ""  # where they are from: a repository of the Hub with its commit, a package, or a file's digest
+
+    def __post_init__(self) -> None:
+        _check_range("encoder.backbone.deviation", min(self.deviation, default=0), 1e-6, 1e6)
+        for grid in self.grids:
+            _check_range("encoder.backbone.grids", grid, 1, 16)
+        for name, allowed in (("mean", 3), ("deviation", 3), ("stages", len(self.grids) or 1)):
+            _check_choice(f"the length of encoder.backbone.{name}", len(getattr(self, name)), (allowed,))
+
+
+@dataclass(frozen=True)
 class EncoderConfig:
     """Which encoder, and the shapes it takes and gives."""
 
-    name: str = "compact"  # key of siamese.encoders.ENCODERS
+    name: str = "compact"  # key of siamese.encoders.ENCODERS, or "timm/" and a network of timm
     embedding_dim: int = 128  # D, 1..4096
     image_size: int = 28  # H = W of the canonical image in pixels, 8..512
     channels: int = 1  # 1 grey, 3 colour
+    backbone: BackboneConfig | None = field(default=None, metadata=ADDED_LATER)  # of "timm/..." alone
 
     def __post_init__(self) -> None:
+        if (self.backbone is not None) != self.name.startswith("timm/"):
+            raise ValueError(f"encoder {shorten(self.name)} {'has a' if self.backbone else 'lacks its'} backbone")
         _check_range("encoder.embedding_dim", self.embedding_dim, 1, 4096)
         _check_range("encoder.image_size", self.image_size, 8, 512)
         _check_choice("encoder.channels", self.channels, (1, 3))

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from siamese.config import EncoderConfig
 from siamese.data.storage import let_go
-from siamese.encoders import encoder_class
+from siamese.encoders import build_encoder
 from siamese.images.canonical import to_tensor
 
 MOST_AT_ONCE, PIXELS_AT_ONCE = 1000, 1_600_000  # images of a part: 1,000 of 40 x 40 px, 31 of 224 x 224 px
@@ -26,7 +26,7 @@ class SiameseNetwork(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = encoder_class(config.name)(config.embedding_dim, config.image_size, config.channels)
+        self.encoder = build_encoder(config)
 
     @property
     def unit_length(self) -> bool:

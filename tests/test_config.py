@@ -14,6 +14,7 @@ from siamese.config import (
     PREPROCESS_MODES,
     PREPROCESS_VERSIONS,
     SPLITS,
+    BackboneConfig,
     Calibration,
     DataRecord,
     EncoderConfig,
@@ -34,14 +35,30 @@ by_type[float | None] = st.none() | finite
 
 def record(cls, **ranges):
     """Any valid `cls`: fields within `ranges`, all others by their type alone."""
-    return st.builds(cls, **{field.name: ranges.get(field.name, by_type[field.type]) for field in dataclasses.fields(cls)})
+    others = {field.name: by_type[field.type] for field in dataclasses.fields(cls) if field.name not in ranges}
+    return st.builds(cls, **ranges, **others)
 
 
 above_zero = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
+three = st.tuples(*[st.floats(0.001, 1)] * 3)
+backbones = record(BackboneConfig, mean=three, deviation=three, stages=st.just((2, 3)), grids=st.just((2, 4)))
 configs = st.builds(
     ModelFolderConfig,
     encoder=record(
-        EncoderConfig, embedding_dim=st.integers(1, 4096), image_size=st.integers(8, 512), channels=st.sampled_from([1, 3])
+        EncoderConfig,
+        embedding_dim=st.integers(1, 4096),
+        image_size=st.integers(8, 512),
+        channels=st.sampled_from([1, 3]),
+        name=st.sampled_from(["compact", "vast"]),
+        backbone=st.none(),
+    )
+    | record(
+        EncoderConfig,
+        name=st.just("timm/some"),
+        embedding_dim=st.just(8),
+        image_size=st.just(8),
+        channels=st.just(3),
+        backbone=backbones,
     ),
     preprocess=record(
         PreprocessConfig,
@@ -130,6 +147,7 @@ ADDED_LATER |= {("data", "validation_groups"): 0, ("data", "test_groups"): 0, ("
 ADDED_LATER |= {("training", "finished_at_step"): 0, ("calibration", "doubt"): 0}
 ADDED_LATER |= {("preprocess", "version"): 1, ("data", "revision"): "", ("data", "is_public"): False}
 ADDED_LATER |= {("data", "has_own_parts"): False}
+ADDED_LATER |= {("encoder", "backbone"): None}
 
 
 @pytest.mark.parametrize("path", [path for path in KEYS if path not in ADDED_LATER], ids=dotted)

@@ -75,13 +75,24 @@ def build_parser() -> argparse.ArgumentParser:
     add("--channels", type=int, help="of a folder: 1 grey, 3 colour; chosen if not given")
     add("--rotations", action="store_true", help="count each class turned by 90, 180 and 270 degrees as three more")
     chosen = ", ".join(f"{name} for {kind}" for kind, name in ENCODER_FOR.items())
-    add("--encoder", help=f"network: {', '.join(ENCODERS)} (seed is the reference network); if not given, {chosen}")
-    add("--pretrained", action="store_true", help="start resnet18 from ImageNet weights, downloaded if need be")
+    add(
+        "--encoder",
+        help=f"network: {', '.join(ENCODERS)} (seed is the reference network), or timm/NAME; if not given, {chosen}",
+    )
+    add(
+        "--backbone-weights",
+        metavar="FILE",
+        help="of timm/NAME: a file, a package or USER/NAME@REVISION on the Hub; if not given, what fits",
+    )
     add("--embedding-dim", type=int, help="numbers per embedding, 1..4096; the encoder's own width if not given")
     add("--loss", help=f"objective: {', '.join(LOSSES)}; with --pairs bce if not given, or contrastive")
     add("--margin", type=float, help="contrastive and triplet losses: margin, in units of distance; 1 and 0.5 if not given")
     add("--epochs", type=int, help=f"passes over the training images; {EPOCHS} if not given, {FOLDER_EPOCHS} for a folder")
-    add("--batch-size", type=int, help="images per step; the loss sees all their pairs")
+    add(
+        "--batch-size",
+        type=int,
+        help="images per step, whose pairs the loss all sees; 32 to 256, by their number, if not given",
+    )
     add("--lr", type=float, help="peak learning rate of AdamW")
     add("--weight-decay", type=float, help="weight decay of AdamW")
     add(

@@ -48,7 +48,7 @@ def check_folder(
     from siamese.data.splits import FOLDER_TEST_SHARE, FOLDER_VALIDATION_SHARE, choose_split, default_split
 
     classes = find_classes(folder, layout)
-    mode, size, channels = choose_settings([file for files in classes.values() for file in files])
+    mode, size, channels, _ = choose_settings([file for files in classes.values() for file in files])
     encoder = EncoderConfig(image_size=size, channels=channels)
     found = read_folder(folder, PreprocessConfig(mode), encoder, progress, layout)
     in_turn, split, problem = (default_split(classes),), "", ""

@@ -77,8 +77,9 @@ def folder_files(folder: str | Path, layout: Layout = BY_FOLDERS) -> list[Path]:
     return [file for images in find_classes(folder, layout).values() for file in images]
 
 
-def choose_settings(files: Sequence[Path], mode: str | None = None, looked_at: int = 60) -> tuple[str, int, int]:
-    """Preprocessing mode ("ink" or "photo"), image size in px and channels (1 or 3) that fit a sample of image files.
+def choose_settings(files: Sequence[Path], mode: str | None = None, looked_at: int = 60) -> tuple[str, int, int, int]:
+    """Preprocessing mode ("ink" or "photo"), image size in px and channels (1 or 3) that fit a sample of image files; and
+    the longer side of most of them in px.
 
     Drawings are mostly paper: more than 60% of their pixels are of nearly one tone. Where `mode` is given, it stays, and the
     others fit it. Raises ValueError where no file of the sample can be read.
@@ -99,9 +100,10 @@ def choose_settings(files: Sequence[Path], mode: str | None = None, looked_at: i
         colour.append(np.ptp(pixels, axis=2).mean())
     if not sides:
         raise ValueError(f"none of a sample of the {len(files):,} images can be read, such as {str(files[0])!r}: {reason}")
+    side = int(np.median(sides))
     if (mode or ("ink" if np.median(paper) > 0.6 else "photo")) == "ink":
-        return "ink", 28 if np.median(sides) <= 40 else 40, 1
-    return "photo", 40 if np.median(sides) <= 40 else 64, 3 if np.median(colour) > 6 else 1
+        return "ink", 28 if side <= 40 else 40, 1, side
+    return "photo", 40 if side <= 40 else 64, 3 if np.median(colour) > 6 else 1, side
 
 
 def read_folder(

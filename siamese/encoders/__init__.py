@@ -1,6 +1,7 @@
 """Encoders by name. Each is one file that keeps the contract of siamese.encoders.base."""
 
-from siamese.config import shorten
+from siamese.config import EncoderConfig, shorten
+from siamese.encoders.backbone import PREFIX, BackboneEncoder
 from siamese.encoders.base import Encoder
 from siamese.encoders.compact import CompactEncoder
 from siamese.encoders.hog import HOGEncoder
@@ -12,13 +13,26 @@ ENCODERS: dict[str, type[Encoder]] = {
     "compact": CompactEncoder,
     "residual": ResidualEncoder,
     "seed": SeedEncoder,
-    "resnet18": ResNet18Encoder,
     "hog": HOGEncoder,
 }
 
+LOADED_ONLY: dict[str, type[Encoder]] = {"resnet18": ResNet18Encoder}  # of older model folders; no training makes them
+
 
 def encoder_class(name: str) -> type[Encoder]:
-    """The class that `name` stands for in ENCODERS. Raises ValueError with the choices."""
+    """The class that `name` stands for: of ENCODERS, or for all networks of timm. Raises ValueError with the choices."""
+    if name.startswith(PREFIX):
+        return BackboneEncoder
+    if name in LOADED_ONLY:
+        return LOADED_ONLY[name]
     if name not in ENCODERS:
-        raise ValueError(f"unknown encoder {shorten(name)}, available: {', '.join(ENCODERS)}")
+        raise ValueError(f"unknown encoder {shorten(name)}, available: {', '.join(ENCODERS)}, {PREFIX}NAME")
     return ENCODERS[name]
+
+
+def build_encoder(config: EncoderConfig) -> Encoder:
+    """An encoder with random weights. Raises ValueError for an unknown one, or shapes that it cannot have."""
+    kind = encoder_class(config.name)
+    if kind is BackboneEncoder:
+        return BackboneEncoder(config)
+    return kind(config.embedding_dim, config.image_size, config.channels)

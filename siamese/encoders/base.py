@@ -21,7 +21,6 @@ class Encoder(nn.Module):
     default_dim = 64  # D, where nothing else is asked for
     unit_length = True  # whether every embedding has length 1, so that distances lie in 0..2
     is_fitted = False  # whether `fit` is to be called before the first step
-    has_pretrained = False  # whether `load_pretrained` has weights to start from
 
     def __init__(self, embedding_dim: int, image_size: int, channels: int) -> None:
         super().__init__()
@@ -45,7 +44,3 @@ class Encoder(nn.Module):
 
         Called once, on the device that trains, before the first step of a training.
         """
-
-    def load_pretrained(self) -> None:
-        """Take over weights that others have trained. Raises ValueError where they cannot be had, as here."""
-        raise ValueError(f"{type(self).__name__} has no pretrained weights")

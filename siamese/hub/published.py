@@ -15,7 +15,7 @@ from siamese.model_folder.weights import CARD_FILE, CONFIG_FILE, METRICS_FILE, R
 OWN = "own-images"  # what a folder or a file of pairs is called on the Hub
 HIDDEN = "..."  # what was given on a command line and is nobody else's business
 # Of a command line, what says nothing of its user: the name of a flag, a number, or one of the choices.
-PLAIN = re.compile(r"--?[a-z_-]+|[\d.]+(e-?\d+)?", re.IGNORECASE)
+PLAIN = re.compile(r"--?[a-z_-]+|[\d.]+(e-?\d+)?|timm/[\w.-]+", re.IGNORECASE)
 WORDS = {"python", "torchrun", "siamese", "train", "train.py", "auto", "cpu", "cuda", "mps", "float32", "bfloat16"}
 WORDS |= {*DATASETS, *ENCODERS, *LOSSES, *PREPROCESS_MODES, *SPLITS}
 

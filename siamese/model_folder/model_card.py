@@ -116,6 +116,7 @@ def render_card(
         left_out=_list_of_left_out(data.left_out, left_out),
         reference=REFERENCE_IN_WORDS if has_reference and is_own(data) else "",
         channels=counted(encoder.channels, "channel"),
+        backbone=f"; weights of its network from {one_line(encoder.backbone.weights)}" if encoder.backbone else "",
         margin=f" (margin {config.loss.margin:g})" if config.loss.margin else "",
         epochs=counted(training.epochs, "epoch"),
         ended_early=f"; ended early by its user, after step {step:,} in epoch {len(config.history)}" if step else "",

@@ -155,6 +155,8 @@ def load_model(folder: str | Path) -> tuple[SiameseNetwork, ModelFolderConfig]:
         with torch.device("meta"):
             network = SiameseNetwork(config.encoder)
         _check_shapes(folder / WEIGHTS_FILE, network.state_dict())
+        if {name for name, _ in network.named_buffers()} - network.state_dict().keys():  # what no file holds is to be made
+            network = SiameseNetwork(config.encoder)
         weights = load_file(folder / WEIGHTS_FILE)
         _check_values(weights)
     except SafetensorError as error:

@@ -16,13 +16,17 @@ from siamese.data.folders import choose_settings
 from siamese.data.own_images import HubChoices, OwnImages, hub_name, own_images
 from siamese.data.pairs import image_files
 from siamese.data.splits import FOLDER_TEST_SHARE, FOLDER_VALIDATION_SHARE, default_split
-from siamese.encoders import ENCODERS, encoder_class
+from siamese.encoders import LOADED_ONLY, encoder_class
+from siamese.encoders.backbone import PREFIX, choose_backbone, side_for
+from siamese.encoders.pretrained import PHOTO_BACKBONE, find_weights, photo_weights
 from siamese.losses import LOSSES, for_labelled_pairs, loss_class
+from siamese.training.recipe import batch_size_for
 
 EPOCHS, FOLDER_EPOCHS = 24, 12
+BACKBONE_EPOCHS = 1  # what counts is computed before the first step
 # On 8 unseen of the 28 people of the ORL faces, compact does no better than raw pixels, and residual little.
 FEW_PHOTOS = 2000  # too few for a network to learn what matters in a photograph
-ENCODER_FOR = {"ink": "compact", "photo": "residual", "few photos": "hog"}
+ENCODER_FOR = {"ink": "compact", "photo": "residual", "few photos": "hog"}  # or PHOTO_BACKBONE, where it can be had
 VALIDATION_SHARE = 0.1
 ABOUT_FOLDERS = (
     "split",
@@ -69,12 +73,11 @@ class TrainingSettings:
     rotations: bool = False  # quarter turns of each class are classes too
     encoder: str | None = None  # key of siamese.encoders.ENCODERS, or "timm/NAME"
     backbone_weights: str | None = None  # of "timm/NAME": see siamese.encoders.pretrained; None: those that timm names
-    pretrained: bool = False  # start from ImageNet weights
     embedding_dim: int | None = None  # 1..4096; the encoder's own if None
     loss: str = "supcon"  # key of siamese.losses.LOSSES
     margin: float | None = None  # in units of distance, 0..100; the loss's own if None
     epochs: int | None = None  # 1..10,000; EPOCHS, or FOLDER_EPOCHS for images of one's own, if None
-    batch_size: int = 256  # images per step
+    batch_size: int | None = None  # images per step; None: see siamese.training.recipe
     lr: float = 3e-3  # peak learning rate
     weight_decay: float = 0.05
     average: float = 0.15  # share of the steps so far that the running average of weights looks back on, 0: no average
@@ -129,15 +132,23 @@ def fill_in(settings: TrainingSettings) -> TrainingSettings:
     if own := settings.own:
         classes = {} if own.are_pairs else find_classes(own.place, own.layout)
         files = image_files(own.place) if own.are_pairs else [file for files in classes.values() for file in files]
-        mode, image_size, channels = choose_settings(files, settings.preprocess)
-        are_few = len(files) < FEW_PHOTOS
+        mode, image_size, channels, side = choose_settings(files, settings.preprocess)
+        count, are_few = len(files), len(files) < FEW_PHOTOS
         split = "pairs" if own.are_pairs else settings.split or default_split(classes)
         epochs, validation_share = FOLDER_EPOCHS, FOLDER_VALIDATION_SHARE
     else:
         dataset = DATASETS.get(settings.dataset, DATASETS["mnist"])  # load_splits says which there are
         mode, image_size, channels, are_few, split = dataset.preprocess, dataset.image_size, 1, False, None
+        count, side = dataset.images, image_size
         epochs, validation_share = EPOCHS, VALIDATION_SHARE
     encoder = settings.encoder or ENCODER_FOR["few photos" if mode == "photo" and are_few else mode]
+    if settings.encoder is None and encoder == ENCODER_FOR["few photos"] and photo_weights()[0]:
+        encoder = PHOTO_BACKBONE
+    weights, widest = None, ALLOWED["embedding_dim"][1]
+    if encoder.startswith(PREFIX):
+        weights, image_size = find_weights(encoder, settings.backbone_weights).asked, side_for(encoder, side)
+        widest = choose_backbone(encoder, settings.image_size or image_size, "")[1]
+        epochs = BACKBONE_EPOCHS
     margin = loss_class(settings.loss).default_margin
     return dataclasses.replace(
         settings,
@@ -147,8 +158,10 @@ def fill_in(settings: TrainingSettings) -> TrainingSettings:
         image_size=settings.image_size or image_size,
         channels=settings.channels or channels,
         encoder=encoder,
-        embedding_dim=settings.embedding_dim or encoder_class(encoder).default_dim,
+        backbone_weights=weights,
+        embedding_dim=settings.embedding_dim or min(widest, encoder_class(encoder).default_dim),
         margin=margin if settings.margin is None else settings.margin,
+        batch_size=batch_size_for(count) if settings.batch_size is None else settings.batch_size,
         epochs=epochs if settings.epochs is None else settings.epochs,
         validation_share=validation_share if settings.validation_share is None else settings.validation_share,
     )
@@ -156,7 +169,9 @@ def fill_in(settings: TrainingSettings) -> TrainingSettings:
 
 def check(settings: TrainingSettings) -> None:
     """Raise ValueError for the first number out of range, for names of nothing, and for what does not go together."""
-    encoder, loss = settings.encoder and encoder_class(settings.encoder), loss_class(settings.loss)
+    loss = loss_class(settings.loss)
+    if settings.encoder:
+        encoder_class(settings.encoder)
     about_folders = [name for name in ABOUT_FOLDERS if getattr(settings, name) is not None]
     if about_folders and not settings.is_own and not hub_name(settings.dataset):
         raise ValueError(f"{_option(about_folders[0])} is about a folder of images, and --dataset is {settings.dataset}")
@@ -169,10 +184,13 @@ def check(settings: TrainingSettings) -> None:
         value = getattr(settings, name)
         if value is not None and not low <= value <= high:
             raise ValueError(f"{_option(name)} is {value}, allowed: {low} to {high}")
-    if settings.pretrained and not (encoder and encoder.has_pretrained):
-        able = ", ".join(name for name, each in ENCODERS.items() if each.has_pretrained)
-        which = f"encoder {settings.encoder} has no such weights" if encoder else "it needs an encoder that has such weights"
-        raise ValueError(f"--pretrained: {which}, allowed with: --encoder {able}")
+    if settings.encoder in LOADED_ONLY:
+        raise ValueError(f"encoder {settings.encoder} is of older models alone; train --encoder {PREFIX}{settings.encoder}")
+    if settings.backbone_weights and not (settings.encoder or "").startswith(PREFIX):
+        raise ValueError(
+            f"--backbone-weights is about a network of timm, and --encoder is {settings.encoder or 'not given'}, allowed: "
+            f"--encoder {PREFIX}NAME"
+        )
     if settings.margin is not None and loss.default_margin is None:
         with_margin = ", ".join(name for name, each in LOSSES.items() if each.default_margin is not None)
         raise ValueError(f"--margin is {settings.margin}, but loss {settings.loss} has none, allowed with: {with_margin}")

@@ -19,6 +19,8 @@ from siamese.data.sampling import derived_seed
 from siamese.data.splits import Splits, load_splits
 from siamese.data.storage import take_images
 from siamese.devices import choose_device, describe_device, has_fast_bfloat16, is_out_of_memory
+from siamese.encoders.backbone import choose_backbone
+from siamese.encoders.pretrained import find_weights, photo_weights, read_weights
 from siamese.evaluation.bootstrap import LEAST_UNITS
 from siamese.losses import Loss, build_loss
 from siamese.model_folder.weights import RESUME_FILE
@@ -27,7 +29,7 @@ from siamese.training.batches import Batches
 from siamese.training.distributed import World
 from siamese.training.events import Started
 from siamese.training.fingerprint import check_files, check_split, fingerprint_files, fingerprint_split
-from siamese.training.settings import TrainingSettings
+from siamese.training.settings import ENCODER_FOR, TrainingSettings
 from siamese.training.state import ADVICE, TrainingState
 
 FEW_CLASSES = 20  # to test on
@@ -71,9 +73,10 @@ class Setup:
             f"{_describe_data(splits, self.preprocess, self.network.config)}\n{settings.encoder} encoder with "
             f"{self.parameters:,} parameters, {settings.loss} loss, {self.hardware}, {self.precision_name}"
         )
+        remarks = splits.remarks + _few_to_test_on(splits) + _about_backbones(self.network.config)
         return Started(
-            settings, description, splits.record, splits.left_out, splits.remarks + _few_to_test_on(splits), self.parameters,
-            self.hardware, self.precision_name, state.step, self.batches.steps_per_epoch * settings.epochs, settings.epochs,
+            settings, description, splits.record, splits.left_out, remarks, self.parameters, self.hardware,
+            self.precision_name, state.step, self.batches.steps_per_epoch * settings.epochs, settings.epochs,
         )  # fmt: skip
 
 
@@ -87,7 +90,9 @@ def prepare(state: TrainingState, world: World) -> Setup:
     precision = PRECISIONS.get(settings.precision) or (torch.bfloat16 if has_fast_bfloat16(device) else torch.float32)
     torch.manual_seed(settings.seed)  # the initial weights; all later randomness has generators of its own
     preprocess = PreprocessConfig(settings.preprocess, *[FOLDER_BOX_FRACTION] * settings.is_own)
-    encoder = EncoderConfig(settings.encoder, settings.embedding_dim, settings.image_size, settings.channels)
+    found = find_weights(settings.encoder, settings.backbone_weights) if settings.backbone_weights else None
+    backbone = found and choose_backbone(settings.encoder, settings.image_size, found.source)[0]
+    encoder = EncoderConfig(settings.encoder, settings.embedding_dim, settings.image_size, settings.channels, backbone)
     source, before = settings.pairs or settings.dataset, state.data
     if world.is_main:  # the one that saves it
         state.data = fingerprint_files(settings)
@@ -99,8 +104,8 @@ def prepare(state: TrainingState, world: World) -> Setup:
     batches = Batches(splits.training, settings, device, world)
 
     network = SiameseNetwork(encoder)
-    if settings.pretrained and not state.step:
-        world.main_first(network.encoder.load_pretrained)
+    if found and not state.step:
+        network.encoder.load_pretrained(read_weights(settings.encoder, found))
     network = network.to(device, memory_format=torch.channels_last)
     if network.encoder.is_fitted and not state.step:
         _fit(network, splits.training, settings, device)
@@ -199,6 +204,16 @@ def _few_to_test_on(splits: Splits) -> tuple[str, ...]:
     if isinstance(splits.test, LabelledPairs) and (few := np.bincount(splits.test.is_same).min()) < FEW_PAIRS:
         what = f"{few} pairs of a kind"
     return (f"the test has only {what}: {advice}",) if what else ()
+
+
+def _about_backbones(encoder: EncoderConfig) -> tuple[str, ...]:
+    """A remark on where the features of photographs are from, or on what better ones take."""
+    if encoder.backbone:
+        return (
+            f"{encoder.name} has its weights from {encoder.backbone.weights}; only its metric is fitted to these images",
+        )
+    why = photo_weights()[1] if encoder.name == ENCODER_FOR["few photos"] else ""
+    return (f"features of a network trained on other images tell photographs apart better: {why}",) if why else ()
 
 
 def _describe_data(splits: Splits, preprocess: PreprocessConfig, encoder: EncoderConfig) -> str:

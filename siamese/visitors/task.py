@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from siamese.config import LEAST_STEPS, ModelFolderConfig
+from siamese.training.recipe import batch_size_for
 from siamese.training.snapshot import EmbeddingMap, Snapshot
 
 # Files in the folder of a task that ask its training to end: with the best so far, or at once.
@@ -13,8 +14,6 @@ SAMPLE = "mnist-sample"
 FEW_CLASSES = 10  # with fewer, none are spared for validation and test where images of each can be
 LEAST_CLASSES, LEAST_IMAGES = 2, 12  # that can be trained on at all
 EPOCHS = 8  # by default
-LARGE, SMALL = 64, 32  # images in a batch
-MANY_IMAGES = 1000  # from here on, large batches
 START_SECONDS, IMAGES_PER_SECOND = 40, 2000  # of a GPU that the Hub lends: to read, measure and write; trained on at least
 
 
@@ -28,7 +27,7 @@ class Task:
     encoder: str | None = None  # None: what fits the images
     loss: str = "supcon"
     epochs: int = EPOCHS
-    batch_size: int = LARGE
+    batch_size: int = 64
     split: str | None = None
     images: int = 0  # in the dataset
     seconds: int = 300  # after which the training ends with the best so far
@@ -125,7 +124,7 @@ class Checked:
     def plan(self) -> dict[str, str | int | None]:
         """What suits this data, as arguments of Task: all but the choices of the visitor."""
         split = None if self.dataset == SAMPLE or self._holds_out_classes() else "within"
-        size = LARGE if self.images >= MANY_IMAGES else SMALL
+        size = batch_size_for(self.images)
         return {"dataset": self.dataset, "split": split, "batch_size": size, "images": self.images}
 
     def _holds_out_classes(self) -> bool:

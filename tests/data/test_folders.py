@@ -169,15 +169,15 @@ def test_a_folder_without_a_usable_class_says_why(tmp_path):
 
 
 def test_drawings_and_photographs_are_told_apart(digit_folder, tmp_path):
-    assert choose_settings(folder_files(digit_folder)) == ("ink", 28, 1)
+    assert choose_settings(folder_files(digit_folder))[:3] == ("ink", 28, 1)
     for kind, mode in (("grey", "L"), ("colour", "RGB")):
         for number in range(4):
             path = tmp_path / kind / "a" / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             photo(number, (200, 150), mode).save(path)
-    assert choose_settings(folder_files(tmp_path / "grey")) == ("photo", 64, 1)
-    assert choose_settings(folder_files(tmp_path / "colour")) == ("photo", 64, 3)
-    assert choose_settings(folder_files(tmp_path / "colour"), "ink") == ("ink", 40, 1)
+    assert choose_settings(folder_files(tmp_path / "grey"))[:3] == ("photo", 64, 1)
+    assert choose_settings(folder_files(tmp_path / "colour"))[:3] == ("photo", 64, 3)
+    assert choose_settings(folder_files(tmp_path / "colour"), "ink")[:3] == ("ink", 40, 1)
 
 
 def test_coloured_parts_on_white_keep_their_colours_where_photographs_are_asked_for(tmp_path):
@@ -187,12 +187,12 @@ def test_coloured_parts_on_white_keep_their_colours_where_photographs_are_asked_
         part = Image.new("RGB", (200, 200), "white")
         part.paste(colour, (70, 70, 130, 130))
         part.save(path)
-    assert choose_settings(folder_files(tmp_path)) == ("ink", 40, 1)
-    assert choose_settings(folder_files(tmp_path), "photo") == ("photo", 64, 3)
+    assert choose_settings(folder_files(tmp_path))[:3] == ("ink", 40, 1)
+    assert choose_settings(folder_files(tmp_path), "photo")[:3] == ("photo", 64, 3)
 
 
 def test_real_drawings_and_faces_are_told_apart(full_mnist_root):
-    assert choose_settings(folder_files(full_mnist_root / "faces")) == ("photo", 64, 1)
+    assert choose_settings(folder_files(full_mnist_root / "faces"))[:3] == ("photo", 64, 1)
     assert choose_settings(folder_files(full_mnist_root / "omniglot" / "images_background"))[0] == "ink"
 
 

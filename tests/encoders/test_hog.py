@@ -17,7 +17,7 @@ from siamese.encoders.hog import HOGEncoder
 from siamese.images.canonical import to_tensor
 from siamese.network import SiameseNetwork
 from siamese.training.loop import train as run_training
-from siamese.training.settings import TrainingSettings, fill_in
+from siamese.training.settings import TrainingSettings
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +123,7 @@ def photographs(folder: Path, classes: int, count: int) -> None:
 
 def test_few_photographs_are_trained_with_it_and_told_apart(tmp_path):
     photographs(tmp_path / "scenes", 16, 6)
-    settings = TrainingSettings(str(tmp_path / "scenes"), epochs=2, test_share=0.3, output=tmp_path / "model")
-    assert fill_in(settings).encoder == "hog"
+    settings = TrainingSettings(str(tmp_path / "scenes"), encoder="hog", epochs=2, test_share=0.3, output=tmp_path / "model")
     *_, finished = run_training(settings)
     assert finished.config.metrics.balanced_accuracy > 90  # of scenes never seen
     assert Verifier.from_pretrained(tmp_path / "model").network.config.name == "hog"
@@ -137,7 +136,9 @@ def test_labelled_pairs_of_photographs_are_trained_with_it(tmp_path):
         rows += [f"scenes/scene {label}/{a}.png,scenes/scene {label}/{a + 1}.png,1" for a in range(3)]
         rows += [f"scenes/scene {label}/{a}.png,scenes/scene {label ^ 1}/{a}.png,0" for a in range(3)]
     (tmp_path / "pairs.csv").write_text("\n".join(rows))
-    settings = TrainingSettings(pairs=str(tmp_path / "pairs.csv"), loss="bce", epochs=2, output=tmp_path / "model")
+    settings = TrainingSettings(
+        pairs=str(tmp_path / "pairs.csv"), encoder="hog", loss="bce", epochs=2, output=tmp_path / "model"
+    )
     *_, finished = run_training(settings)
     assert finished.config.encoder.name == "hog"
     assert (tmp_path / "model" / "model.safetensors").exists()

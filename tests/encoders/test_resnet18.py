@@ -1,51 +1,38 @@
-"""resnet18: what torchvision's computes, and what is said where its weights cannot be had."""
+"""resnet18: older model folders that have it load, and compute what torchvision's does; no training makes more of them."""
 
 import copy
-from pathlib import Path
 
 import pytest
 import torch
 import torchvision
-from networks import build
 from torch.nn import functional
 
-
-@pytest.fixture
-def torch_cache(tmp_path, monkeypatch) -> Path:
-    """An empty cache of torch, and no way to download into it."""
-    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
-    for name in ("http_proxy", "https_proxy", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:1")
-    return tmp_path / "checkpoints"
-
-
-def cached_file(folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    return folder / Path(torchvision.models.ResNet18_Weights.IMAGENET1K_V1.url).name
+from siamese.config import EncoderConfig, ModelFolderConfig
+from siamese.model_folder.weights import CONFIG_FILE, WEIGHTS_FILE, load_model, save_weights, write_text
+from siamese.network import SiameseNetwork
+from siamese.training.settings import TrainingSettings, check
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_resnet18_with_the_weights_of_torchvision_computes_what_torchvision_does(channels, torch_cache):
+def test_an_older_folder_loads_and_computes_what_torchvision_does(channels, tmp_path):
     torch.manual_seed(1)
     theirs = torchvision.models.resnet18().eval()
-    torch.save(theirs.state_dict(), cached_file(torch_cache))
-    network = build("resnet18", channels=channels, image_size=64)
-    network.encoder.load_pretrained()
+    network = SiameseNetwork(EncoderConfig("resnet18", 16, 64, channels)).eval()
+    weights = {name: tensor for name, tensor in theirs.state_dict().items() if not name.startswith("fc.")}
+    if channels == 1:
+        weights["conv1.weight"] = weights["conv1.weight"].sum(dim=1, keepdim=True)
+    network.encoder.layers.load_state_dict(weights, strict=False)
+    text = ModelFolderConfig(encoder=network.config).to_json().replace(',\n    "backbone": null', "")  # which came later
+    write_text(tmp_path / CONFIG_FILE, text)
+    save_weights(network, tmp_path / WEIGHTS_FILE)
+    loaded, _ = load_model(tmp_path)
     images = torch.rand(2, channels, 64, 64)
     with torch.no_grad():
         theirs.fc = copy.deepcopy(network.encoder.layers.fc)
         expected = theirs((images.expand(-1, 3, -1, -1) - 0.45) / 0.225)
-        torch.testing.assert_close(network.embed(images), functional.normalize(expected, dim=1), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(loaded.embed(images), functional.normalize(expected, dim=1), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("damage", [None, b"", b"not weights"])
-def test_without_pretrained_weights_one_sentence_says_what_to_do(damage, torch_cache):
-    if damage is not None:
-        cached_file(torch_cache).write_bytes(damage)
-    network = build("resnet18")
-    before = copy.deepcopy(network.state_dict())
-    with pytest.raises(ValueError, match=r"cannot be had: .*Leave out --pretrained") as caught:
-        network.encoder.load_pretrained()
-    assert "\n" not in str(caught.value)
-    assert str(torch_cache) in str(caught.value)
-    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+def test_a_training_is_told_what_takes_its_place():
+    with pytest.raises(ValueError, match=r"resnet18 is of older models alone; train --encoder timm/resnet18"):
+        check(TrainingSettings(encoder="resnet18"))

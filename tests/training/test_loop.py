@@ -167,8 +167,7 @@ def test_a_folder_that_cannot_be_written_is_known_before_the_data_are_read(tmp_p
         ({"encoder": "none"}, "allowed|available"),
         ({"image_size": 28}, "about a folder of images"),
         ({"margin": 0.5}, "loss supcon has none"),
-        ({"pretrained": True, "encoder": "compact"}, "encoder compact has no such weights"),
-        ({"pretrained": True}, "it needs an encoder that has such weights, allowed with: --encoder resnet18"),
+        ({"backbone_weights": "a.pth", "encoder": "compact"}, "and --encoder is compact, allowed: --encoder timm/NAME"),
     ],
 )
 def test_a_training_that_cannot_be_is_refused_before_its_first_event(changes, sentence, tmp_path):

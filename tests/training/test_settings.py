@@ -12,7 +12,9 @@ from PIL import Image
 
 from siamese.commands import train as command_line
 from siamese.encoders import ENCODERS
+from siamese.encoders.pretrained import PACKAGES, PHOTO_BACKBONE
 from siamese.losses import LOSSES
+from siamese.training import settings as settings_module
 from siamese.training.settings import TrainingSettings, check, command_of, fill_in
 
 settings_of_all_kinds = st.builds(
@@ -54,7 +56,7 @@ def test_settings_are_filled_in_for_a_dataset_by_name_and_leave_just_its_split_o
     assert fill_in(TrainingSettings("fashion-mnist", encoder="seed")).encoder == "seed"
     left = {field.name for field in dataclasses.fields(filled) if getattr(filled, field.name) is None}
     choices = {"dataset_config", "dataset_split", "image_column", "label_column", "classes_from_names"}
-    assert left == {"pairs", "margin", "split", *choices}
+    assert left == {"pairs", "margin", "split", "backbone_weights", *choices}
 
 
 @given(settings_of_all_kinds)
@@ -70,9 +72,14 @@ def test_what_is_filled_in_once_stays_as_it_is(settings):
     [
         ("drawings", ("classes", "ink", 28, 1, "compact", 12, 0.2)),
         ("photographs", ("classes", "photo", 64, 3, "hog", 12, 0.2)),
+        ("photographs, and a network for them", ("classes", "photo", 96, 3, PHOTO_BACKBONE, 1, 0.2)),
     ],
 )
-def test_settings_for_a_folder_fit_its_pictures(pictures, expected, digits, tmp_path):
+def test_settings_for_a_folder_fit_its_pictures(pictures, expected, digits, tmp_path, monkeypatch):
+    if "network" in pictures:
+        pytest.importorskip(next(iter(PACKAGES.values())), reason="an extra")
+    else:
+        monkeypatch.setattr(settings_module, "photo_weights", lambda: (None, "not installed"))
     random = np.random.default_rng(0)
     for number, image in enumerate(digits[0][:6]):
         place = tmp_path / "pictures" / str(number % 2)

@@ -56,4 +56,5 @@ class Dataset:
     hub_id: str  # its repository on the Hugging Face Hub, "" where it has none
     preprocess: str = "ink"  # how its images are prepared, see siamese.config.PreprocessConfig
     image_size: int = 28  # px a side that the network sees
+    images: int = 60_000  # for training, about
     is_of_digits: bool = False  # whether its classes are the digits 0 to 9

@@ -32,4 +32,4 @@ def load_sample_digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 MNIST = Dataset(load_mnist, f"70,000 {ABOUT}", "ylecun/mnist", is_of_digits=True)
-MNIST_SAMPLE = Dataset(load_mnist_sample, f"3,000 {ABOUT}", "ylecun/mnist", is_of_digits=True)
+MNIST_SAMPLE = Dataset(load_mnist_sample, f"3,000 {ABOUT}", "ylecun/mnist", images=2000, is_of_digits=True)

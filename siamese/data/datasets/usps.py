@@ -8,5 +8,6 @@ USPS = Dataset(
     functools.partial(load_from_torchvision, name="USPS"),
     "9,298 digits of 16 x 16 px from envelopes, the USPS database by J. Hull (1994)",
     "",
+    images=7291,
     is_of_digits=True,
 )
