@@ -39,8 +39,8 @@ class BackboneConfig:
         _check_range("encoder.backbone.deviation", min(self.deviation, default=0), 1e-6, 1e6)
         for grid in self.grids:
             _check_range("encoder.backbone.grids", grid, 1, 16)
-        for name, allowed in (("mean", 3), ("deviation", 3), ("stages", len(self.grids) or 1)):
-            _check_choice(f"the length of encoder.backbone.{name}", len(getattr(self, name)), (allowed,))
+        for name, count in (("mean", 3), ("deviation", 3), ("stages", len(self.grids) or 1)):
+            _check_choice(f"the length of encoder.backbone.{name}", len(getattr(self, name)), (count,))
 
 
 @dataclass(frozen=True)
@@ -338,9 +338,7 @@ def counted(number: int, one: str, many: str = "") -> str:
 
 
 def readable(text: str) -> str:
-    """A name of a file as text that can be written anywhere: bytes that are no UTF-8, which Python keeps as surrogates,
-    become "\\xfc" and the like.
-    """
+    """A name of a file as text that can be written anywhere: bytes that are no UTF-8 become "\\xfc" and the like."""
     return re.sub("[\ud800-\udfff]", lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", text)
 
 

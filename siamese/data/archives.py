@@ -124,6 +124,15 @@ def unpack(
     return len(chosen), others
 
 
+def pack(folder: Path, archive: Path, without: str) -> Path:
+    """Write the files directly in a folder, but the one named `without`, into a new ZIP file; where that is."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as opened:
+        for file in sorted(folder.iterdir()):
+            if file.is_file() and file.name != without:
+                opened.write(file, file.name)
+    return archive
+
+
 def _check_list_of_contents(archive: Path, limits: ArchiveLimits) -> None:
     """Refuse a list of contents that is longer than any we accept, before zipfile reads all of it into memory."""
     with archive.open("rb") as file:

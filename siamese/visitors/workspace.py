@@ -11,13 +11,14 @@ import secrets
 import shutil
 import threading
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from PIL import Image
 
 from siamese.config import counted
+from siamese.data.archives import pack
+from siamese.model_folder.weights import RESUME_FILE
 from siamese.verifier import Verifier
 from siamese.visitors import class_folders
 from siamese.visitors.class_folders import contents
@@ -31,12 +32,7 @@ from siamese.visitors.worker import check_data
 TRAINING_BYTES = 100 * MEGABYTE  # that a training writes to the disk; no more than a quarter of what may be there
 DRAWING_BYTES = 50_000  # at most, of a drawing as a file
 SOURCES = {"sample": SAMPLE, "zip": "uploaded-pictures", "hand": "own-pictures"}  # the names that models know their data by
-
-
-@functools.cache
-def _sample_report() -> DataReport:
-    """The same for all, so that it costs nothing to ask for it."""
-    return check_data(SAMPLE)
+_sample_report = functools.cache(lambda: check_data(SAMPLE))  # the same for all, so that it costs nothing to ask for it
 
 
 class Workspaces(Host):
@@ -285,26 +281,21 @@ class Workspace:
             return model
 
     def _delete_trainings(self, kept: Path | None) -> None:
-        for other in self.folder.glob("train-*"):
-            if other != kept:
-                shutil.rmtree(other, ignore_errors=True)
+        for other in {*self.folder.glob("train-*")} - {kept}:
+            shutil.rmtree(other, ignore_errors=True)
 
     def model_folder(self) -> Path:
         """The folder of the model. Raises ValueError where there is none."""
-        if self.model is None or self._run is None or not self._run.task.model.is_dir():
+        if not (self.model and self._run and self._run.task.model.is_dir()):
             raise ValueError("there is no trained model yet")
         self._used = time.monotonic()
         return self._run.task.model
 
     def archive(self) -> Path:
         """The model as a ZIP file that siamese.Verifier loads."""
-        source, path = self.model_folder(), self.folder / self.model.name
+        source = self.model_folder()
         self._take_for_later(2 * size_on_disk(source))  # once more where browsers can fetch it
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            for file in sorted(source.iterdir()):
-                if file.is_file() and file.name != "resume.pt":
-                    archive.write(file, file.name)
-        return path
+        return pack(source, self.folder / self.model.name, without=RESUME_FILE)
 
     def also_delete(self, path: str | Path) -> None:
         """Delete this file too when the page is closed: a copy that was made to be sent."""
@@ -339,9 +330,8 @@ class Workspace:
         folder = self.folder / f"{kind}-{secrets.token_hex(4)}"
         dataset = SAMPLE if source == "sample" else str(self.folder / SOURCES[source])
         if source != "sample" and not class_folders.counts(Path(dataset)):
-            raise ValueError(
-                "there are no images yet: " + ("upload a ZIP file" if source == "zip" else "add some to a class")
-            )
+            advice = "upload a ZIP file" if source == "zip" else "add some to a class"
+            raise ValueError(f"there are no images yet: {advice}")
         folder.mkdir()
         return Task(kind, str(folder), dataset, threads=self.limits.threads)
 
