@@ -3,12 +3,16 @@
 import os
 import re
 import shlex
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import JobHardware, constants
 
+from siamese.data.class_lists import Layout
 from siamese.data.datasets import DATASETS
+from siamese.data.own_images import hub_name
+from siamese.encoders.backbone import PREFIX
 from siamese.hub.client import check_names
 from siamese.hub.own_images import OwnImages, of_folder, of_pairs
 from siamese.hub.project import PROJECT, describe_files, project_files
@@ -34,7 +38,7 @@ set -e
 cd "$(mktemp -d)"
 python -m pip install -q {hub_client}
 python -c 'from huggingface_hub import snapshot_download as get; get("{code}", revision="{commit}", local_dir=".")'
-python -m pip install -q -r requirements.txt
+python -m pip install -q -r requirements.txt {extras}
 {images}{train}
 for seconds in 0 5 60 600; do
   sleep $seconds
@@ -76,6 +80,7 @@ class Plan:
     files: dict[str, Path | bytes]
     images: OwnImages | None = None  # of one's own, to be sent first
     delete_images: bool = False  # once the model is pushed
+    extras: tuple[str, ...] = ()  # of pyproject.toml, that the training needs
     code_name: str = CODE_REPOSITORY
 
     @property
@@ -85,11 +90,13 @@ class Plan:
     def command(self, commit: str, of_images: str = "") -> list[str]:
         """What the container runs, with the code of a commit, and the images of another where there are any."""
         fetch = {"repo_id": self.images.repo_id, "commit": of_images, "folder": IMAGES_FOLDER} if self.images else {}
+        about = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         requirements = (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines()
         script = SCRIPT.format(
             hub_client=shlex.quote(next(line for line in requirements if line.startswith("huggingface_hub"))),
             code=self.code_repository,
             commit=commit,
+            extras=shlex.join(each for name in self.extras for each in about["optional-dependencies"][name]),
             images=FETCH_IMAGES.format(**fetch) if fetch else "",
             train=self.train,
             push=self.push,
@@ -156,7 +163,15 @@ def make_plan(
         environment=ENVIRONMENT | endpoint | ({"SIAMESE_COMMIT": commit} if commit else {}),
         files=project_files("train.py", "requirements.txt"),
         images=images,
+        extras=_extras(given, images is not None),
     )
+
+
+def _extras(given: dict, has_images: bool) -> tuple[str, ...]:
+    """What a training needs beside requirements.txt; of images of one's own, nobody knows before which encoder fits them."""
+    is_of_the_hub, encoder = not has_images and given.get("dataset", "mnist") not in DATASETS, given.get("encoder")
+    needs_timm = encoder.startswith(PREFIX) if encoder else has_images or is_of_the_hub
+    return ("datasets",) * is_of_the_hub + ("timm",) * needs_timm
 
 
 def _images_of(given: dict) -> OwnImages | None:
@@ -164,8 +179,10 @@ def _images_of(given: dict) -> OwnImages | None:
     if given.get("pairs"):
         return of_pairs(given["pairs"], given["repo_id"])
     name = given.get("dataset", "mnist")
-    if name in DATASETS:
+    if name in DATASETS or (hub_name(name) and not Path(name).is_dir()):
         return None
     if not Path(name).is_dir():
-        raise ValueError(f"unknown dataset {name!r}, available: {', '.join(DATASETS)}; or the path of a folder")
-    return of_folder(name, given["repo_id"])
+        available = f"{', '.join(DATASETS)}; or a folder, or USER/NAME of the Hub"
+        raise ValueError(f"unknown dataset {name!r}, available: {available}")
+    names = ("label_column", "image_column", "dataset_split", "classes_from_names")
+    return of_folder(name, given["repo_id"], Layout(*map(given.get, names)))

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from siamese.config import counted, shorten
 from siamese.data.check import check_folder
+from siamese.data.class_lists import BY_FOLDERS, Layout, find_lists
 from siamese.data.folders import folder_files
 from siamese.data.pairs import COLUMNS, list_pairs
 from siamese.hub.client import transfer_seconds, within
@@ -66,22 +67,22 @@ def megabytes(size: int) -> str:
     return f"{size / 1e6:,.1f} MB" if size > 950_000 else f"{size / 1e6:.2g} MB"
 
 
-def of_folder(folder: str | Path, model: str) -> OwnImages:
-    """The images of a folder of class folders that a training would read, for a training of the repository `model`.
+def of_folder(folder: str | Path, model: str, layout: Layout = BY_FOLDERS) -> OwnImages:
+    """The images of a folder that a training would read, with what lists them, for a training of the repository `model`.
 
     Raises ValueError where `siamese check` finds too little in it, or where a name cannot be sent.
     """
-    checked = check_folder(folder, progress=True)
+    checked = check_folder(folder, progress=True, layout=layout)
     if checked.problem:
         raise ValueError(checked.problem)
-    return of_checked_folder(folder, model, len(checked.found.labels), len(checked.sizes))
+    return of_checked_folder(folder, model, len(checked.found.labels), len(checked.sizes), layout)
 
 
-def of_checked_folder(folder: str | Path, model: str, images: int, classes: int) -> OwnImages:
+def of_checked_folder(folder: str | Path, model: str, images: int, classes: int, layout: Layout = BY_FOLDERS) -> OwnImages:
     """The same, where a check has found so many images and classes: none is opened."""
     folder = Path(folder)
     # Those that cannot be read as well: settings are chosen from a sample of all.
-    files, root = folder_files(folder), _plain(folder.resolve().name)
+    files, root = [*folder_files(folder, layout), *find_lists(folder)], _plain(folder.resolve().name)
     found = f"{images:,} images in {counted(classes, 'class', 'classes')}"
     return _own_images(model, {f"{root}/{_sendable(file, folder)}": file for file in files}, "dataset", root, found)
 

@@ -13,7 +13,7 @@ from huggingface_hub import JobHardware
 from siamese.commands import train
 from siamese.data.datasets import DATASETS
 from siamese.hub.job_plan import make_plan
-from siamese.hub.own_images import of_checked_folder
+from siamese.hub.own_images import of_checked_folder, of_folder
 
 PUSH = ["--push", "--repo-id", "ada/digits"]
 
@@ -103,3 +103,28 @@ def test_a_job_that_is_to_delete_the_images_does_so_once_the_model_is_pushed(dig
     program, _, rest = rest.partition("' || echo")
     assert 'delete_repo("ada/digits-data", repo_type="dataset", missing_ok=True)' in program
     assert rest.endswith("fi\nexit $code\n")
+
+
+def test_a_dataset_of_the_hub_is_read_by_the_job_itself(hub, launch):
+    finished = launch("--dataset", "lab/signs@v2", "--label-column", "sign", "--encoder", "residual", "--dry-run", token="")
+    assert finished.returncode == 0, finished.stderr
+    assert hub.requests() == []
+    assert "python -m pip install -q -r requirements.txt 'datasets" in finished.stdout
+    assert "timm" not in finished.stdout.split("command", 1)[1]
+    assert "train.py --dataset lab/signs@v2 --label-column sign --encoder residual " in finished.stdout
+    assert "images       " not in finished.stdout
+
+
+def test_networks_of_timm_come_along_where_they_may_be_needed(digit_folder, hub, launch):
+    for options, is_needed in (([], False), (["--dataset", digit_folder], True), (["--encoder", "timm/resnet18"], True)):
+        script = launch(*map(str, options), "--dry-run", token="").stdout.split("command", 1)[1]
+        assert ("'timm>" in script) == is_needed
+
+
+def test_what_lists_the_images_is_sent_along(digit_folder, tmp_path):
+    rows = [f"{file.relative_to(digit_folder)},{file.parent.name[-1]}" for file in sorted(digit_folder.rglob("*.*"))]
+    (digit_folder / "labels.csv").write_text("\n".join(["file,label", *rows]))
+    images = of_folder(digit_folder, "ada/digits")
+    assert images.files["digits/labels.csv"] == digit_folder / "labels.csv"
+    assert len([name for name in images.files if name.startswith("digits/")]) == 29
+    assert images.found == "28 images in 7 classes"
