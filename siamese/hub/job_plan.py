@@ -3,7 +3,6 @@
 import os
 import re
 import shlex
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from siamese.data.own_images import hub_name
 from siamese.encoders.backbone import PREFIX
 from siamese.hub.client import check_names
 from siamese.hub.own_images import OwnImages, of_folder, of_pairs
-from siamese.hub.project import PROJECT, describe_files, project_files
+from siamese.hub.project import PROJECT, describe_files, extra, project_files
 from siamese.hub.push import SWITCHES, push_command
 
 # torch and torchvision as requirements.txt wants them; CUDA 12.8 is the oldest that knows every flavor's GPU.
@@ -90,13 +89,12 @@ class Plan:
     def command(self, commit: str, of_images: str = "") -> list[str]:
         """What the container runs, with the code of a commit, and the images of another where there are any."""
         fetch = {"repo_id": self.images.repo_id, "commit": of_images, "folder": IMAGES_FOLDER} if self.images else {}
-        about = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         requirements = (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines()
         script = SCRIPT.format(
             hub_client=shlex.quote(next(line for line in requirements if line.startswith("huggingface_hub"))),
             code=self.code_repository,
             commit=commit,
-            extras=shlex.join(each for name in self.extras for each in about["optional-dependencies"][name]),
+            extras=shlex.join(each for name in self.extras for each in extra(name)),
             images=FETCH_IMAGES.format(**fetch) if fetch else "",
             train=self.train,
             push=self.push,

@@ -30,6 +30,12 @@ def project_files(*names: str) -> dict[str, Path | bytes]:
     return {name: PROJECT / name for name in names} | {path_in_repository(path): path for path in package}
 
 
+def extra(name: str) -> list[str]:
+    """What an optional dependency of the project is of, as pip has it."""
+    about = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    return about["project"]["optional-dependencies"][name]
+
+
 def path_in_repository(path: Path) -> str:
     """Where a file of the package lies in a repository."""
     return path.relative_to(PACKAGE.parent).as_posix()

@@ -14,7 +14,7 @@ from huggingface_hub.utils import disable_progress_bars
 from siamese.hub.client import check_login, check_names, connect
 from siamese.hub.errors import HubError, HubUnavailableError, explain, explained
 from siamese.hub.fetch import fetch_model
-from siamese.hub.project import PROJECT, commit_exactly, describe_files, path_in_repository, project_files
+from siamese.hub.project import PROJECT, commit_exactly, describe_files, extra, path_in_repository, project_files
 from siamese.hub.sources import bundled_models
 from siamese.model_folder.weights import DEFAULT_BUNDLED, LOADED, load_model
 
@@ -176,7 +176,8 @@ def _pin(model: str, revision: str | None) -> tuple[str, bool, list[str]]:
 
 
 def _requirements() -> str:
-    lines = (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    """Those of the project, and the networks of timm: the model may be one, and visitors may train on photographs."""
+    lines = [*(PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines(), *extra("timm")]
     return "".join(f"{REQUIREMENTS.get(re.split('[<>=]', line)[0], line)}\n" for line in lines)
 
 

@@ -17,6 +17,7 @@ from hub_fake.protocol import READER, STRANGER, WRITER
 from huggingface_hub import SpaceHardware
 from packaging.requirements import Requirement
 
+from siamese.hub.project import extra
 from siamese.hub.sources import bundled_models
 from siamese.model_folder.weights import CONFIG_FILE, REFERENCE_FILE, WEIGHTS_FILE
 
@@ -113,6 +114,7 @@ def test_a_space_requires_what_the_project_does_and_no_torch_that_zero_gpu_lacks
     assert deploy("--no-wait").returncode == 0
     theirs = list(map(Requirement, hub.files(SPACE)["requirements.txt"].decode().split()))
     ours = list(map(Requirement, (ROOT / "requirements.txt").read_text().split()))
+    ours += map(Requirement, extra("timm"))
     assert [item.name for item in theirs] == [item.name for item in ours]
     for mine, other in zip(ours, theirs, strict=True):
         if mine.name not in ("torch", "torchvision"):
