@@ -47,13 +47,16 @@ def fetched(dataset: str, choices: HubChoices) -> str:
         return dataset
     if dataset in DATASETS or hub_name(dataset) is None:
         return dataset
-    from siamese.hub.errors import HubError  # these bring the library of the Hub
+    if "@" not in dataset and Path(dataset).parent.is_dir():  # so it was meant to be here
+        raise ValueError(f"{dataset} is not a folder here; for a dataset of the Hub, write {dataset}@main")
+    from siamese.hub.errors import HubError, HubUnavailableError  # these bring the library of the Hub
     from siamese.hub.fetch_dataset import fetch_dataset
 
     try:
         return fetch_dataset(dataset, choices)
     except HubError as error:
-        if "@" in dataset or not str(error).startswith("there is no"):
+        is_missing = isinstance(error, HubUnavailableError) or str(error).startswith("there is no")
+        if "@" in dataset or not is_missing:
             raise
         raise type(error)(f"{error}; nor is it a folder here") from error
 

@@ -6,6 +6,7 @@ They go before the folders that the images lie in. What is listed and cannot be 
 import json
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -72,41 +73,41 @@ def read_lists(folder: Path, files: list[Path], layout: Layout) -> Listed:
 
     Raises ValueError where one cannot be read, where it is not clear which columns are meant, or nothing is listed.
     """
-    entries: dict[str, list[tuple[Path, str]]] = {}
+    entries: dict[str, set[tuple[str, str]]] = {}  # names below the folder: a path takes several times their memory
     unread, outside, unlabelled, others = [], 0, 0, Counter()
     for file in files:
         own_part = file.parent.name if file.parent != folder else ""
         for name, label, part in _read_list(file, layout):
-            path, part = place_of(file.parent, name), part or own_part
+            place, part = os.path.relpath(place_of(file.parent, name), folder), sys.intern(part or own_part)
             if layout.part and part != layout.part:
                 others[part] += 1
             elif not label:
                 unlabelled += 1
-            elif not path.is_relative_to(folder):
+            elif place.startswith(os.pardir):
                 outside += 1
-            elif not path.is_file():
-                unread.append((path, f"it is listed in {file.name} and not there"))
+            elif not os.path.isfile(folder / place):
+                unread.append((folder / place, f"it is listed in {file.name} and not there"))
             else:
-                entries.setdefault(label, []).append((path, part))
+                entries.setdefault(label, set()).add((place, part))
     what = files[0].name
     if not entries:
         if others:
             allowed = ", ".join(sorted(filter(None, others))) or "none"
             raise ValueError(f"{str(folder)!r} has no images in a part {shorten(layout.part)}, allowed: {allowed}")
         raise ValueError(f"{str(files[0])!r} lists no image with a class that is there")
-    entries = {label: sorted(set(entries[label])) for label in sorted(entries)}
+    rows = {label: sorted(entries.pop(label), key=lambda row: row[0].split(os.sep)) for label in sorted(entries)}
     remarks = [f"the classes are those of {what}" + f", column {layout.label_column}" * bool(layout.label_column)]
     remarks += [
         f"{counted(count, 'row')} of {what} {text}"
         for count, text in ((unlabelled, "without a class, left out"), (outside, "with files of other folders, left out"))
         if count
     ]
-    listed = sum(map(len, entries.values())) + len(unread) + outside + unlabelled + others.total()
+    listed = sum(map(len, rows.values())) + len(unread) + outside + unlabelled + others.total()
     if (missing := _count_images(folder) - listed) > 0:
         remarks.append(f"{counted(missing, 'image')} not listed in {what}, left out")
     return Listed(
-        {label: [path for path, _ in rows] for label, rows in entries.items()},
-        {label: [part for _, part in rows] for label, rows in entries.items()},
+        {label: [folder / place for place, _ in each] for label, each in rows.items()},
+        {label: [part for _, part in each] for label, each in rows.items()},
         tuple(unread),
         tuple(remarks),
     )

@@ -63,9 +63,13 @@ def read_tree(folder: str | Path, layout: Layout = BY_FOLDERS) -> ClassTree:
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{str(folder)!r} is not a folder")
+    why_no_list = None
     if layout.names is None and (lists := find_lists(folder)):
-        listed = read_lists(folder, lists, layout)
-        return ClassTree(listed.classes, listed.unread, listed.remarks, listed.parts)
+        try:
+            listed = read_lists(folder, lists, layout)
+            return ClassTree(listed.classes, listed.unread, listed.remarks, listed.parts)
+        except ValueError as error:  # it may be about something else than classes
+            why_no_list = error
     walk = _Walk(folder)
     places = walk.places
     if not places:
@@ -82,10 +86,13 @@ def read_tree(folder: str | Path, layout: Layout = BY_FOLDERS) -> ClassTree:
             name = "/".join(names[place])
             classes.setdefault(name, []).extend(files)
             parts.setdefault(name, []).extend([part] * len(files))
+    if why_no_list and (len(classes) < 2 or layout.label_column or layout.image_column):
+        raise why_no_list
     if not classes:
         found = _listed({name for place in places for name in place if part_of(name)}) or "none"
         raise ValueError(f"{str(folder)!r} has no images in a part {shorten(layout.part)}, allowed: {found}")
-    remarks = (*about_parts, *about_copies, *walk.remarks)
+    about_list = [f"the folders are the classes, and not what a list says: {why_no_list}"] * bool(why_no_list)
+    remarks = (*about_list, *about_parts, *about_copies, *walk.remarks)
     parts = parts if any(map(any, parts.values())) else {}
     return ClassTree(dict(sorted(classes.items())), tuple(walk.unread), remarks, dict(sorted(parts.items())))
 

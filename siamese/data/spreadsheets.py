@@ -2,12 +2,13 @@
 
 import codecs
 import csv
-import io
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import TextIO
 
 DELIMITERS = (",", ";", "\t", "|")
+AT_ONCE = 1 << 20  # bytes
 
 
 def read_table(file: str | Path, known: Collection[str] = ()) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
@@ -18,14 +19,14 @@ def read_table(file: str | Path, known: Collection[str] = ()) -> tuple[list[str]
     """
     try:
         # One line after the other, since a cell may hold a line break.
-        text = io.StringIO(_decode(Path(file).read_bytes()), newline="")
+        text = Path(file).open(encoding=_encoding(Path(file)), newline="")  # noqa: SIM115 - the rows close it
     except OSError as error:
         raise ValueError(f"{str(file)!r} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{str(file)!r} is not a CSV file in UTF-8: {error}") from error
     with _explained(file):
         header, delimiter, skipped = _read_header(text, known)
-    return header, _rows(file, csv.reader(text, delimiter=delimiter, skipinitialspace=True), header, skipped)
+    return header, _rows(file, text, delimiter, header, skipped)
 
 
 class _explained:
@@ -38,32 +39,50 @@ class _explained:
         pass
 
     def __exit__(self, kind, error, _) -> None:
-        if isinstance(error, csv.Error):
+        if isinstance(error, csv.Error | UnicodeError):
             raise ValueError(f"{str(self.file)!r} is not a CSV file in UTF-8: {error}") from error
 
 
-def _rows(file: str | Path, reader, header: list[str], skipped: int) -> Iterator[tuple[int, dict[str, str]]]:
-    with _explained(file):
+def _rows(
+    file: str | Path, text: TextIO, delimiter: str, header: list[str], skipped: int
+) -> Iterator[tuple[int, dict[str, str]]]:
+    reader = csv.reader(text, delimiter=delimiter, skipinitialspace=True)
+    with text, _explained(file):
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 row = {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
                 yield skipped + reader.line_num, row
 
 
-def _decode(content: bytes) -> str:
-    """The text of a CSV file, by its byte order mark; without one UTF-8, or else what Excel on Windows calls CSV."""
-    for mark, encoding in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
-        if content.startswith(mark):
-            return content.decode(encoding)
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        if b"\0" in content:
-            raise
-        return content.decode("cp1252")
+def _encoding(file: Path) -> str:
+    """The encoding of a CSV file, by its byte order mark; without one UTF-8, or else what Excel on Windows calls CSV."""
+    decoder, has_nothing = codecs.getincrementaldecoder("utf-8")(), False
+    with file.open("rb") as opened:
+        start = opened.read(4)
+        opened.seek(0)
+        for mark, encoding in (
+            (codecs.BOM_UTF8, "utf-8-sig"),
+            (codecs.BOM_UTF16_LE, "utf-16"),
+            (codecs.BOM_UTF16_BE, "utf-16"),
+        ):
+            if start.startswith(mark):
+                return encoding
+        error = None
+        while chunk := opened.read(AT_ONCE):
+            has_nothing |= b"\0" in chunk
+            try:
+                if error is None:
+                    decoder.decode(chunk, final=len(chunk) < AT_ONCE)
+            except UnicodeDecodeError as found:
+                error = found
+    if error is None:
+        return "utf-8"
+    if has_nothing:
+        raise error
+    return "cp1252"
 
 
-def _read_header(text: io.StringIO, known: Collection[str]) -> tuple[list[str], str, int]:
+def _read_header(text: TextIO, known: Collection[str]) -> tuple[list[str], str, int]:
     """The names of the columns, what divides them, and how many lines that took."""
     line, skipped = text.readline(), 1
     if line.lower().startswith("sep="):  # which Excel wants to read, and hides

@@ -28,6 +28,14 @@ def test_a_folder_wins_and_that_is_said(tmp_path, monkeypatch, capsys):
         fetched("ada/signs", HubChoices("small"))
 
 
+def test_a_name_below_a_folder_that_is_here_is_not_looked_for_on_the_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pictures" / "trees").mkdir(parents=True)
+    for name in ("pictures/treees", "pictures/pairs.csv"):
+        with pytest.raises(ValueError, match=f"{name} is not a folder here; for a dataset of the Hub, write {name}@main"):
+            fetched(name, ANYTHING)
+
+
 @pytest.mark.parametrize("dataset", ["mnist", "./nothing", "a/b/c"])
 def test_what_can_be_no_dataset_of_the_hub_stays_as_it_is(dataset):
     assert fetched(dataset, ANYTHING) == dataset

@@ -123,3 +123,13 @@ def test_names_of_parts():
     assert [part_of(name) for name in names] == [
         "training", "training", "validation", "validation", "validation", "test", "test", "test", "", "", "",
     ]  # fmt: skip
+
+
+def test_a_list_that_is_about_something_else_leaves_class_folders_as_they_are(digit_folder):
+    before = contents(digit_folder)
+    (digit_folder / "metadata.csv").write_text("file_name,weight,height\ndigit 0/0.png,1,2\n")
+    tree = read_tree(digit_folder)
+    assert contents(digit_folder) == before
+    assert "the folders are the classes, and not what a list says: " in tree.remarks[0]
+    with pytest.raises(ValueError, match="no column 'genus'"):
+        read_tree(digit_folder, Layout("genus"))

@@ -250,22 +250,26 @@ def sources(server, repo) -> Callable[[Path], dict[str, str]]:
 
 
 @pytest.fixture
-def alphabets(full_mnist_root, tmp_path) -> Path:
-    """Two images of each character of three alphabets of Omniglot."""
+def alphabets(full_mnist_root, tmp_path) -> Callable[[int, int], Path]:
+    """Makes a folder of some images of each character of some alphabets of Omniglot."""
     background = full_mnist_root / "omniglot" / "images_background"
     if not background.is_dir():
         pytest.skip("SIAMESE_TEST_DATA holds no omniglot/images_background")
-    for alphabet in sorted(background.iterdir())[:3]:
-        for character in alphabet.iterdir():
-            for file in sorted(character.iterdir())[:2]:
-                copy = tmp_path / "alphabets" / file.relative_to(background)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(file, copy)
-    return tmp_path / "alphabets"
+
+    def make(count: int, images: int) -> Path:
+        for alphabet in sorted(background.iterdir())[:count]:
+            for character in alphabet.iterdir():
+                for file in sorted(character.iterdir())[:images]:
+                    copy = tmp_path / "alphabets" / file.relative_to(background)
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(file, copy)
+        return tmp_path / "alphabets"
+
+    return make
 
 
 def test_split_of_omniglots_characters_is_that_of_the_folder(client, sources, alphabets):
-    found = {layout: client.call("split", source) for layout, source in sources(alphabets).items()}
+    found = {layout: client.call("split", source) for layout, source in sources(alphabets(3, 2)).items()}
     assert all("value" in each for each in found.values()), found
     assert len({each["value"] for each in found.values()}) == 1
 
@@ -273,7 +277,7 @@ def test_split_of_omniglots_characters_is_that_of_the_folder(client, sources, al
 def weights(client, sources: dict[str, str], output: Path, **options) -> dict[str, bytes]:
     models = {}
     for layout, source in sources.items():
-        done = client.call("train", source, output / layout, batch_size=64, **options)
+        done = client.start("train", source, output / layout, **options).result(900)
         assert "value" in done, done
         models[layout] = (output / layout / WEIGHTS_FILE).read_bytes()
     return models
@@ -283,7 +287,7 @@ def test_weights_are_those_of_the_folder_to_the_bit_and_the_commit_is_recorded(
     server, client, sources, digit_folder, tmp_path
 ):
     named = sources(digit_folder)
-    models = weights(client, {layout: named[layout] for layout in ("folder", "Parquet")}, tmp_path, epochs=1)
+    models = weights(client, {layout: named[layout] for layout in ("folder", "Parquet")}, tmp_path, epochs=1, batch_size=16)
     assert models["Parquet"] == models["folder"]
     data = json.loads((tmp_path / "Parquet" / CONFIG_FILE).read_text())["data"]
     assert data["dataset"] == named["Parquet"]
@@ -291,9 +295,6 @@ def test_weights_are_those_of_the_folder_to_the_bit_and_the_commit_is_recorded(
 
 
 @pytest.mark.slow
-def test_weights_of_omniglots_characters_are_those_of_the_folder_to_the_bit(client, sources, full_mnist_root, tmp_path):
-    background = full_mnist_root / "omniglot" / "images_background"
-    if not background.is_dir():
-        pytest.skip("SIAMESE_TEST_DATA holds no omniglot/images_background")
-    models = weights(client, sources(background), tmp_path, epochs=1)
+def test_weights_of_omniglots_characters_are_those_of_the_folder_to_the_bit(client, sources, alphabets, tmp_path):
+    models = weights(client, sources(alphabets(8, 20)), tmp_path, epochs=2)
     assert len(set(models.values())) == 1

@@ -1,11 +1,13 @@
 """Which columns of a dataset are meant, and what its rows become: on the real features of the library `datasets`."""
 
 import re
+import sys
 
 import pytest
 
-from siamese.data.own_images import HubChoices
-from siamese.hub.rows import choose_columns, safe_name
+from siamese.data.own_images import ANYTHING, HubChoices
+from siamese.hub.errors import HubError
+from siamese.hub.rows import choose_columns, safe_name, write_rows
 
 datasets = pytest.importorskip("datasets", reason="pip install 'siamese[datasets]'")
 
@@ -70,3 +72,10 @@ def test_what_is_not_clear_is_asked_for(features, choices, message):
 )
 def test_names_of_files_are_safe(text, name):
     assert safe_name(text) == name
+
+
+def test_without_the_library_its_name_is_said(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(HubError, match=re.escape("pip install 'siamese[datasets]'")):
+        write_rows("ada/trees", "main", ANYTHING, tmp_path)
+    assert not list(tmp_path.iterdir())
