@@ -9,7 +9,7 @@ import numpy as np
 from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data.class_lists import BY_FOLDERS, Layout
 from siamese.data.class_tree import find_classes, suggest_names
-from siamese.data.folders import FolderImages, choose_settings, read_folder
+from siamese.data.folders import FEW_PHOTOS, FolderImages, choose_settings, read_folder
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,14 @@ def check_folder(
     """
     # Brings torch, for which a process that only reads what it is to do should not wait.
     from siamese.data.splits import FOLDER_TEST_SHARE, FOLDER_VALIDATION_SHARE, choose_split, default_split
+    from siamese.encoders.backbone import side_for
+    from siamese.encoders.pretrained import PHOTO_BACKBONE, photo_weights
 
     classes = find_classes(folder, layout)
-    mode, size, channels, _ = choose_settings([file for files in classes.values() for file in files])
+    files = [file for images in classes.values() for file in images]
+    mode, size, channels, side = choose_settings(files)
+    if mode == "photo" and len(files) < FEW_PHOTOS and photo_weights()[0]:
+        size = side_for(PHOTO_BACKBONE, side)
     encoder = EncoderConfig(image_size=size, channels=channels)
     found = read_folder(folder, PreprocessConfig(mode), encoder, progress, layout)
     in_turn, split, problem = (default_split(classes),), "", ""

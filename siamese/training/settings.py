@@ -12,7 +12,7 @@ from pathlib import Path
 from siamese.config import readable
 from siamese.data.class_tree import find_classes
 from siamese.data.datasets import DATASETS
-from siamese.data.folders import choose_settings
+from siamese.data.folders import FEW_PHOTOS, choose_settings
 from siamese.data.own_images import HubChoices, OwnImages, hub_name, own_images
 from siamese.data.pairs import image_files
 from siamese.data.splits import FOLDER_TEST_SHARE, FOLDER_VALIDATION_SHARE, default_split
@@ -24,8 +24,6 @@ from siamese.training.recipe import batch_size_for
 
 EPOCHS, FOLDER_EPOCHS = 24, 12
 BACKBONE_EPOCHS = 1  # what counts is computed before the first step
-# On 8 unseen of the 28 people of the ORL faces, compact does no better than raw pixels, and residual little.
-FEW_PHOTOS = 2000  # too few for a network to learn what matters in a photograph
 ENCODER_FOR = {"ink": "compact", "photo": "residual", "few photos": "hog"}  # or PHOTO_BACKBONE, where it can be had
 VALIDATION_SHARE = 0.1
 ABOUT_FOLDERS = (

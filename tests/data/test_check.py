@@ -11,6 +11,7 @@ from siamese.__main__ import main
 from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data.check import check_folder
 from siamese.data.splits import load_splits
+from siamese.encoders.pretrained import photo_weights
 
 
 @pytest.fixture
@@ -42,7 +43,8 @@ def test_photographs_are_seen_in_colour(tmp_path):
         (tmp_path / label).mkdir()
         for number in range(3):
             Image.fromarray(generator.integers(0, 256, (90, 120, 3), np.uint8)).save(tmp_path / label / f"{number}.jpg")
-    assert check_folder(tmp_path).seen == "photo, 64 x 64 px, colour"
+    size = 64 if photo_weights()[0] is None else 96
+    assert check_folder(tmp_path).seen == f"photo, {size} x {size} px, colour"
 
 
 def test_the_terminal_says_what_the_check_found(folder, capsys):

@@ -100,6 +100,7 @@ def test_images_are_ones_own_unless_they_are_a_datasets(record, expected):
         ("siamese train --pairs C:\\ada.csv --no-augment", "siamese train --pairs ... --no-augment"),
         ("torchrun --nproc_per_node=4 train.py --dataset=photos", "torchrun --nproc_per_node=4 train.py --dataset=..."),
         ("python train.py --data /a --outp '/b c' --split within", "python train.py --data ... --outp ... --split within"),
+        ("siamese train --encoder timm/resnet18 --data /timm/x", "siamese train --encoder timm/resnet18 --data ..."),
         ("python train.py --dataset 'unbalanced", HIDDEN),
         ("", ""),
     ],
