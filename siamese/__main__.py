@@ -15,6 +15,7 @@ COMMANDS = {
     "check": ("siamese.commands.check", "look through a folder of images before a training"),
     "train": ("siamese.commands.train", "train a network; the same as train.py"),
     "demo": ("siamese.demo.command", "open the web page; the same as app.py"),
+    "serve": ("siamese.commands.serve", "answer programs over plain HTTP, without the page"),
     "push": ("siamese.commands.push", "upload a model folder to the Hugging Face Hub"),
     "deploy": ("siamese.commands.deploy", "show the demo as a Hugging Face Space"),
 }

@@ -9,10 +9,12 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from siamese.config import EncoderConfig
+from siamese.data.storage import let_go
 from siamese.encoders import encoder_class
 from siamese.images.canonical import to_tensor
 
 MOST_AT_ONCE, PIXELS_AT_ONCE = 1000, 1_600_000  # images of a part: 1,000 of 40 x 40 px, 31 of 224 x 224 px
+ALIKE_ON_CPU, ALIKE_ON_GPU = 2, 64  # images of a batch of `embed_alike`
 
 
 class SiameseNetwork(nn.Module):
@@ -50,6 +52,26 @@ def embed_and_measure(network: SiameseNetwork, images: np.ndarray | Tensor) -> t
     return torch.cat(embeddings), torch.cat(lengths)
 
 
+def embed_alike(network: SiameseNetwork, images: np.ndarray) -> tuple[Tensor, Tensor]:
+    """As `embed_and_measure`, with the same bits for an image whatever the others are: alone, or at any place of many.
+
+    How a processor rounds depends on the size of a batch, so all are encoded in batches of one size, the last one filled up.
+    Of two, since a batch of two takes no longer than one, and few networks gain by more (tests/benchmarks/same_bits.py).
+    """
+    network.eval()
+    device = _device_of(network)
+    size = ALIKE_ON_CPU if device.type == "cpu" else ALIKE_ON_GPU
+    embeddings, lengths = [], []
+    with torch.inference_mode():
+        for start in range(0, len(images), size):
+            part = images[start : start + size]
+            filled = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
+            features = network.encoder.features(to_tensor(filled).to(device))[: len(part)]  # (B, D)
+            embeddings.append((F.normalize(features, dim=1) if network.unit_length else features).cpu())
+            lengths.append(features.norm(dim=1).cpu())
+    return torch.cat(embeddings), torch.cat(lengths)
+
+
 def embed_all(
     network: SiameseNetwork, images: np.ndarray | Tensor, batch_size: int = MOST_AT_ONCE, progress: str | None = None
 ) -> Tensor:
@@ -74,6 +96,7 @@ def in_parts(images: np.ndarray | Tensor, batch_size: int = MOST_AT_ONCE) -> Ite
     """
     for part in list_of_parts(images, batch_size):
         yield to_tensor(images[part]) if images.dtype in (np.uint8, torch.uint8) else images[part]
+        let_go(images)
 
 
 def list_of_parts(images: np.ndarray | Tensor, batch_size: int = MOST_AT_ONCE) -> list[slice]:

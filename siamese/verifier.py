@@ -21,9 +21,9 @@ from siamese.images.load import DECODING, load_image
 from siamese.images.remarks import COLOURED
 from siamese.model_folder.reference import Reference, load_reference
 from siamese.model_folder.weights import load_model
-from siamese.network import SiameseNetwork, embed_all, embed_and_measure
+from siamese.network import SiameseNetwork, embed_alike
 
-Image = str | os.PathLike | PIL.Image.Image | np.ndarray
+Image = str | os.PathLike | bytes | PIL.Image.Image | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Verifier:
     def look(self, image: Image) -> Look:
         """What the network sees of an image, and its embedding. Raises ValueError like `canonical`.
 
-        The image is encoded by itself: in a batch, rounding may depend on the place in it, and `verify(a, b)` must equal
+        The embedding has the same bits as in `embed`, whatever other images are there: `verify(a, b)` must equal
         `verify(b, a)`.
         """
         seen, remark = self._read(image)
@@ -116,7 +116,7 @@ class Verifier:
 
     def look_at_canonical(self, images: np.ndarray) -> list[Look]:
         """As `look`, of what the network sees, each from `canonical`: uint8 (N, H, W) or (N, H, W, 3), all in a batch."""
-        embeddings, lengths = embed_and_measure(self.network, images)
+        embeddings, lengths = embed_alike(self.network, images)
         known = [
             self.reference and self.reference.is_familiar(*each) for each in zip(embeddings, lengths.tolist(), strict=True)
         ]
@@ -130,7 +130,7 @@ class Verifier:
 
     def embed_canonical(self, images: np.ndarray) -> np.ndarray:
         """As `embed`, of what the network sees: uint8 (N, H, W) or (N, H, W, 3), each from `canonical`."""
-        return embed_all(self.network, images).numpy()
+        return embed_alike(self.network, images)[0].numpy()
 
     def verify(self, image_a: Image, image_b: Image, threshold: float | None = None) -> Verdict:
         """Whether two images show the same class.

@@ -8,9 +8,9 @@ from hub_fake.client import ROOT
 from PIL import Image
 
 from siamese.data.datasets import DATASETS
-from siamese.demo.guard import rates
 from siamese.demo.uploads import MEGABYTES, VARIABLE
 from siamese.encoders import ENCODERS
+from siamese.guard import rates
 from siamese.losses import LOSSES
 from siamese.visitors.limits import SWITCH, TrainingLimits
 

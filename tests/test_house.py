@@ -18,12 +18,15 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in [*FILES, 
 FLOORS = (
     ("config", "distances", "version", "devices"),
     ("images", "encoders", "losses", "evaluation"),
-    ("data", "network"),
+    ("data",),
+    ("network",),
     ("model_folder",),
     ("training",),
     ("hub",),
     ("verifier",),
     ("visitors", "gallery"),
+    ("guard",),
+    ("service",),
     ("demo", "commands"),
 )
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}

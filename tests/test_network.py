@@ -10,7 +10,7 @@ from siamese import network as networks_module
 from siamese.config import EncoderConfig
 from siamese.encoders import ENCODERS, encoder_class
 from siamese.images.canonical import to_tensor
-from siamese.network import SiameseNetwork, embed_all, embed_and_measure, in_parts
+from siamese.network import SiameseNetwork, embed_alike, embed_all, embed_and_measure, in_parts
 
 every_encoder = pytest.mark.parametrize("name", ENCODERS)
 
@@ -27,6 +27,19 @@ def test_an_embedding_does_not_depend_on_the_rest_of_the_batch(name, images):
     alone = torch.cat([embed_all(network, image[None]) for image in images])
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
     assert torch.equal(embed_all(network, images, batch_size=40), together)
+
+
+@every_encoder
+@pytest.mark.parametrize("size", [1, 2])  # of the processor, and the two of which others are made up
+def test_an_embedding_has_the_same_bits_alone_and_at_any_place_of_any_batch(name, size, digits, monkeypatch):
+    monkeypatch.setattr(networks_module, "ALIKE_ON_CPU", 2 * size)
+    network, images = build(name), digits[0][:41]
+    together, lengths = embed_alike(network, images)
+    order = np.random.default_rng(0).permutation(41)
+    for given, expected in [(images[order], together[order]), *((images[n : n + 1], together[n : n + 1]) for n in range(9))]:
+        assert torch.equal(embed_alike(network, given)[0], expected)
+    torch.testing.assert_close(together, embed_all(network, images), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(lengths, embed_and_measure(network, images)[1], rtol=1e-4, atol=1e-5)
 
 
 @every_encoder

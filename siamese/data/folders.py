@@ -25,7 +25,7 @@ from tqdm import tqdm
 from siamese.config import EncoderConfig, PreprocessConfig, counted, readable
 from siamese.data.class_tree import find_classes, read_tree
 from siamese.data.duplicates import MOST_COPIES, SIDE, near_duplicates, thumbnail
-from siamese.data.storage import allocate
+from siamese.data.storage import allocate, let_go
 from siamese.images.canonical import canonical_image
 from siamese.images.load import load_image
 
@@ -127,6 +127,8 @@ def read_folder(
         small += read.side < encoder.image_size
         images[len(kept)], thumbnails[len(kept)] = read.canonical, read.thumbnail
         kept.append((file, name))
+        if len(kept) % MANY_FILES == 0:
+            let_go(images)
 
     counts = Counter(name for _, name in kept)
     is_in = np.array([counts[name] >= 2 for _, name in kept], dtype=bool)
@@ -146,6 +148,7 @@ def read_folder(
         part = places[start : start + MANY_FILES]
         images[start : start + len(part)] = images[part]
         thumbnails[start : start + len(part)] = thumbnails[part]
+        let_go(images)
     images, thumbnails = images[: len(places)], thumbnails[: len(places)]
     sizes = [counts[name] for name in names]
     remarks = list(tree.remarks)

@@ -16,7 +16,7 @@ from siamese.data.folders import read_folder
 from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages, group_numbers
 from siamese.data.pairs import LabelledPairs, read_pairs, split_pairs
 from siamese.data.partition import LEAST_OF_CLASS, hold_out_seen, split_classes, split_images, split_validation
-from siamese.data.storage import allocate
+from siamese.data.storage import allocate, let_go
 
 FOLDER_VALIDATION_SHARE = FOLDER_TEST_SHARE = 0.2
 LEAST_CLASSES = 6  # two for each part; where there are fewer, LEAST_OF_CLASS images of each
@@ -87,6 +87,7 @@ def with_rotations(data: LabelledImages) -> LabelledImages:
     images = allocate((4 * len(data), *data.images.shape[1:]))
     for turns in range(4):
         images[turns * len(data) : (turns + 1) * len(data)] = np.rot90(data.images, turns, axes=(1, 2))
+        let_go(images)
 
     def of_each_turn(numbers: np.ndarray, count: int) -> np.ndarray:
         return np.concatenate([numbers + turns * count for turns in range(4)])

@@ -1,12 +1,14 @@
 """Arrays of images that may be larger than the memory."""
 
 import errno
+import mmap
 import os
 import tempfile
 
 import numpy as np
 
 MOST_IN_MEMORY = 1 << 28  # bytes of images; more go into a file on disk
+AT_ONCE = 1 << 27  # bytes of images that are copied before they are let go
 
 
 def take_images(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
@@ -14,9 +16,25 @@ def take_images(images: np.ndarray, indices: np.ndarray) -> np.ndarray:
     if images[:1].nbytes * len(indices) <= MOST_IN_MEMORY:
         return np.asarray(images[indices])
     taken = allocate((len(indices), *images.shape[1:]))
-    for start in range(0, len(indices), 10_000):
-        taken[start : start + 10_000] = images[indices[start : start + 10_000]]
+    at_once = max(1, AT_ONCE // images[:1].nbytes)
+    for start in range(0, len(indices), at_once):
+        taken[start : start + at_once] = images[indices[start : start + at_once]]
+        let_go(images)
+        let_go(taken)
     return taken
+
+
+def let_go(images: np.ndarray) -> None:
+    """Take what has been used of these images out of memory, where they are in a file; what is used again is read again.
+
+    To be called every now and then by what goes through many of them. Nothing is lost, whoever else uses them.
+    """
+    while isinstance(images, np.ndarray):
+        if isinstance(images.base, mmap.mmap):
+            if hasattr(mmap, "MADV_DONTNEED"):  # not on every system
+                images.base.madvise(mmap.MADV_DONTNEED)
+            return
+        images = images.base
 
 
 def allocate(shape: tuple[int, ...]) -> np.ndarray:

@@ -2,21 +2,20 @@
 
 import argparse
 import contextlib
-import errno
 import importlib.util
 import os
 import re
-import socket
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
+
+from siamese.guard.address import LAST_PORT, is_free
 
 if TYPE_CHECKING:
     from siamese.visitors.disk import Disk
     from siamese.visitors.limits import TrainingLimits
 
 PROGRAM = "siamese demo"  # what messages call the command
-LAST_PORT = 65_535
 
 
 def build_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
@@ -61,7 +60,7 @@ def main(argv: list[str] | None = None, program: str = PROGRAM) -> int:
         return 2
 
     from siamese.demo import uploads
-    from siamese.demo.guard.rates import per_minute
+    from siamese.guard.rates import per_minute
     from siamese.visitors import disk
     from siamese.visitors.limits import TrainingLimits
 
@@ -128,7 +127,7 @@ def check_address(host: str | None, port: int | None, environment: Mapping[str, 
     default = environment.get("GRADIO_SERVER_NAME") or "127.0.0.1"
     ports = [port] if port else range(first, min(first + count, LAST_PORT + 1))
     for candidate in ports:
-        if all(_is_free(each, candidate) for each in dict.fromkeys((default, host or default))):  # Gradio asks for both
+        if all(is_free(each, candidate) for each in dict.fromkeys((default, host or default))):  # Gradio asks for both
             return
     if port:
         raise ValueError(
@@ -143,21 +142,3 @@ def _number(environment: Mapping[str, str], name: str, default: int) -> int:
     if not (re.fullmatch(r"\s*\d{1,5}\s*", text, re.ASCII) and 1 <= int(text) <= LAST_PORT):
         raise ValueError(f"{name} is {text!r}, allowed: 1 to {LAST_PORT}")
     return int(text)
-
-
-def _is_free(host: str, port: int) -> bool:
-    """Whether a port can be listened to. Raises ValueError where none of that host can, or not by this login."""
-    try:
-        kind = {"type": socket.SOCK_STREAM, "flags": socket.AI_PASSIVE}
-        family, *others, _, address = socket.getaddrinfo(host.strip("[]"), port, **kind)[0]
-        with socket.socket(family, *others) as tried:
-            if os.name == "posix":  # elsewhere it would take what is in use
-                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            tried.bind(address)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            return False
-        if error.errno == errno.EACCES:
-            raise ValueError(f"port {port} is not for this login, allowed: 1024 to {LAST_PORT}") from error
-        raise ValueError(f"host {host!r} is no address of this machine: {error.strerror}") from error
-    return True

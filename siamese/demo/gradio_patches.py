@@ -21,8 +21,8 @@ from gradio.data_classes import ListFiles
 from gradio.exceptions import ComponentProcessingError
 
 from siamese.demo.gradio_programs import as_files
-from siamese.demo.guard.rates import counted_as
 from siamese.demo.uploads import NO_DISK, Uploads
+from siamese.guard.rates import counted_as
 from siamese.hub.errors import DISK_FULL, MISTAKES, is_mistake_of_ours
 
 logger = logging.getLogger(__name__)

@@ -26,20 +26,21 @@ from starlette.types import ASGIApp
 from siamese.demo.api import ENDPOINTS
 from siamese.demo.gradio_patches import NOT_THE_CALLERS, keep_little_of_sessions, serve_with
 from siamese.demo.gradio_programs import serve_programs
-from siamese.demo.guard.connections import BoundedProtocol, Connections
-from siamese.demo.guard.forwarded import Forwarded, trusted
-from siamese.demo.guard.gate import Gate
-from siamese.demo.guard.rates import PER_MINUTE, Rates
-from siamese.demo.guard.routes import open_routes
 from siamese.demo.many.batch import MAX_IMAGES
 from siamese.demo.page import STYLES, build_demo, head
 from siamese.demo.presence import Presence
 from siamese.demo.train import hosted
 from siamese.demo.uploads import RoomForUploads, Uploads
 from siamese.devices import use_one_thread
+from siamese.guard.connections import BoundedProtocol, Connections
+from siamese.guard.forwarded import Forwarded, trusted
+from siamese.guard.gate import Gate
+from siamese.guard.rates import PER_MINUTE, Rates
+from siamese.guard.routes import open_routes, service_routes
 from siamese.hub.errors import DISK_FULL, PACKAGE, HubError, HubUnavailableError
 from siamese.hub.sources import bundled_models, split_revision
 from siamese.images.load import MAX_PIXELS, ignore_pillow_warnings
+from siamese.service.app import Beside, create_app
 from siamese.verifier import Verifier
 from siamese.visitors.disk import Disk
 from siamese.visitors.limits import MEGABYTE, TrainingLimits
@@ -99,7 +100,7 @@ def launch(
     """Serve the page until interrupted or terminated.
 
     `limits`: of trainings; None where visitors may not train. `per_minute`: requests of one address, see
-    siamese.demo.guard.rates. `disk`: where all lies that visitors bring. `address`: arguments of Gradio's `launch`:
+    siamese.guard.rates. `disk`: where all lies that visitors bring. `address`: arguments of Gradio's `launch`:
     server_name, server_port, share, mcp_server.
     """
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # for what Gradio opens before we see it: Pillow refuses twice this number
@@ -108,8 +109,8 @@ def launch(
     largest = max(MAX_FILE_SIZE, limits.megabytes * MEGABYTE if limits else 0)
     together = max(MAX_IMAGES * MAX_FILE_SIZE, largest) + MEGABYTE  # of files in one upload, and what is around them
     with_tools = address.get("mcp_server") or os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true"
-    guard(together, per_minute, bool(with_tools))
-    refused = dict.fromkeys(UNREADABLE, not_understood) | _of_logins()
+    guard(together, per_minute, bool(with_tools), create_app(verifier))
+    refused = dict.fromkeys(UNREADABLE, not_understood) | of_logins()
     pages = OpenPages()
     training = Workspaces(limits, disk, pages, _on_gpu()) if limits else contextlib.nullcontext()
     with training as workspaces:
@@ -125,17 +126,18 @@ def launch(
         )  # fmt: skip
 
 
-def guard(most_uploaded: int, per_minute: int, with_tools: bool) -> None:
-    """Have the server that is launched next let in what siamese.demo.guard lets pass, and nothing else.
+def guard(most_uploaded: int, per_minute: int, with_tools: bool, service: ASGIApp) -> None:
+    """Have the server that is launched next let in what siamese.guard lets pass, and nothing else.
 
-    `most_uploaded`: bytes of one upload. `with_tools`: there is something for assistants (MCP).
+    `most_uploaded`: bytes of one upload. `with_tools`: there is something for assistants (MCP). `service`: what answers
+    programs, beside the page.
     """
-    routes = open_routes(ENDPOINTS, with_login=hosted.is_on(), with_tools=with_tools)
+    routes = [*open_routes(ENDPOINTS, with_login=hosted.is_on(), with_tools=with_tools), *service_routes()]
     prefix = urlsplit(os.environ.get("GRADIO_ROOT_PATH", "")).path
     rates = Rates(per_minute)
 
     def guarded(app: ASGIApp) -> Forwarded:
-        return Forwarded(Gate(app, routes, most_uploaded, rates, prefix), trusted(os.environ))
+        return Forwarded(Gate(Beside(app, service, prefix), routes, most_uploaded, rates, prefix), trusted(os.environ))
 
     protocol = partial(BoundedProtocol, connections=Connections(guarded(None).trusts))
     serve_with(guarded, http=protocol, proxy_headers=False)
@@ -175,7 +177,7 @@ def not_understood(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": said}, 400)
 
 
-def _of_logins() -> dict:
+def of_logins() -> dict:
     """What answers where a login fails: Gradio itself would say that the server has failed."""
     if not hosted.is_on():
         return {}

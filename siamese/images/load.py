@@ -2,12 +2,14 @@
 
 import contextlib
 import functools
+import io
 import os
 import threading
 import traceback
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -79,12 +81,16 @@ def _let_go(error: BaseException | None) -> None:
 DECODING = Decoding(MOST_AT_ONCE)
 
 
-def load_image(source: str | os.PathLike | Image.Image | np.ndarray, turn: Turn | None = None) -> Image.Image:
+class NotAnImageError(ValueError):
+    """A file that is not an image of a format that is read here."""
+
+
+def load_image(source: str | os.PathLike | bytes | Image.Image | np.ndarray, turn: Turn | None = None) -> Image.Image:
     """Open, bound and upright an image: a PIL image of mode L, LA, RGB or RGBA, uint8.
 
-    `source` is a path, a PIL image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4). Raises ValueError that says what is
-    wrong: no such file, not an image, another format, too large, damaged. Sizes are checked before any pixel is decoded, and
-    with a `turn` that is waited for; see Decoding.
+    `source` is a path, the bytes of a file, a PIL image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4). Raises ValueError
+    that says what is wrong: no such file, not an image or of another format (NotAnImageError), too large, damaged. Sizes
+    are checked before any pixel is decoded, and with a `turn` that is waited for; see Decoding.
     """
     if isinstance(source, np.ndarray):
         return from_array(source)
@@ -93,33 +99,45 @@ def load_image(source: str | os.PathLike | Image.Image | np.ndarray, turn: Turn 
         if turn:
             turn.wait_for(source.width * source.height)
         return _decode(source, "image")
+    if isinstance(source, bytes):
+        return _read(io.BytesIO(source), len(source), "it", turn)
     if not isinstance(source, str | os.PathLike):
         raise ValueError(f"image is a {type(source).__name__}, allowed: a path, a PIL image or a uint8 numpy array")
     path = Path(source)
     if not path.is_file():
         raise ValueError(f"{str(path)!r} is not a file")
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise ValueError(f"{path.name!r} has {path.stat().st_size:,} bytes, allowed: at most {MAX_FILE_BYTES:,}")
     try:
-        with Image.open(path, formats=_formats()) as image:
+        with path.open("rb") as file:
+            return _read(file, path.stat().st_size, repr(path.name), turn)
+    except OSError as error:
+        raise ValueError(f"{path.name!r} cannot be read: {error}") from error
+
+
+def _read(file: BinaryIO, size: int, name: str, turn: Turn | None) -> Image.Image:
+    """The image in a file of `size` bytes, called `name` where something is wrong with it."""
+    if size > MAX_FILE_BYTES:
+        raise ValueError(f"{name} has {size:,} bytes, allowed: at most {MAX_FILE_BYTES:,}")
+    try:
+        with Image.open(file, formats=_formats()) as image:
             _check_size(image.size)
             image.draft("RGB", (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # JPEG: decode no more than is needed
             if turn:
                 turn.wait_for(image.width * image.height)
-            return _decode(image, repr(path.name))
+            return _decode(image, name)
     except UnidentifiedImageError as error:
-        with path.open("rb") as file:
-            if HEIC.match(file.read(LONGEST_BEGINNING)):
-                raise ValueError(f"{path.name!r} {'is damaged' if 'HEIF' in _formats() else f'is {HEIC_ADVICE}'}") from error
-        if is_lfs_pointer(path):
-            raise ValueError(
-                f"{path.name!r} only points to a picture that Git LFS keeps elsewhere: run `git lfs pull` where it lies"
+        file.seek(0)
+        beginning = file.read(max(LONGEST_BEGINNING, len(LFS_POINTER)))
+        if HEIC.match(beginning):
+            raise NotAnImageError(f"{name} {'is damaged' if 'HEIF' in _formats() else f'is {HEIC_ADVICE}'}") from error
+        if beginning.startswith(LFS_POINTER):
+            raise NotAnImageError(
+                f"{name} only points to a picture that Git LFS keeps elsewhere: run `git lfs pull` where it lies"
             ) from error
-        raise ValueError(f"{path.name!r} is not an image, allowed: {', '.join(FORMATS)}") from error
+        raise NotAnImageError(f"{name} is not an image, allowed: {', '.join(FORMATS)}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:  # the latter where warnings are errors
-        raise ValueError(f"{path.name!r} is too large, allowed: at most {MAX_PIXELS:,} pixels") from error
+        raise ValueError(f"{name} is too large, allowed: at most {MAX_PIXELS:,} pixels") from error
     except OSError as error:
-        raise ValueError(f"{path.name!r} cannot be read: {error}") from error
+        raise ValueError(f"{name} cannot be read: {error}") from error
 
 
 @functools.cache

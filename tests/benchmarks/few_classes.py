@@ -1,6 +1,6 @@
 """How true the confidence is where validation has few classes: the calibration error on classes that nothing was fitted to.
 
-python tests/benchmarks/few_classes.py --faces data/faces --omniglot data/omniglot --first 20 --seeds 20 --keep runs/few-classes
+python tests/benchmarks/few_classes.py --faces data/faces --omniglot data/omniglot --first 20 --seeds 20 --keep runs/few
 
 faces: train.py on the folder with --test-share 0.286; on its own test people. glyphs: train.py on 8 classes of 6 drawings
 each, drawn from Omniglot's background characters; on `--others` characters that it has no drawing of. joined points: the

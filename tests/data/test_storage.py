@@ -1,13 +1,15 @@
 """Arrays of images, in memory or in a file: the same images."""
 
+import sys
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from full_disk import REASON, files_of_at_most
 
 from siamese.data import storage
-from siamese.data.storage import allocate, take_images
+from siamese.data.storage import allocate, let_go, take_images
 
 
 @pytest.fixture
@@ -50,3 +52,21 @@ def test_a_full_temporary_folder_is_told_by_name_before_anything_is_read(own_fol
     with files_of_at_most(10_000), pytest.raises(OSError, match=f"need 78,400 bytes in .*{own_folder}: {REASON}.*TMPDIR"):
         allocate((100, 28, 28))
     assert list(own_folder.iterdir()) == []
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    return 4096 * int(Path("/proc/self/statm").read_text().split()[1])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("of", [lambda images: images, lambda images: images[5:9]], ids=["all", "a view"])
+def test_what_is_let_go_takes_no_memory_and_is_there_as_before(of, own_folder, monkeypatch):
+    monkeypatch.setattr(storage, "MOST_IN_MEMORY", 1000)
+    images = allocate((20_000, 50, 50))
+    images[:] = np.arange(20_000)[:, None, None] % 251
+    before = resident()
+    let_go(of(images))
+    assert before - resident() > 40_000_000
+    np.testing.assert_array_equal(images[:, 7, 7], np.arange(20_000) % 251)
+    let_go(np.zeros((3, 2, 2), np.uint8))  # in memory: nothing happens

@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from siamese.demo.guard import connections
-from siamese.demo.guard.connections import BoundedProtocol, Connections
+from siamese.guard import connections
+from siamese.guard.connections import BoundedProtocol, Connections
 
 LONG = bytes(8_000_000)  # more than the buffers of both sides take
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from siamese.demo.guard.forwarded import Forwarded, trusted
+from siamese.guard.forwarded import Forwarded, trusted
 
 IN_A_SPACE = {"SPACE_ID": "user/space"}
 

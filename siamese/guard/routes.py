@@ -15,6 +15,7 @@ class Kind(Enum):
     JSON = "a request for work"
     UPLOAD = "files"
     TOOL = "a request of an assistant, whose pictures are inside"
+    PICTURES = "a request of a program, whose pictures are inside"
 
 
 class Route(NamedTuple):
@@ -50,6 +51,20 @@ def open_routes(endpoints: Sequence[str], with_login: bool = False, with_tools: 
         found += [("GET", r"/(login/(huggingface|callback)|logout)", Kind.READ)]
     if with_tools:
         found += [("GET HEAD DELETE POST", f"{API}/mcp(/.*)?", Kind.TOOL)]
+    return _routes(found)
+
+
+def service_routes() -> list[Route]:
+    """Those of siamese.service, for programs."""
+    return _routes([
+        ("POST OPTIONS", "/v1/(compare|embed|distances|identify)", Kind.PICTURES),  # OPTIONS: a browser asks whether it may
+        ("GET OPTIONS", "/v1/model", Kind.READ),
+        ("GET HEAD", "/health", Kind.FILE),
+        ("GET", r"/docs|/v1/openapi\.json|/v1/static/[\w.-]+", Kind.FILE),
+    ])  # fmt: skip
+
+
+def _routes(found: list[tuple[str, str, Kind]]) -> list[Route]:
     return [Route(methods, re.compile(path), kind) for methods, path, kind in found]
 
 

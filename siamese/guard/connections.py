@@ -7,7 +7,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from siamese.demo.guard.rates import counted_as
+from siamese.guard.rates import counted_as
 
 HEADER_SECONDS = 10  # for the headers of a request, and for what is left of one that is answered already
 READER_SECONDS, READ = 30, 60_000  # s, in which a visitor takes so many bytes of an answer, or what is left of it

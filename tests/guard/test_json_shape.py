@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from siamese.demo.guard.json_shape import DEEPEST, MOST_PARTS, check_shape
+from siamese.guard.json_shape import DEEPEST, MOST_PARTS, check_shape
 
 FILE = {"path": "/tmp/siamese/" + "0" * 64 + "/a, [b] {c}.png", "meta": {"_type": "gradio.FileData"}, "url": "http://a/b"}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from siamese.demo.guard.rates import PER_MINUTE, REMEMBERED, VARIABLE, Rates, counted_as, per_minute
+from siamese.guard.rates import PER_MINUTE, REMEMBERED, VARIABLE, Rates, counted_as, per_minute
 
 
 class Clock:

@@ -11,17 +11,19 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from siamese.demo.guard.json_shape import MOST_PARTS, check_shape
-from siamese.demo.guard.rates import Rates, counted_as
-from siamese.demo.guard.routes import Kind, Route, kind_of
+from siamese.guard.json_shape import MOST_PARTS, check_shape
+from siamese.guard.rates import Rates, counted_as
+from siamese.guard.routes import Kind, Route, kind_of
 
 MAX_JSON = 1_000_000  # bytes: two drawings, the most that the page sends, have some 30,000
 MAX_TOOL = 8_000_000  # bytes: two pictures of 3 MB as text
+MAX_PICTURES = 100_000_000  # bytes of all pictures of a request
 GRACE, SLOWEST = 20, 5_000  # s and bytes a second: after these seconds a body has to have come at least this fast
 WEIGHTS = {Kind.FILE: 0.1}  # of a request in the count of an address; the others have 1
 WEIGHT_OF_PART = 1 / 1000  # more for each part of its JSON, and for each byte of a body
-WEIGHT_OF_BYTE = {Kind.JSON: 1 / 100_000, Kind.TOOL: 1 / 100_000, Kind.UPLOAD: 1 / 1_000_000}
+WEIGHT_OF_BYTE = {Kind.JSON: 1 / 100_000, Kind.TOOL: 1 / 100_000, Kind.UPLOAD: 1 / 1_000_000, Kind.PICTURES: 1 / 1_000_000}
 MOST_AT_ONCE = 200  # requests of one address under way; an open page has two or three
+HINT = "the page is at /, and what is for programs at /docs"
 SMALL = 64_000  # bytes of a body that has come before an answer is sent
 MOST_HELD = 200_000_000  # bytes of bodies in memory, of all requests under way
 IN_MEMORY = (Kind.JSON, Kind.TOOL)
@@ -31,11 +33,15 @@ class Gate:
     """Lets pass what is open, small enough, quick enough and not too often; all else gets a status and a sentence.
 
     `most_uploaded`: bytes of one upload. `rates`: of requests by address. `prefix`: of paths, where a proxy keeps it.
+    `hint`: where to look instead of what is not there.
     """
 
-    def __init__(self, app: ASGIApp, routes: Sequence[Route], most_uploaded: int, rates: Rates, prefix: str = "") -> None:
+    def __init__(
+        self, app: ASGIApp, routes: Sequence[Route], most_uploaded: int, rates: Rates, prefix: str = "", hint: str = HINT
+    ) -> None:
+        self._hint = hint
         self._app, self._routes, self._rates, self._prefix = app, routes, rates, prefix.rstrip("/")
-        self._most = {Kind.JSON: MAX_JSON, Kind.TOOL: MAX_TOOL, Kind.UPLOAD: most_uploaded}
+        self._most = {Kind.JSON: MAX_JSON, Kind.TOOL: MAX_TOOL, Kind.UPLOAD: most_uploaded, Kind.PICTURES: MAX_PICTURES}
         self._under_way: Counter[str | None] = Counter()
         self._held = 0  # bytes of bodies in memory
 
@@ -95,7 +101,7 @@ class Gate:
         if address is not None and self._under_way[address] > MOST_AT_ONCE:
             raise _too_many(f"more than {MOST_AT_ONCE} requests from your address at the same time", 1)
         if kind is None:
-            raise HTTPException(404, "there is nothing here: the page is at /, and what is for programs at /gradio_api/info")
+            raise HTTPException(404, f"there is nothing here: {self._hint}")
         return kind
 
     def _check_rate(self, address: str | None, weight: float) -> None:

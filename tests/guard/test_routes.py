@@ -7,7 +7,7 @@ import pytest
 from gradio.routes import App
 
 from siamese.demo.api import ENDPOINTS
-from siamese.demo.guard.routes import Kind, kind_of, open_routes
+from siamese.guard.routes import Kind, kind_of, open_routes
 
 # All that Gradio 6.31 serves, by what becomes of it here.
 OPEN = {

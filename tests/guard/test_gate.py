@@ -12,10 +12,10 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from siamese.demo.guard import gate
-from siamese.demo.guard.gate import MAX_JSON, MAX_TOOL, MOST_AT_ONCE, Gate
-from siamese.demo.guard.rates import Rates
-from siamese.demo.guard.routes import open_routes
+from siamese.guard import gate
+from siamese.guard.gate import MAX_JSON, MAX_TOOL, MOST_AT_ONCE, Gate
+from siamese.guard.rates import Rates
+from siamese.guard.routes import open_routes
 
 JOIN, UPLOAD, TOOL = "/gradio_api/queue/join", "/gradio_api/upload", "/gradio_api/mcp/"
 MOST_UPLOADED = 2_000_000

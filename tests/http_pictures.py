@@ -1,0 +1,22 @@
+"""Pictures as they are sent over HTTP."""
+
+import base64
+import io
+
+import numpy as np
+from PIL import Image
+
+
+def png_files(images: np.ndarray) -> list[bytes]:
+    """The bytes of a PNG of each of the images, uint8 (N, H, W)."""
+    files = []
+    for image in images:
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, "PNG")
+        files.append(file.getvalue())
+    return files
+
+
+def text(content: bytes) -> str:
+    """Bytes as base64."""
+    return base64.b64encode(content).decode()
