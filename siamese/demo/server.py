@@ -109,7 +109,7 @@ def launch(
     largest = largest_file(limits)
     with_tools = address.get("mcp_server") or os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true"
     guard(most_uploaded(limits), per_minute, bool(with_tools), create_app(verifier))
-    refused = dict.fromkeys(UNREADABLE, not_understood) | _of_logins()
+    refused = dict.fromkeys(UNREADABLE, not_understood) | of_logins()
     pages = OpenPages()
     training = Workspaces(limits, disk, pages, _on_gpu()) if limits else contextlib.nullcontext()
     with training as workspaces:
@@ -188,7 +188,7 @@ def not_understood(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": said}, 400)
 
 
-def _of_logins() -> dict:
+def of_logins() -> dict:
     """What answers where a login fails: Gradio itself would say that the server has failed."""
     if not hosted.is_on():
         return {}

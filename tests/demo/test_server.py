@@ -66,6 +66,28 @@ def test_what_gradio_cannot_read_is_answered_in_a_sentence(error, status, words,
     assert not [record for record in caplog.records if record.exc_info]
 
 
+def test_a_login_that_fails_leads_back_or_is_a_sentence(monkeypatch, caplog):
+    errors = pytest.importorskip("authlib.integrations.base_client.errors", reason="gradio[oauth] is not installed")
+    httpx = pytest.importorskip("httpx")
+
+    def fail(request: Request) -> None:
+        raise request.app.state.error
+
+    monkeypatch.delenv("OAUTH_CLIENT_ID", raising=False)
+    assert server.of_logins() == {}
+    monkeypatch.setenv("OAUTH_CLIENT_ID", "a-space")
+    app = Starlette(routes=[Route("/login/callback", fail)], exception_handlers=server.of_logins())
+    app.state.error = errors.OAuthError("access_denied", "the visitor does not agree")
+    answer = TestClient(app).get("/login/callback", follow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (307, "/")
+    for app.state.error in (errors.OAuthError("invalid_grant", "code=secret"), httpx.ConnectError("away: code=secret")):
+        answer = TestClient(app).get("/login/callback", follow_redirects=False)
+        assert answer.status_code == 502
+        assert answer.json()["detail"] == "the login to the Hub has failed: go back, and try again"
+    assert "secret" not in caplog.text
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 def test_a_mistake_of_this_program_is_still_one(caplog):
     def fail(request: Request) -> None:
         counted(None, 5)

@@ -107,6 +107,27 @@ def test_what_is_trained_on_is_what_was_checked(workspaces, archive, tmp_path, d
     space.start("compact", "supcon", 1)
 
 
+def test_what_is_lent_stays_as_it_is_until_it_is_given_back(workspaces, archive, digits):
+    space = workspaces.open()
+    with pytest.raises(ValueError, match="no checked images"), space.lend():
+        pass
+    space.take_archive(archive)
+    space.check("zip")
+    with space.lend() as checked:
+        files = list(Path(checked.dataset).rglob("*.png"))
+        assert (len(files), space.idle_seconds(), space.is_in_use()) == (60, 0, True)
+        for change in (
+            lambda: space.take_archive(archive), lambda: space.add_drawing(Image.fromarray(digits[0][0]), "cats"),
+            space.forget_hand, lambda: space.start("compact", "supcon", 1), lambda: space.lend().__enter__(),
+        ):  # fmt: skip
+            with pytest.raises(ValueError, match="being sent to the Hub: wait"):
+                change()
+        assert all(file.exists() for file in files)
+    space.take_archive(archive)
+    with pytest.raises(ValueError, match="have changed since they were checked"), space.lend():
+        pass
+
+
 def test_what_changes_while_it_is_checked_is_checked_again(workspaces, tmp_path, digits, monkeypatch):
     files = sorted(write_classes(tmp_path / "files", digits, classes=2).rglob("*.png"))
     space = workspaces.open()

@@ -64,7 +64,7 @@ def create_part(page: Page, report: gr.HTML, choices: list) -> None:
 
     def propose(space: Workspace, name: str, flavor: str, prices: dict, profile: gr.OAuthProfile | None) -> list:
         """What would go where, and what it costs; the button, where all of it can be."""
-        if profile is None or not prices:
+        if profile is None or not prices or space is None:  # the page is not loaded yet, or not logged in
             return [gr.skip(), "", gr.Button("Send and train", interactive=False)]
         try:
             words = proposal(space, name, flavor, prices, profile.username)
