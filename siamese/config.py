@@ -126,8 +126,7 @@ class DataRecord:
     test_images: int = 0
     # What validation and test images are: "given": the dataset's own test set, and a share of each training class;
     # "classes": of classes that training never saw; "groups": of whole groups of such classes, as alphabets are of
-    # characters; "within": shares of each class; "pairs": labelled pairs of images that
-    # training never saw, and no classes at all
+    # characters; "within": shares of each class; "pairs": labelled pairs of images that training never saw, and no classes
     split: str = "given"
     validation_classes: int = 0
     test_classes: int = 0
@@ -139,8 +138,7 @@ class DataRecord:
     seen_classes: int = field(default=0, metadata=ADDED_LATER)  # that they are of
     revision: str = field(default="", metadata=ADDED_LATER)  # commit of a dataset of the Hub
     is_public: bool = field(default=False, metadata=ADDED_LATER)  # whether everybody may read that
-    # Whether training and test are parts that the dataset comes in, and no random shares
-    has_own_parts: bool = field(default=False, metadata=ADDED_LATER)
+    has_own_parts: bool = field(default=False, metadata=ADDED_LATER)  # that it came in: its training and test are no draws
 
     def __post_init__(self) -> None:
         _check_choice("data.split", self.split, SPLITS)

@@ -113,8 +113,7 @@ def test_the_configuration_of_a_space_is_complete_and_valid(hub, deploy, model):
 def test_a_space_requires_what_the_project_does_and_no_torch_that_zero_gpu_lacks(hub, deploy):
     assert deploy("--no-wait").returncode == 0
     theirs = list(map(Requirement, hub.files(SPACE)["requirements.txt"].decode().split()))
-    ours = list(map(Requirement, (ROOT / "requirements.txt").read_text().split()))
-    ours += map(Requirement, extra("timm"))
+    ours = list(map(Requirement, [*(ROOT / "requirements.txt").read_text().split(), *extra("timm")]))
     assert [item.name for item in theirs] == [item.name for item in ours]
     for mine, other in zip(ours, theirs, strict=True):
         if mine.name not in ("torch", "torchvision"):
