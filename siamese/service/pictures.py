@@ -54,7 +54,9 @@ async def _from_json(request: Request) -> Any:
 
 async def _from_form(request: Request, kind: type[Question]) -> dict[str, Any]:
     try:
-        form = await request.form(max_files=MOST_EXAMPLES + 1, max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD)
+        form = await request.form(
+            max_files=max(MOST_IMAGES, MOST_EXAMPLES + 1), max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD
+        )
     except (MultiPartException, HTTPException) as error:
         said = getattr(error, "detail", None) or getattr(error, "message", "")
         raise HTTPException(400, f"the form cannot be read: {one_line(str(said))}") from error

@@ -9,14 +9,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from siamese.config import shorten
 
-MOST_IMAGES = 32  # of one request
+MOST_IMAGES = 256  # of one request
 MOST_EXAMPLES, MOST_CLASSES, LONGEST_NAME = 200, 100, 100  # of one request to recognise; characters of a name
 DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(;[\w.+=-]+)*,", re.ASCII)
-# A seven of MNIST, 4 x 28 px: short enough to be read past.
-EXAMPLE = (
-    "iVBORw0KGgoAAAANSUhEUgAAABwAAAAcAQAAAADhGk4FAAAAQUlEQVR4nGNgoARYMDDYMDA8YGBgYGBgYGA4wMDwgIHhAwPDBwaGDwwM"
-    "HxgYPjAwfGBg+MDA8IGB4QMDwwcGhg8MDAAAaVwKAV0Q3I0AAAAASUVORK5CYII="
-)
 
 
 def decoded(value: Any) -> bytes:

@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse
 
 from siamese import Gallery
 from siamese.service.app import Beside, create_app
+from siamese.service.schemas import MOST_IMAGES
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,12 @@ def test_embeddings_have_the_bits_of_the_verifier_whatever_they_are_sent_with(cl
     alone = client.post("/v1/embed", json={"images": [text(pngs[3])]}).json()["embeddings"]
     np.testing.assert_array_equal(np.array(alone[0], np.float32), expected[3])
     assert sent["model"] == bundled.name
+
+
+def test_as_many_pictures_as_are_allowed_are_embedded(client, bundled, digits):
+    files = [("images", png) for png in png_files(digits[0][:MOST_IMAGES])]
+    sent = client.post("/v1/embed", files=files).json()
+    np.testing.assert_array_equal(np.array(sent["embeddings"], np.float32), bundled.embed(list(digits[0][:MOST_IMAGES])))
 
 
 def test_distances_are_those_of_compare_to_the_bit(client, bundled, digits, pngs):
