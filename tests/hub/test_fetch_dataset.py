@@ -160,6 +160,10 @@ def test_what_is_not_there_is_said(server, client, repo, pictures):
     server.add(f"datasets/{repo}-empty", {"README.md": b"Soon."})
     assert_explained(client.call("images", f"{repo}-empty"), "holds no images: no image files")
     assert client.call("images", f"{repo}@{commit}")["value"]["commit"] == commit
+    server.add(f"datasets/{repo}-old", {f"{repo.partition('/')[2]}-old.py": b"raise SystemExit"})
+    assert_explained(
+        client.call("images", f"{repo}-old"), "is made by a program, .*-old.py, which is not run", "convert/parquet"
+    )
 
 
 def test_columns_and_configurations_that_are_not_clear_are_asked_for(server, client, repo, pictures):
