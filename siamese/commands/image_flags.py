@@ -5,7 +5,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from siamese.data.datasets import DATASETS
 from siamese.data.own_images import HubChoices, OwnImages, hub_name, own_images
 
 CHOICES = ("dataset_config", "dataset_split", "image_column", "label_column")
@@ -39,6 +38,8 @@ def fetched(dataset: str, choices: HubChoices) -> str:
 
     Raises ValueError, HubError among them, where it is neither, or the flags are about something else.
     """
+    from siamese.data.datasets import DATASETS  # brings torch
+
     if Path(dataset).is_dir() and dataset not in DATASETS:
         if choices.config is not None:
             raise ValueError(f"--dataset-config is about a dataset of the Hub, and {dataset} is a folder here")
@@ -66,4 +67,6 @@ def images_of(dataset: str, choices: HubChoices) -> OwnImages | None:
 
     Raises ValueError as `fetched` does.
     """
+    from siamese.data.datasets import DATASETS  # brings torch
+
     return None if dataset in DATASETS else own_images(fetched(dataset, choices), choices)

@@ -21,6 +21,7 @@ from siamese.images.formats import SUFFIXES
 from siamese.model_folder.weights import write_text
 
 ASK_SECONDS = 30  # for the Hub to say which commit a branch or tag is
+AS_PARQUET = "refs/convert/parquet"  # where the Hub puts its own copy of a dataset
 AT_ONCE = 8  # files that are fetched at the same time
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,11 @@ def _fetch(api: HfApi, repo_id: str, info: DatasetInfo, choices: HubChoices) -> 
     if info.gated:
         api.auth_check(repo_id, repo_type="dataset")
     names = [file.rfilename for file in info.siblings]
+    if (script := f"{repo_id.partition('/')[2]}.py") in names:
+        raise HubError(
+            f"{repo_id} is made by a program, {script}, which is not run. The Hub may hold what it makes: try "
+            f"{repo_id}@{AS_PARQUET}"
+        )
     if not any(name.lower().endswith((*SUFFIXES, *TABLES, *ARCHIVES)) for name in names):
         raise HubError(f"{repo_id} holds no images: no image files, and no files of rows, such as Parquet")
     if choices.config is None and _are_images(names):

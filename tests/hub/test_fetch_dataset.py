@@ -160,6 +160,10 @@ def test_what_is_not_there_is_said(server, client, repo, pictures):
     server.add(f"datasets/{repo}-empty", {"README.md": b"Soon."})
     assert_explained(client.call("images", f"{repo}-empty"), "holds no images: no image files")
     assert client.call("images", f"{repo}@{commit}")["value"]["commit"] == commit
+    server.add(f"datasets/{repo}-old", {f"{repo.partition('/')[2]}-old.py": b"raise SystemExit"})
+    assert_explained(
+        client.call("images", f"{repo}-old"), "is made by a program, .*-old.py, which is not run", "convert/parquet"
+    )
 
 
 def test_columns_and_configurations_that_are_not_clear_are_asked_for(server, client, repo, pictures):
@@ -296,5 +300,5 @@ def test_weights_are_those_of_the_folder_to_the_bit_and_the_commit_is_recorded(
 
 @pytest.mark.slow
 def test_weights_of_omniglots_characters_are_those_of_the_folder_to_the_bit(client, sources, alphabets, tmp_path):
-    models = weights(client, sources(alphabets(8, 20)), tmp_path, epochs=2)
+    models = weights(client, sources(alphabets(4, 20)), tmp_path, epochs=1)
     assert len(set(models.values())) == 1
