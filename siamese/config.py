@@ -17,7 +17,7 @@ from typing import Any
 
 FORMAT_VERSION = 1
 
-PREPROCESS_MODES, FITS = ("ink", "photo"), ("pad", "stretch")
+PREPROCESS_MODES = ("ink", "photo")
 SPLITS = ("given", "classes", "groups", "within", "pairs")
 LEAST_STEPS = 8  # of an epoch: small folders are passed over several times, but learnt by heart if too often
 UNSEEN_SPLITS = ("classes", "groups")  # whose test is of classes that training never saw
@@ -70,13 +70,11 @@ class PreprocessConfig:
     box_fraction: float = 20 / 28  # longer side of the ink's bounding box as a share of the image side, 0.1..1
     # Which way of reading, see siamese.images.ink: 2 evens out shadows. Older model folders, which lack it, mean 1
     version: int = field(default=PREPROCESS_VERSIONS[-1], metadata={**ADDED_LATER, "before": 1})
-    fit: str = field(default="pad", metadata=ADDED_LATER)  # of a photo to the square: one of FITS
 
     def __post_init__(self) -> None:
         _check_choice("preprocess.mode", self.mode, PREPROCESS_MODES)
         _check_range("preprocess.box_fraction", self.box_fraction, 0.1, 1.0)
         _check_choice("preprocess.version", self.version, PREPROCESS_VERSIONS)
-        _check_choice("preprocess.fit", self.fit, FITS)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siamese.config import (
-    FITS,
     FORMAT_VERSION,
     PREPROCESS_MODES,
     PREPROCESS_VERSIONS,
@@ -66,7 +65,6 @@ configs = st.builds(
         mode=st.sampled_from(PREPROCESS_MODES),
         box_fraction=st.floats(0.1, 1),
         version=st.sampled_from(PREPROCESS_VERSIONS),
-        fit=st.sampled_from(FITS),
     ),
     calibration=record(
         Calibration,
@@ -149,7 +147,7 @@ ADDED_LATER |= {("data", "validation_groups"): 0, ("data", "test_groups"): 0, ("
 ADDED_LATER |= {("training", "finished_at_step"): 0, ("calibration", "doubt"): 0}
 ADDED_LATER |= {("preprocess", "version"): 1, ("data", "revision"): "", ("data", "is_public"): False}
 ADDED_LATER |= {("data", "has_own_parts"): False}
-ADDED_LATER |= {("preprocess", "fit"): "pad", ("encoder", "backbone"): None}
+ADDED_LATER |= {("encoder", "backbone"): None}
 
 
 @pytest.mark.parametrize("path", [path for path in KEYS if path not in ADDED_LATER], ids=dotted)

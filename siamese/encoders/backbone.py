@@ -18,7 +18,6 @@ CELLS = (8, 16)  # px of the image that a place in the maps of a stage stands fo
 GRIDS = (2, 4)  # places a side that each stage's maps are averaged to
 MOST_FEATURES = 2048  # of a stage: where its maps are more, there are fewer places
 LEAST_SIDE, STEP, USUAL_SIDE, MOST_SIDE = 96, 32, 224, 512  # px: of what a network sees, see `side_for`
-BACKBONE_FIT = "stretch"  # of pictures to the square; padding, and cropping as in timm's own evaluations, were worse
 SHRINKAGE = 1.0  # added to the scatter within classes, as a share of its mean over all directions
 
 
@@ -38,7 +37,7 @@ class BackboneEncoder(Encoder):
         "Covariance Normalization for SVM-based Speaker Recognition*"
     )
     default_dim = 1024
-    is_fitted, fits_distorted = True, False  # copies changed nothing on faces
+    is_fitted = True
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__(config.embedding_dim, config.image_size, config.channels)

@@ -21,7 +21,6 @@ class Encoder(nn.Module):
     default_dim = 64  # D, where nothing else is asked for
     unit_length = True  # whether every embedding has length 1, so that distances lie in 0..2
     is_fitted = False  # whether `fit` is to be called before the first step
-    fits_distorted = True  # whether `fit` is given distorted copies of the images too
 
     def __init__(self, embedding_dim: int, image_size: int, channels: int) -> None:
         super().__init__()

@@ -39,7 +39,7 @@ def canonical_image(image: Image.Image, config: PreprocessConfig, image_size: in
 def read_image(image: Image.Image, config: PreprocessConfig, image_size: int, channels: int) -> tuple[np.ndarray, str]:
     """As `canonical_image`, and a remark on the picture, see siamese.images.remarks; empty where there is none."""
     if config.mode == "photo":
-        return _photo_image(image, image_size, channels, config.fit), ""
+        return _photo_image(image, image_size, channels), ""
     remark = ""
     if image.mode == "L" and image.size == (image_size, image_size):
         canonical = np.array(image)  # a copy: what PIL hands out is read-only, which torch warns of
@@ -90,13 +90,13 @@ def _is_canonical(image: np.ndarray, box_fraction: float) -> bool:
     return all(abs(positions @ mass / total - middle) <= 1.5 for mass in (columns, rows))
 
 
-def _photo_image(image: Image.Image, image_size: int, channels: int, fit: str) -> np.ndarray:
-    """The whole picture as a square: stretched to it, or with its proportions kept and its edges continued."""
+def _photo_image(image: Image.Image, image_size: int, channels: int) -> np.ndarray:
+    """The whole picture with its proportions kept; beside its shorter side, the pixels of its edges go on."""
     if image.mode in ("LA", "RGBA"):
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
     image = image.convert("L" if channels == 1 else "RGB")
     scale = image_size / max(image.size)
-    width, height = (image_size if fit == "stretch" else max(1, round(side * scale)) for side in image.size)
+    width, height = (max(1, round(side * scale)) for side in image.size)
     pixels = np.asarray(image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0))
     if int(pixels.max()) - int(pixels.min()) < LEAST_CONTRAST:
         raise BlankImageError("the image is blank: it has the same tone everywhere")

@@ -38,11 +38,7 @@ AUGMENTATION_IN_WORDS = {
 }
 PREPROCESSING_IN_WORDS = {
     "ink": "ink: the drawing is found, scaled into a box of {preprocess.box_fraction:.0%} of the image and centred by mass",
-    "photo": "photo: the whole picture, {fit}",
-}
-FIT_IN_WORDS = {
-    "pad": "in its own proportions, with its edges continued to a square",
-    "stretch": "stretched to a square",
+    "photo": "photo: the whole picture, in its own proportions, with its edges continued to a square",
 }
 OVER_IMAGES = "images, because pairs that share an image are not independent."
 OVER_CLASSES = "classes, because all images of a class share what makes that class easy or hard."
@@ -125,9 +121,7 @@ def render_card(
         epochs=counted(training.epochs, "epoch"),
         ended_early=f"; ended early by its user, after step {step:,} in epoch {len(config.history)}" if step else "",
         augmentation=AUGMENTATION_IN_WORDS[config.preprocess.mode] if training.augment else "none",
-        preprocessing=PREPROCESSING_IN_WORDS[config.preprocess.mode].format(
-            fit=FIT_IN_WORDS[config.preprocess.fit], preprocess=config.preprocess
-        ),
+        preprocessing=PREPROCESSING_IN_WORDS[config.preprocess.mode].format(preprocess=config.preprocess),
         commit=training.commit or "unknown",
         log="\n".join(
             f"| {record.epoch} | {record.loss:.4f} | {record.balanced_accuracy:.2f} | {record.equal_error_rate:.2f} | "

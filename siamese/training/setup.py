@@ -19,7 +19,7 @@ from siamese.data.sampling import derived_seed
 from siamese.data.splits import Splits, load_splits
 from siamese.data.storage import take_images
 from siamese.devices import choose_device, describe_device, has_fast_bfloat16, is_out_of_memory
-from siamese.encoders.backbone import BACKBONE_FIT, choose_backbone
+from siamese.encoders.backbone import choose_backbone
 from siamese.encoders.pretrained import find_weights, photo_weights, read_weights
 from siamese.evaluation.bootstrap import LEAST_UNITS
 from siamese.losses import Loss, build_loss
@@ -89,12 +89,10 @@ def prepare(state: TrainingState, world: World) -> Setup:
     device = choose_device(settings.device)
     precision = PRECISIONS.get(settings.precision) or (torch.bfloat16 if has_fast_bfloat16(device) else torch.float32)
     torch.manual_seed(settings.seed)  # the initial weights; all later randomness has generators of its own
+    preprocess = PreprocessConfig(settings.preprocess, *[FOLDER_BOX_FRACTION] * settings.is_own)
     found = find_weights(settings.encoder, settings.backbone_weights) if settings.backbone_weights else None
     backbone = found and choose_backbone(settings.encoder, settings.image_size, found.source)[0]
     encoder = EncoderConfig(settings.encoder, settings.embedding_dim, settings.image_size, settings.channels, backbone)
-    preprocess = PreprocessConfig(settings.preprocess, *[FOLDER_BOX_FRACTION] * settings.is_own)
-    if backbone:
-        preprocess = dataclasses.replace(preprocess, fit=BACKBONE_FIT)
     source, before = settings.pairs or settings.dataset, state.data
     if world.is_main:  # the one that saves it
         state.data = fingerprint_files(settings)
@@ -252,7 +250,7 @@ def _fit(
     generator = np.random.default_rng(derived_seed(settings.seed, 6))
     taken = np.sort(generator.permutation(len(chosen))[:MOST_FITTED])
     images, labels = take_images(training.images, chosen[taken]), torch.from_numpy(labels[taken]).to(device)
-    copies = DISTORTED_COPIES if settings.augment and network.encoder.fits_distorted else 0
+    copies = DISTORTED_COPIES if settings.augment else 0
     augment, random = AUGMENTATIONS[settings.preprocess], torch.Generator(device).manual_seed(derived_seed(settings.seed, 7))
 
     def parts() -> Iterator[torch.Tensor]:

@@ -106,12 +106,3 @@ def test_to_tensor_takes_arrays_and_tensors() -> None:
 
 def test_colour_model_gets_three_channels() -> None:
     assert canonical_image(load_image(DIGITS[0]), CONFIG, 28, 3).shape == (28, 28, 3)
-
-
-@pytest.mark.parametrize("size", [(60, 30), (30, 90)])
-def test_a_photograph_is_stretched_where_the_model_says_so(size):
-    pixels = np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3), np.uint8)
-    image = Image.fromarray(pixels)
-    stretched = canonical_image(image, PreprocessConfig("photo", fit="stretch"), 32, 3)
-    np.testing.assert_array_equal(stretched, image.resize((32, 32), Image.Resampling.LANCZOS, reducing_gap=3.0))
-    assert not np.array_equal(stretched, canonical_image(image, PreprocessConfig("photo"), 32, 3))
