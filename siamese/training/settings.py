@@ -52,8 +52,7 @@ class TrainingSettings:
     image_size: int | None = None  # of a folder: px a side, 8..512
     channels: int | None = None  # of a folder: 1 grey, 3 colour
     rotations: bool = False  # quarter turns of each class are classes too
-    encoder: str | None = None  # key of siamese.encoders.ENCODERS, or "timm/NAME"
-    backbone_weights: str | None = None  # of "timm/NAME": see siamese.encoders.pretrained; None: those that timm names
+    encoder: str | None = None  # key of siamese.encoders.ENCODERS
     pretrained: bool = False  # start from ImageNet weights
     embedding_dim: int | None = None  # 1..4096; the encoder's own if None
     loss: str = "supcon"  # key of siamese.losses.LOSSES
