@@ -107,7 +107,7 @@ class HostedTraining:
         self.model: Pushed | None = None
         self.problem = ""
         self.images: OwnImages | None = None  # that are on the Hub now, or some of them
-        self.is_over = self.had_images = False
+        self.is_over = self.had_images = self.job_has_ended = False
         self.changes = 0  # so far
         self._space, self._choices, self._login = space, choices, login
 
@@ -149,7 +149,8 @@ class HostedTraining:
         self.job = job
         self._say(f"job {job.id} at {job.url}")
         job = follow(api, job, user, self._say, wanted=self._space.is_open)
-        if job.status.stage in ENDED:
+        self.job_has_ended = job.status.stage in ENDED
+        if self.job_has_ended:
             self.model = outcome(api, job, plan)
             if plan.images and plan.delete_images:
                 self._delete(api, plan.images)

@@ -48,6 +48,7 @@ with Workspaces(TrainingLimits(), Disk(Path(tempfile.mkdtemp()), 100 * MEGABYTE)
         print(json.dumps({
             "lines": list(training.lines), "problem": training.problem, "model": training.model and str(training.model),
             "images": training.images and training.images.repo_id, "known": repr(vars(training)),
+            "has_ended": training.job_has_ended,
         }), flush=True)
 """
 
@@ -214,6 +215,18 @@ def test_hardware_that_is_not_offered_is_refused_and_the_bundled_digits_are_not_
     assert "--dataset mnist-sample --encoder seed --loss bce --epochs 3 --batch-size 64" in plan.train
     assert "delete_repo" not in plan.command("1" * 40)[-1]
     assert WRITER not in repr(Login("ada", WRITER, time.time()))
+
+
+def test_a_hub_that_no_longer_tells_and_a_job_that_failed_are_not_the_same(press, hub):
+    hub.machine = lambda job: job.log("epoch 1/9\n")
+    hub.fail(403, "/logs", times=9, error="not any more")
+    seen = press()
+    assert "not any more" in seen["problem"]
+    assert (seen["has_ended"], hub.jobs[0].stage) == (False, "RUNNING")
+    hub.machine = lambda job: job.end("ERROR", "Job failed with exit code: 1")
+    seen = press()
+    assert re.search(r"ended as ERROR \(Job failed with exit code: 1\), .*, above and at http", seen["problem"])
+    assert (seen["has_ended"], seen["images"]) == (True, "ada/signs-data")
 
 
 def test_a_job_goes_on_though_its_page_is_closed(press, hub):  # the last one: the page is

@@ -22,6 +22,7 @@ FOLLOW_SECONDS = 0.5  # between two looks at a training
 LOG_IN = "Log in at the top of this tab first. That loads the page anew, so do it before you bring pictures."
 CHANGED = "What would be sent has changed meanwhile: read it again, then press once more."
 AGAIN = "Press again to go on: what is there is not sent twice."
+GOES_ON = "The job goes on all the same: follow it at its address, above."
 
 
 def is_on() -> bool:
@@ -161,7 +162,7 @@ def course_of(training: HostedTraining) -> str:
         repository = f'<a href="{html.escape(model.url)}" target="_blank" rel="noopener">{html.escape(model.repo_id)}</a>'
         parts.append(f'<p role="status"><b>Done.</b> The model is in {repository}, commit {html.escape(model.commit)}.</p>')
     if training.problem:
-        again = "" if model else f" {AGAIN}"
+        again = "" if model else f" {GOES_ON if job and not training.job_has_ended else AGAIN}"
         parts.append(f'<p class="note problem" role="alert">{html.escape(sentence(training.problem))}{again}</p>')
     if training.is_over and images:
         how = how_to_delete(images.repo_id, images.delete)

@@ -36,6 +36,7 @@ def course(**changes: object) -> SimpleNamespace:
         "images": None,
         "is_over": False,
         "had_images": True,
+        "job_has_ended": False,
     }
     return SimpleNamespace(**begun | changes)
 
@@ -81,6 +82,11 @@ def test_a_refusal_is_one_sentence_with_what_to_do_next(checked):
     failed = Elements(hosted.course_of(course(problem=f"the Hub says {HOSTILE}", images=images, is_over=True)))
     assert f"The Hub says {HOSTILE}. Press again to go on: what is there is not sent twice." in failed.text
     assert DELETE in failed.text
+    job = SimpleNamespace(url="http://hub/jobs/ada/1", id="1")
+    lost = hosted.course_of(course(problem="the Hub does not answer", job=job, is_over=True))
+    assert hosted.GOES_ON in lost  # to press again would be to pay twice
+    assert hosted.AGAIN not in lost
+    assert hosted.AGAIN in hosted.course_of(course(problem="it ended", job=job, is_over=True, job_has_ended=True))
     assert [attributes["role"] for attributes in failed.of_class("problem")] == ["alert"]
 
 
