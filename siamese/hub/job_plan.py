@@ -13,9 +13,9 @@ from siamese.data.datasets import DATASETS
 from siamese.data.own_images import hub_name
 from siamese.encoders.backbone import PREFIX
 from siamese.hub.client import check_names
-from siamese.hub.own_images import OwnImages, of_folder, of_pairs
 from siamese.hub.project import PROJECT, describe_files, extra, project_files
 from siamese.hub.push import SWITCHES, push_command
+from siamese.hub.sent_images import SentImages, of_folder, of_pairs
 
 # torch and torchvision as requirements.txt wants them; CUDA 12.8 is the oldest that knows every flavor's GPU.
 IMAGE = "pytorch/pytorch:2.9.1-cuda12.8-cudnn9-runtime"
@@ -77,7 +77,7 @@ class Plan:
     push: str  # the command that pushes what it trained
     environment: dict[str, str]
     files: dict[str, Path | bytes]
-    images: OwnImages | None = None  # of one's own, to be sent first
+    images: SentImages | None = None  # of one's own, to be sent first
     delete_images: bool = False  # once the model is pushed
     extras: tuple[str, ...] = ()  # of pyproject.toml, that the training needs
     code_name: str = CODE_REPOSITORY
@@ -118,7 +118,7 @@ class Plan:
 
 
 def make_plan(
-    flavor: str, given: dict, timeout: str = DEFAULT_TIMEOUT, commit: str = "", images: OwnImages | None = None
+    flavor: str, given: dict, timeout: str = DEFAULT_TIMEOUT, commit: str = "", images: SentImages | None = None
 ) -> Plan:
     """The job for these options; on `images`, where they are given, in place of a dataset. Raises ValueError."""
     if flavor not in list(JobHardware):
@@ -172,7 +172,7 @@ def _extras(given: dict, has_images: bool) -> tuple[str, ...]:
     return ("datasets",) * is_of_the_hub + ("timm",) * needs_timm
 
 
-def _images_of(given: dict) -> OwnImages | None:
+def _images_of(given: dict) -> SentImages | None:
     """Those of one's own that the options name; None where they name a dataset that the job can get by itself."""
     if given.get("pairs"):
         return of_pairs(given["pairs"], given["repo_id"])

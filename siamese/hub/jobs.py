@@ -19,9 +19,9 @@ from huggingface_hub.utils import disable_progress_bars
 from siamese.hub.client import check_login, connect
 from siamese.hub.errors import HubError, HubUnavailableError, explain, explained
 from siamese.hub.job_plan import DEFAULT_TIMEOUT, IMAGE, LOCAL_OPTIONS, Plan, make_plan
-from siamese.hub.own_images import megabytes, send
 from siamese.hub.project import commit_exactly
 from siamese.hub.push import Pushed
+from siamese.hub.sent_images import megabytes, send
 
 ENDED = (JobStage.COMPLETED, JobStage.CANCELED, JobStage.ERROR, JobStage.DELETED)
 POLL_SECONDS = 1
@@ -115,7 +115,7 @@ def start(
 ) -> JobInfo:
     """Send images of one's own, the code, and start the job, under the account of `user`.
 
-    `told`: see siamese.hub.own_images.send. Raises HubError, and ValueError where `agree` says no to the images that are to
+    `told`: see siamese.hub.sent_images.send. Raises HubError, and ValueError where `agree` says no to the images that are to
     be sent, before anything is.
     """
     code, of_images = plan.code_repository, ""

@@ -21,8 +21,8 @@ from siamese.hub.client import check_login, check_names, connect
 from siamese.hub.errors import HubError, explained
 from siamese.hub.job_plan import CODE_REPOSITORY, Plan, make_plan
 from siamese.hub.jobs import ENDED, follow, outcome, prices, start
-from siamese.hub.own_images import OwnImages, megabytes, of_checked_folder
 from siamese.hub.push import Pushed
+from siamese.hub.sent_images import SentImages, megabytes, of_checked_folder
 from siamese.version import current_commit
 from siamese.visitors.task import SAMPLE, Checked
 from siamese.visitors.workspace import Workspace
@@ -75,7 +75,7 @@ def offers(token: str) -> dict[str, float]:
     return {flavor: there[flavor] for flavor in FLAVORS if flavor in there}
 
 
-def images_to_send(checked: Checked, repo_id: str) -> OwnImages | None:
+def images_to_send(checked: Checked, repo_id: str) -> SentImages | None:
     """What goes to the dataset repository; None for the bundled digits, which a job has."""
     if checked.dataset == SAMPLE:
         return None
@@ -106,7 +106,7 @@ class HostedTraining:
         self.job: JobInfo | None = None
         self.model: Pushed | None = None
         self.problem = ""
-        self.images: OwnImages | None = None  # that are on the Hub now, or some of them
+        self.images: SentImages | None = None  # that are on the Hub now, or some of them
         self.is_over = self.had_images = self.job_has_ended = False
         self.changes = 0  # so far
         self._space, self._choices, self._login = space, choices, login
@@ -155,7 +155,7 @@ class HostedTraining:
             if plan.images and plan.delete_images:
                 self._delete(api, plan.images)
 
-    def _delete(self, api: HfApi, images: OwnImages) -> None:
+    def _delete(self, api: HfApi, images: SentImages) -> None:
         """See to it that the images are gone: the job has tried already."""
         try:
             with explained(f"the dataset {images.repo_id}"), disable_progress_bars():
@@ -169,7 +169,7 @@ class HostedTraining:
         self.lines.extend(one_line(line, LONGEST_LINE) for line in text.splitlines())
         self.changes += 1
 
-    def _sent(self, images: OwnImages | None, done: int, size: int) -> None:
+    def _sent(self, images: SentImages | None, done: int, size: int) -> None:
         self.images, self.had_images = images, True
         if done:
             self._say(f"sent {megabytes(done)} of {megabytes(size)}")

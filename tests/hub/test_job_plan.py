@@ -13,7 +13,7 @@ from huggingface_hub import JobHardware
 from siamese.commands import train
 from siamese.data.datasets import DATASETS
 from siamese.hub.job_plan import make_plan
-from siamese.hub.own_images import of_checked_folder, of_folder
+from siamese.hub.sent_images import of_checked_folder, of_folder
 
 PUSH = ["--push", "--repo-id", "ada/digits"]
 

@@ -8,8 +8,8 @@ from brought import write_classes
 from page_elements import HOSTILE, Elements
 
 from siamese.demo.train import hosted
-from siamese.hub.own_images import of_checked_folder
 from siamese.hub.push import Pushed
+from siamese.hub.sent_images import of_checked_folder
 from siamese.visitors.hosted import Choices
 from siamese.visitors.task import SAMPLE, Checked
 

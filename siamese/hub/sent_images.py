@@ -36,7 +36,7 @@ private. Delete it in its settings, or with `{delete}`; a model that is trained 
 
 
 @dataclass(frozen=True)
-class OwnImages:
+class SentImages:
     """What is to be sent, and what a training finds there."""
 
     repo_id: str  # of the dataset repository
@@ -67,7 +67,7 @@ def megabytes(size: int) -> str:
     return f"{size / 1e6:,.1f} MB" if size > 950_000 else f"{size / 1e6:.2g} MB"
 
 
-def of_folder(folder: str | Path, model: str, layout: Layout = BY_FOLDERS) -> OwnImages:
+def of_folder(folder: str | Path, model: str, layout: Layout = BY_FOLDERS) -> SentImages:
     """The images of a folder that a training would read, with what lists them, for a training of the repository `model`.
 
     Raises ValueError where `siamese check` finds too little in it, or where a name cannot be sent.
@@ -78,7 +78,7 @@ def of_folder(folder: str | Path, model: str, layout: Layout = BY_FOLDERS) -> Ow
     return of_checked_folder(folder, model, len(checked.found.labels), len(checked.sizes), layout)
 
 
-def of_checked_folder(folder: str | Path, model: str, images: int, classes: int, layout: Layout = BY_FOLDERS) -> OwnImages:
+def of_checked_folder(folder: str | Path, model: str, images: int, classes: int, layout: Layout = BY_FOLDERS) -> SentImages:
     """The same, where a check has found so many images and classes: none is opened."""
     folder = Path(folder)
     # Those that cannot be read as well: settings are chosen from a sample of all.
@@ -87,7 +87,7 @@ def of_checked_folder(folder: str | Path, model: str, images: int, classes: int,
     return _own_images(model, {f"{root}/{_sendable(file, folder)}": file for file in files}, "dataset", root, found)
 
 
-def of_pairs(file: str | Path, model: str) -> OwnImages:
+def of_pairs(file: str | Path, model: str) -> SentImages:
     """The same of a CSV file of pairs and its images. Raises ValueError as `siamese.data.pairs.list_pairs` does."""
     rows = list_pairs(file)
     images = sorted({path for _, a, b, _ in rows for path in (a, b)})
@@ -102,7 +102,7 @@ def of_pairs(file: str | Path, model: str) -> OwnImages:
     return _own_images(model, files, "pairs", PAIRS_FILE, f"{len(rows):,} pairs of {counted(len(images), 'image')}")
 
 
-def send(api: HfApi, images: OwnImages, told: Callable[[int, int], object] = lambda done, size: None) -> tuple[str, int]:
+def send(api: HfApi, images: SentImages, told: Callable[[int, int], object] = lambda done, size: None) -> tuple[str, int]:
     """Make the repository hold just these files: its commit, and the bytes of those that it did not have.
 
     What it has is not sent again, so one that was interrupted goes on where it was. `told` hears at first, and after each
@@ -132,10 +132,10 @@ def send(api: HfApi, images: OwnImages, told: Callable[[int, int], object] = lam
     return api.repo_info(repo_id, repo_type="dataset").sha, size
 
 
-def _own_images(model: str, files: dict[str, Path | bytes], option: str, place: str, found: str) -> OwnImages:
-    images = OwnImages(f"{model}{SUFFIX}", files, option, place, found)
+def _own_images(model: str, files: dict[str, Path | bytes], option: str, place: str, found: str) -> SentImages:
+    images = SentImages(f"{model}{SUFFIX}", files, option, place, found)
     readme = README.format(model=model, delete=images.delete).encode()
-    return OwnImages(images.repo_id, {MARKER: b"1\n", "README.md": readme, **files}, option, place, found)
+    return SentImages(images.repo_id, {MARKER: b"1\n", "README.md": readme, **files}, option, place, found)
 
 
 def _make_repository(api: HfApi, repo_id: str) -> dict[str, RepoFile]:

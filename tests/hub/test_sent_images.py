@@ -10,7 +10,7 @@ from hub_fake.jobs import Finished, FullHubServer, Job, run_job
 from PIL import Image
 from safetensors.torch import load
 
-from siamese.hub.own_images import MARKER, of_pairs
+from siamese.hub.sent_images import MARKER, of_pairs
 from siamese.model_folder.weights import WEIGHTS_FILE
 
 PUSH = ["--push", "--repo-id", "ada/mine"]
