@@ -32,14 +32,14 @@ def is_on() -> bool:
 
 def login_button() -> None:
     """On top of the tab: to log in later would lose what was brought."""
-    with gr.Row(elem_id="login"):
+    with gr.Row(elem_classes="login"):
         gr.LoginButton(size="md", scale=0, min_width=260)
         gr.HTML('<p class="hint">To push a model, or to train on a hosted GPU. This loads the page anew: do it first.</p>')
 
 
 def create_part(page: Page, report: gr.HTML, choices: list) -> None:
     """Below the training of this server. `report`: on the images that were checked; `choices`: encoder, loss, epochs."""
-    with gr.Accordion(TITLE, open=False, elem_id="hosted"):
+    with gr.Accordion(TITLE, open=False, elem_id="hosted", elem_classes="hosted"):
         with gr.Row():
             name = gr.Textbox(
                 NAME, label="Name of the model's repository", max_length=96, max_lines=1, elem_id="model-name", min_width=240
