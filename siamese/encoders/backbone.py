@@ -42,7 +42,7 @@ class BackboneEncoder(Encoder):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__(config.embedding_dim, config.image_size, config.channels)
         self.name, self.backbone, self.side = config.name, config.backbone, config.image_size
-        self.network = network_of(config.name, config.image_size)
+        self.network = network_of(config.name, config.image_size).eval()  # it never trains, and one image must do
         try:
             _keep_stages(self.network, config.backbone.stages)
             with torch.no_grad():

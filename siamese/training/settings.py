@@ -17,7 +17,7 @@ from siamese.data.own_images import HubChoices, OwnImages, hub_name, own_images
 from siamese.data.pairs import image_files
 from siamese.data.splits import FOLDER_TEST_SHARE, FOLDER_VALIDATION_SHARE, default_split
 from siamese.encoders import LOADED_ONLY, encoder_class
-from siamese.encoders.backbone import PREFIX, choose_backbone, side_for
+from siamese.encoders.backbone import LEAST_SIDE, PREFIX, choose_backbone, side_for
 from siamese.encoders.pretrained import PHOTO_BACKBONE, find_weights, photo_weights
 from siamese.losses import LOSSES, for_labelled_pairs, loss_class
 from siamese.training.recipe import batch_size_for
@@ -140,7 +140,8 @@ def fill_in(settings: TrainingSettings) -> TrainingSettings:
         count, side = dataset.images, image_size
         epochs, validation_share = EPOCHS, VALIDATION_SHARE
     encoder = settings.encoder or ENCODER_FOR["few photos" if mode == "photo" and are_few else mode]
-    if settings.encoder is None and encoder == ENCODER_FOR["few photos"] and photo_weights()[0]:
+    is_large = (settings.image_size or LEAST_SIDE) >= LEAST_SIDE  # enough for a network of that kind
+    if settings.encoder is None and encoder == ENCODER_FOR["few photos"] and is_large and photo_weights()[0]:
         encoder = PHOTO_BACKBONE
     weights, widest = None, ALLOWED["embedding_dim"][1]
     if encoder.startswith(PREFIX):

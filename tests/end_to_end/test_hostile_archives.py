@@ -216,7 +216,7 @@ def test_an_upload_beyond_the_limit_of_the_server_is_refused_and_leaves_nothing(
     connection.endheaders()
     answer = connection.getresponse()
     assert answer.status == 413
-    assert "the request is larger than 641,000,000 bytes" in answer.read().decode()
+    assert "the request is larger than 201,000,000 bytes" in answer.read().decode()
     connection.close()
 
 

@@ -117,7 +117,10 @@ def test_the_command_serves_the_demo(programs, tmp_path):
 @pytest.mark.parametrize(
     ("command", "beside"),
     [
-        (["deploy", "--space", "ada/demo"], ["README.md", "app.py", "requirements.txt", "LICENSE"]),
+        (
+            ["deploy", "--space", "ada/demo"],
+            ["README.md", "app.py", "requirements.txt", "LICENSE", "train.py", "pyproject.toml"],
+        ),
         (["train", "--hosted", "t4-small", "--push", "--repo-id", "ada/digits"], ["train.py", "requirements.txt"]),
     ],
     ids=["a Space", "a job"],
