@@ -104,6 +104,8 @@ assert all(low < high for kind in intervals for low, high in kind), intervals
 """
 
 
+@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_ten_thousand_classes_take_no_matrix_of_all_classes(root):
     """One of them would be 800 MB, and a column for each class of 20,000 images 1,600 MB."""
     command = [sys.executable, "-c", MANY_CLASSES]

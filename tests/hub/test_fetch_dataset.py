@@ -299,6 +299,7 @@ def test_weights_are_those_of_the_folder_to_the_bit_and_the_commit_is_recorded(
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_weights_of_omniglots_characters_are_those_of_the_folder_to_the_bit(client, sources, alphabets, tmp_path):
     models = weights(client, sources(alphabets(4, 20)), tmp_path, epochs=1)
     assert len(set(models.values())) == 1

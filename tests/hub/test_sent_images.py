@@ -157,6 +157,7 @@ def test_after_a_refusal_of_any_request_the_same_command_sends_only_what_is_miss
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_own_images_are_trained_on_as_at_home_though_the_connection_broke(digits, hub_and_commands, tmp_path):
     hub, commands = hub_and_commands
     hub.reset()
