@@ -55,8 +55,8 @@ def embed_and_measure(network: SiameseNetwork, images: np.ndarray | Tensor) -> t
 def embed_alike(network: SiameseNetwork, images: np.ndarray) -> tuple[Tensor, Tensor]:
     """As `embed_and_measure`, with the same bits for an image whatever the others are: alone, or at any place of many.
 
-    How a processor rounds depends on the size of a batch, so all are encoded in batches of one size, the last one filled up.
-    Of two, since a batch of two takes no longer than one, and few networks gain by more (tests/benchmarks/same_bits.py).
+    How a processor rounds depends on the size of a batch, and not on the place in it, so all are encoded in batches of one
+    size, the last one filled up. Of two: larger ones cost one image by itself more (tests/benchmarks/same_bits.py).
     """
     network.eval()
     device = _device_of(network)
