@@ -53,6 +53,11 @@ LAST = ("test_verifier.py",)
 SHORT_TRAINING = ("--dataset", "mnist-sample", "--device", "cpu", "--batch-size", "64", "--epochs", "3")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: many tests wait for a browser, a server or a limit of time."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the files."""

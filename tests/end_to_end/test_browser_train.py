@@ -174,6 +174,7 @@ def test_a_zip_with_a_bad_file_is_checked_and_closing_the_page_ends_its_training
     wait(lambda: left_behind(folder) == [], 5)
 
 
+@pytest.mark.exhaustive
 def test_classes_by_hand_come_from_files_and_drawings(visit, digits, tmp_path):
     page = visit()
     page.get_by_label("Classes by hand").check()
@@ -204,6 +205,7 @@ def test_classes_by_hand_come_from_files_and_drawings(visit, digits, tmp_path):
     expect(page.locator("#start")).to_be_disabled()
 
 
+@pytest.mark.exhaustive
 def test_20_people_are_trained_on_and_others_compared_on_the_page_and_at_home(visit, folder, full_mnist_root, tmp_path):
     faces = full_mnist_root / "faces"
     archive = tmp_path / "people.zip"
@@ -247,6 +249,7 @@ def test_20_people_are_trained_on_and_others_compared_on_the_page_and_at_home(vi
     assert np.mean(right) > 0.75
 
 
+@pytest.mark.exhaustive
 def test_to_stop_is_to_keep_the_best_so_far_and_to_use_it(visit, digits, tmp_path):
     page = visit()
     expect(page.locator("#stop")).to_be_disabled()
@@ -271,6 +274,7 @@ def test_to_stop_is_to_keep_the_best_so_far_and_to_use_it(visit, digits, tmp_pat
     expect_verdict_on(page, model, [digits[0][636], digits[0][766]])
 
 
+@pytest.mark.exhaustive
 def test_of_two_visitors_one_leaves_and_the_other_has_all_that_is_hers(visit, app, folder, digits, tmp_path):
     first, second = visit(), visit()
     bring(second, zip_of_digits(tmp_path / "second.zip", digits, range(3)))

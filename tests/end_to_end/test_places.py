@@ -98,6 +98,7 @@ def proxy_of(port: int, prefix: str) -> Iterator[str]:
         thread.join(20)
 
 
+@pytest.mark.exhaustive
 def test_below_a_path_of_a_proxy_all_of_the_page_works(visit, tmp_path, digits):
     Image.fromarray(digits[0][0]).save(tmp_path / "digit.png")
     with (
@@ -136,6 +137,7 @@ def full_disk(app: App, most: int = 50) -> Iterator[None]:
         resource.prlimit(app.process.pid, resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.exhaustive
 def test_a_full_disk_is_said_on_the_page_which_works_again_when_there_is_room(visit, tmp_path, digits):
     digit = tmp_path / "digit.png"
     Image.fromarray(digits[0][0]).save(digit)
@@ -179,6 +181,7 @@ def test_two_servers_side_by_side_share_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT", "SIGKILL"])
+@pytest.mark.exhaustive
 def test_however_a_server_ends_no_picture_stays_beyond_the_next_start(name, tmp_path):
     environment = {"TMPDIR": str(tmp_path), "GRADIO_TEMP_DIR": "", "SIAMESE_TRAIN": "off"}
     with running_app(tmp_path, **environment) as app:

@@ -44,7 +44,7 @@ def completing(hub: FullHubServer) -> Callable[[Job], None]:
 # ---- The job itself ----
 
 
-@pytest.fixture(scope="module", params=[pytest.param("cpu-basic", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=[pytest.param("cpu-basic", marks=[pytest.mark.slow, pytest.mark.exhaustive])])
 def trained(request, tmp_path_factory) -> Iterator[tuple[FullHubServer, Finished]]:
     """A training that was really run as a job, whose first push the Hub refused."""
     folder = tmp_path_factory.mktemp("hosted")

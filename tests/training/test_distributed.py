@@ -47,6 +47,7 @@ def losses(folder: Path) -> list[float]:
     return [json.loads(line)["loss"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.exhaustive
 def test_loss_and_gradients_are_those_of_one_process(root):
     one = list(gradients(ALONE))
     two = [json.loads(line) for line in in_two_processes(root, GRADIENTS)[0].splitlines()]
@@ -78,6 +79,7 @@ def test_two_processes_take_the_steps_of_one(root, trained_by_one, tmp_path):
     assert "torchrun --nproc_per_node=2 train.py" in config.training.command
 
 
+@pytest.mark.exhaustive
 def test_one_process_goes_on_where_two_stopped(root, trained_by_one, tmp_path):
     folder = tmp_path / "model"
     command = [*IN_TWO, "train.py", *SEED_TRAINING, "--output", str(folder)]
@@ -94,6 +96,7 @@ def test_one_process_goes_on_where_two_stopped(root, trained_by_one, tmp_path):
     assert losses(folder) == pytest.approx(losses(trained_by_one), rel=1e-4)
 
 
+@pytest.mark.exhaustive
 def test_two_processes_go_on_where_one_stopped(root, trained_by_one, tmp_path):
     arguments, _ = command_line.parse_arguments([*SEED_TRAINING, "--output", str(tmp_path / "model")])
     answers = itertools.chain([None] * 3, itertools.repeat(Ask.INTERRUPT))

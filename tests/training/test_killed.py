@@ -86,6 +86,7 @@ def kill_trainings(folder: Path, kills: int, seed: int, waits: bool = False) -> 
         shutil.rmtree(output)
 
 
+@pytest.mark.exhaustive
 def test_a_training_that_was_killed_goes_on_to_the_same_weights(tmp_path):
     results = list(kill_trainings(tmp_path, KILLS, seed=1, waits=True))
     assert all(is_equal for _, _, is_equal in results)

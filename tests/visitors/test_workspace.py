@@ -81,6 +81,8 @@ def test_classes_made_by_hand_are_counted_checked_and_forgotten(workspaces, tmp_
     assert space.counts() == {}
 
 
+@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_what_is_trained_on_is_what_was_checked(workspaces, archive, tmp_path, digits):
     files = sorted(write_classes(tmp_path / "files", digits, classes=2).rglob("*.png"))
     space = workspaces.open()
@@ -243,6 +245,7 @@ def test_one_trains_at_a_time_and_closing_a_page_ends_its_training_within_second
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_to_stop_is_to_keep_the_best_so_far_or_to_leave_the_queue(workspaces):
     first, second = workspaces.open(), workspaces.open()
     run = training(first, epochs=40)

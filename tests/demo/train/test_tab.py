@@ -47,6 +47,8 @@ def push(server, tmp_path):
     return call
 
 
+@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_of_own_pictures_none_goes_to_the_hub_unless_that_is_ticked(server, push, tmp_path):
     make_own_folder(tmp_path / "model")
     said = push(tmp_path / "model", private="yes")
@@ -67,6 +69,8 @@ def test_of_own_pictures_none_goes_to_the_hub_unless_that_is_ticked(server, push
     assert "public: change that in its settings, or untick Private" in push(tmp_path / "model", "yes", repo_id="ada/y")
 
 
+@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_of_a_dataset_by_name_the_account_decides_unless_private_is_ticked(server, push, tmp_path):
     make_model_folder(tmp_path / "model")
     assert "ada/x is public" in push(tmp_path / "model", private="no")
