@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from siamese.config import BackboneConfig, EncoderConfig, shorten
-from siamese.encoders.base import Encoder
+from siamese.encoders.whitened import WhitenedEncoder
 
 PREFIX = "timm/"
 EXTRA = "pip install 'siamese[timm]'"
@@ -21,7 +21,7 @@ LEAST_SIDE, STEP, USUAL_SIDE, MOST_SIDE = 96, 32, 224, 512  # px: of what a netw
 SHRINKAGE = 1.0  # added to the scatter within classes, as a share of its mean over all directions
 
 
-class BackboneEncoder(Encoder):
+class BackboneEncoder(WhitenedEncoder):
     """Features of a network that was trained on other images, whitened within classes; embeddings have length 1.
 
     The maps of some middle stages are averaged in a grid of places, since late stages know only what they were trained to
@@ -37,7 +37,6 @@ class BackboneEncoder(Encoder):
         "Covariance Normalization for SVM-based Speaker Recognition*"
     )
     default_dim = 1024
-    is_fitted = True
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__(config.embedding_dim, config.image_size, config.channels)
@@ -46,7 +45,7 @@ class BackboneEncoder(Encoder):
         try:
             _keep_stages(self.network, config.backbone.stages)
             with torch.no_grad():
-                count = self._features(torch.zeros(1, config.channels, self.side, self.side)).shape[1]
+                count = self.fixed_features(torch.zeros(1, config.channels, self.side, self.side)).shape[1]
         except (IndexError, AssertionError, RuntimeError, ValueError) as error:
             raise ValueError(
                 f"encoder {self.name} cannot be built for {self.side} px with stages {config.backbone.stages}: "
@@ -59,27 +58,18 @@ class BackboneEncoder(Encoder):
             )
         for parameter in self.network.parameters():
             parameter.requires_grad = False
-        self.register_buffer("mean", torch.zeros(count))
-        # Before `fit`, a random rotation of the features.
-        weight = torch.empty(config.embedding_dim, count)
-        self.weight = nn.Parameter(nn.init.orthogonal_(weight), requires_grad=False)
-        self.metric = nn.Parameter(torch.ones(config.embedding_dim))
+        self.start_metric(config.embedding_dim, count)
 
     def train(self, mode: bool = True) -> "BackboneEncoder":
         super().train(mode)
         self.network.eval()  # the statistics of its normalisations are those of its own training
         return self
 
-    def features(self, images: Tensor) -> Tensor:
-        with torch.autocast(images.device.type, enabled=False):  # half precision would blur what whitening magnifies
-            features = self._features(images.float()) - self.mean
-            return F.linear(features, self.weight) * self.metric  # (B, D)
-
     @torch.no_grad()
     def fit(self, images: Iterable[Tensor], labels: Tensor) -> None:
         """Compute the linear map from images in parts (B, C, H, W), float in 0..1, of classes `labels` (N,), int64."""
         # On the CPU, as not every device has double precision.
-        features = torch.cat([self._features(part).cpu() for part in images]).double()  # (N, F)
+        features = torch.cat([self.fixed_features(part).cpu() for part in images]).double()  # (N, F)
         mean = features.mean(dim=0)
         _, labels = labels.cpu().unique(return_inverse=True)
         class_means = torch.zeros(int(labels.max()) + 1, features.shape[1], dtype=features.dtype)
@@ -98,12 +88,7 @@ class BackboneEncoder(Encoder):
         whole = network_of(self.name, self.side, weights).state_dict()
         self.network.load_state_dict({name: whole[name] for name in self.network.state_dict()})
 
-    def _features(self, images: Tensor) -> Tensor:
-        """Features of an image and its mirror image, added up: (B, C, H, W) -> (B, F)."""
-        with torch.no_grad():
-            return self._maps(images) + self._maps(images.flip(3))
-
-    def _maps(self, images: Tensor) -> Tensor:
+    def one_sided(self, images: Tensor) -> Tensor:
         """The maps of each stage, averaged in its places; those of a stage have length 1: (B, F)."""
         mean, deviation = (images.new_tensor(each)[:, None, None] for each in (self.backbone.mean, self.backbone.deviation))
         images = (images.expand(-1, 3, -1, -1) - mean) / deviation

@@ -5,15 +5,15 @@ from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from siamese.encoders.base import Encoder
+from siamese.encoders.whitened import WhitenedEncoder
 
 ORIENTATIONS = 8
 RIDGE = 0.1  # added to the scatter within classes, as a share of its mean: few images leave it rough
 
 
-class HOGEncoder(Encoder):
+class HOGEncoder(WhitenedEncoder):
     """Histograms of oriented gradients (Dalal and Triggs 2005), whitened within classes; embeddings have length 1.
 
     A network with a few hundred photographs to learn from learns those by heart. Here the features are fixed, and `fit`
@@ -27,28 +27,18 @@ class HOGEncoder(Encoder):
         "Kajarekar and Stolcke (2006), *Within-Class Covariance Normalization for SVM-based Speaker Recognition*"
     )
     default_dim = 128
-    is_fitted = True
 
     def __init__(self, embedding_dim: int, image_size: int, channels: int) -> None:
         super().__init__(embedding_dim, image_size, channels)
         self.cell = max(2, image_size // 4)  # px a side; cells overlap by half
         with torch.no_grad():
-            features = self._features(torch.zeros(1, channels, image_size, image_size)).shape[1]
+            features = self.fixed_features(torch.zeros(1, channels, image_size, image_size)).shape[1]
         if embedding_dim > features:
             raise ValueError(
                 f"encoder hog: embedding_dim is {embedding_dim}, allowed with {image_size} px and {channels} channels: "
                 f"at most {features:,}"
             )
-        self.register_buffer("mean", torch.zeros(features))
-        # Before `fit`, a random rotation of the features.
-        weight = torch.empty(embedding_dim, features)
-        self.weight = nn.Parameter(nn.init.orthogonal_(weight), requires_grad=False)
-        self.metric = nn.Parameter(torch.ones(embedding_dim))
-
-    def features(self, images: Tensor) -> Tensor:
-        with torch.autocast(images.device.type, enabled=False):  # half precision would blur what whitening magnifies
-            features = self._features(images.float()) - self.mean
-            return F.linear(features, self.weight) * self.metric  # (B, D)
+        self.start_metric(embedding_dim, features)
 
     @torch.no_grad()
     def fit(self, images: Iterable[Tensor], labels: Tensor) -> None:
@@ -58,7 +48,7 @@ class HOGEncoder(Encoder):
         there are fewer images than axes, the last ones stay empty.
         """
         # On the CPU, as not every device has double precision.
-        features = torch.cat([self._features(part).cpu() for part in images]).double()  # (N, F)
+        features = torch.cat([self.fixed_features(part).cpu() for part in images]).double()  # (N, F)
         mean = features.mean(dim=0)
         variances, directions = torch.linalg.eigh((features - mean).T @ (features - mean) / len(features))
         is_kept = variances > 1e-6 * variances[-1]
@@ -76,11 +66,7 @@ class HOGEncoder(Encoder):
         self.weight.zero_()
         self.weight[: len(weight)] = weight / weight.norm() * math.sqrt(len(weight))
 
-    def _features(self, images: Tensor) -> Tensor:
-        """Histograms of an image and its mirror image, added up: (B, C, H, W) -> (B, F)."""
-        return self._histograms(images) + self._histograms(images.flip(3))
-
-    def _histograms(self, images: Tensor) -> Tensor:
+    def one_sided(self, images: Tensor) -> Tensor:
         """How strong the edges of each orientation are in each cell, against all of them nearby: (B, F), of length 1."""
         padded = F.pad(images, (1, 1, 1, 1), mode="replicate")
         right = padded[:, :, 1:-1, 2:] - padded[:, :, 1:-1, :-2]

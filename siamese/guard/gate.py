@@ -28,7 +28,7 @@ LATE = (429, 503)  # answers to who asks too often, which come a moment later: a
 LATE_SECONDS = 1
 SMALL = 64_000  # bytes of a body that has come before an answer is sent
 MOST_HELD = 200_000_000  # bytes of bodies in memory, of all requests under way
-IN_MEMORY = (Kind.JSON, Kind.TOOL)
+IN_MEMORY = (Kind.JSON, Kind.TOOL, Kind.PICTURES)  # whose bodies are counted there
 
 
 class Gate:
@@ -59,7 +59,7 @@ class Gate:
             kind = self._kind(scope, address)
             receive = self._bounded(scope, receive, kind, address)
             if kind in IN_MEMORY and scope["method"] == "POST":
-                receive, held = await self._gathered(receive, address)
+                receive, held = await self._gathered(receive, address, is_json=kind is not Kind.PICTURES)
         except HTTPException as refused:
             headers = dict(refused.headers or {})
             if refused.status_code == 429 and _length(scope) > SMALL:  # to take it in and drop it would be work, too
@@ -143,8 +143,8 @@ class Gate:
 
         return bounded
 
-    async def _gathered(self, receive: Receive, address: str | None) -> tuple[Receive, int]:
-        """What gives the app a body of JSON at once, and the bytes that it has.
+    async def _gathered(self, receive: Receive, address: str | None, is_json: bool) -> tuple[Receive, int]:
+        """What gives the app a body at once, and the bytes that it has.
 
         Raises HTTPException for one of too many parts, and where others hold all the memory that there is for bodies.
         """
@@ -156,7 +156,8 @@ class Gate:
                 self._held += len(message.get("body", b""))
                 if self._held > MOST_HELD:
                     raise HTTPException(503, "the server is busy with other requests: try again", {"Retry-After": "2"})
-            self._rates.add(address, check_shape(body) * WEIGHT_OF_PART)
+            if is_json:  # else the app tells what kind it is
+                self._rates.add(address, check_shape(body) * WEIGHT_OF_PART)
         except BaseException as error:
             self._held -= len(body)
             if isinstance(error, ValueError):

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import pydantic
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
@@ -15,7 +15,7 @@ from siamese.guard.json_shape import check_shape
 from siamese.service.schemas import MOST_EXAMPLES, MOST_IMAGES, QueryQuestion, Question
 
 MOST_JSON = 8_000_000  # bytes
-MOST_FILE, MOST_FORM = 20_000_000, 100_000_000  # bytes of a file, and of all that is in a form
+MOST_FILE = 20_000_000  # bytes of one in a form; of the whole, see siamese.guard.gate
 MOST_FIELDS, LONGEST_FIELD = MOST_EXAMPLES + 10, 1000  # of a form, beside its files
 FORM, JSON = "multipart/form-data", "application/json"
 Q = TypeVar("Q", bound=Question)
@@ -65,7 +65,7 @@ async def _from_form(request: Request, kind: type[Question]) -> dict[str, Any]:
         for name in dict.fromkeys(form):
             values = [await _content(name, value) for value in form.getlist(name)]
             content[name] = values if name in ("images", "examples", "names") else values[-1]
-        return _by_name(content, form) if kind is QueryQuestion else content
+        return _by_name(content) if kind is QueryQuestion else content
     finally:
         await form.close()
 
@@ -79,7 +79,7 @@ async def _content(name: str, value: UploadFile | str) -> bytes | str:
     return await value.read()
 
 
-def _by_name(content: dict[str, Any], form: FormData) -> dict[str, Any]:
+def _by_name(content: dict[str, Any]) -> dict[str, Any]:
     """Examples and their names, which come one after the other in a form, as the examples of each name."""
     examples, names = content.pop("examples", []), content.pop("names", [])
     if len(examples) != len(names):

@@ -16,7 +16,7 @@ class Pool:
     """Threads for the model: as many as there are processors, as each computes with one."""
 
     def __init__(self, threads: int | None = None, most_waiting: int = MOST_WAITING) -> None:
-        self._threads = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._threads = threads or os.cpu_count() or 1
         self._executor = ThreadPoolExecutor(self._threads, "model")
         self._most, self._under_way = self._threads + most_waiting, 0
 

@@ -74,7 +74,7 @@ def test_features_are_the_means_of_timms_own_maps(images):
             cells = torch.stack(rows, dim=2).flatten(1)
             parts.append(cells / cells.norm(dim=1, keepdim=True))
         expected = expected + torch.cat(parts, dim=1)
-    torch.testing.assert_close(network.encoder._features(images[:3]), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(network.encoder.fixed_features(images[:3]), expected, rtol=1e-4, atol=1e-5)
 
 
 @needs_timm
@@ -82,7 +82,7 @@ def test_after_fit_images_of_a_class_vary_alike_in_all_directions(images, digits
     monkeypatch.setattr(backbone, "SHRINKAGE", 1e-9)
     network = build(NAMES[0])
     encoder, labels = network.encoder, torch.from_numpy(digits[1][:40])
-    features = encoder._features(images).double()
+    features = encoder.fixed_features(images).double()
     encoder.fit(images.split(16), labels)
     within = torch.cat([features[labels == label] - features[labels == label].mean(0) for label in labels.unique()])
     basis = torch.linalg.svd(within, full_matrices=False)

@@ -55,14 +55,14 @@ def test_features_against_explicit_loops(images):
     for image in images[:3]:
         pixels = image[0].double().numpy()
         expected = histograms(pixels, 7) + histograms(pixels[:, ::-1], 7)
-        np.testing.assert_allclose(encoder._features(image[None])[0], expected, atol=2e-5)
+        np.testing.assert_allclose(encoder.fixed_features(image[None])[0], expected, atol=2e-5)
 
 
 def test_after_fit_images_of_a_class_vary_alike_in_all_directions(images, labels, monkeypatch):
     monkeypatch.setattr(hog, "RIDGE", 0.0)
     encoder = HOGEncoder(32, 28, 1)
     encoder.fit(images.split(100), labels)
-    outputs = (encoder._features(images) - encoder.mean) @ encoder.weight.T
+    outputs = (encoder.fixed_features(images) - encoder.mean) @ encoder.weight.T
     within = np.concatenate([outputs[labels == label] - outputs[labels == label].mean(dim=0) for label in range(10)])
     covariance = within.T @ within / len(within)
     np.testing.assert_allclose(covariance / covariance[0, 0], np.eye(32), atol=1e-3)
@@ -72,7 +72,7 @@ def test_the_first_axes_are_those_of_linear_discriminant_analysis(images, labels
     monkeypatch.setattr(hog, "RIDGE", 0.0)
     encoder = HOGEncoder(32, 28, 1)
     encoder.fit(images.split(100), labels)
-    features = (encoder._features(images) - encoder.mean).double().numpy()
+    features = (encoder.fixed_features(images) - encoder.mean).double().numpy()
     ours = features @ encoder.weight.double().numpy().T
     # With 10 classes there are 9 discriminants; in the 32 directions that are kept, the same space.
     theirs = LinearDiscriminantAnalysis(solver="eigen").fit(ours, labels.numpy()).scalings_[:, :9]

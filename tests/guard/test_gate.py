@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from siamese.guard import gate
 from siamese.guard.gate import MAX_JSON, MAX_TOOL, MOST_AT_ONCE, Gate
 from siamese.guard.rates import Rates
-from siamese.guard.routes import open_routes
+from siamese.guard.routes import open_routes, service_routes
 
 JOIN, UPLOAD, TOOL = "/gradio_api/queue/join", "/gradio_api/upload", "/gradio_api/mcp/"
 MOST_UPLOADED = 2_000_000
@@ -223,14 +223,17 @@ def test_a_body_that_comes_too_slowly_ends_and_one_that_is_slow_passes(path, mon
 
 def test_bodies_of_all_requests_share_one_bound_in_memory(monkeypatch):
     monkeypatch.setattr(gate, "MOST_HELD", 1_500_000)
-    visitor = Gate(app(), open_routes([]), MOST_UPLOADED, Rates(0))
+    visitor = Gate(app(), [*open_routes([]), *service_routes()], MOST_UPLOADED, Rates(0))
     tested = TestClient(visitor, client=VISITOR)
     visitor._held = 1_000_000  # of another that is under way
+    for place in (JOIN, "/v1/compare"):
+        assert tested.post(place, content=bytes(600_000)).status_code == 503
     answer = tested.post(JOIN, content=bytes(600_000))
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
     assert tested.post(JOIN, content=bytes(400_000)).text == "400000"
     assert tested.post(UPLOAD, content=bytes(MOST_UPLOADED)).text == str(MOST_UPLOADED), "these go to the disk"
     assert tested.post(JOIN, content=b"[" * 1000).status_code == 413
+    assert tested.post("/v1/compare", content=b"[" * 1000).status_code != 413, "a picture is no JSON"
     assert visitor._held == 1_000_000, "what is over is given back"
 
 

@@ -3,7 +3,6 @@
 import io
 
 import numpy as np
-import pytest
 from fastapi.testclient import TestClient
 from http_pictures import png_files, text
 from PIL import Image
@@ -13,18 +12,6 @@ from starlette.responses import PlainTextResponse
 from siamese import Gallery
 from siamese.service.app import Beside, create_app
 from siamese.service.schemas import MOST_IMAGES
-
-
-@pytest.fixture(scope="module")
-def client(bundled) -> TestClient:
-    return TestClient(create_app(bundled, {}))
-
-
-@pytest.fixture(scope="module")
-def pngs(digits) -> list[bytes]:
-    """Twenty digits as files."""
-    return png_files(digits[0][:20])
-
 
 # ---- Answers ----
 

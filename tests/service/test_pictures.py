@@ -3,22 +3,10 @@
 import json
 
 import pytest
-from fastapi.testclient import TestClient
-from http_pictures import png_files, text
+from http_pictures import text
 
 from siamese.service import pictures
-from siamese.service.app import create_app
 from siamese.service.schemas import MOST_IMAGES
-
-
-@pytest.fixture(scope="module")
-def client(bundled) -> TestClient:
-    return TestClient(create_app(bundled, {}))
-
-
-@pytest.fixture(scope="module")
-def pngs(digits) -> list[bytes]:
-    return png_files(digits[0][:3])
 
 
 @pytest.mark.parametrize(
