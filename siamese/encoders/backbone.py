@@ -12,7 +12,7 @@ from siamese.config import BackboneConfig, EncoderConfig, shorten
 from siamese.encoders.whitened import WhitenedEncoder
 
 PREFIX = "timm/"
-EXTRA = "pip install 'siamese[timm]'"
+EXTRA = "pip install timm, which is the extra siamese[timm] of this project"
 # Chosen on faces, with other draws of the people than those that are reported: see tests/benchmarks/README.md.
 CELLS = (8, 16)  # px of the image that a place in the maps of a stage stands for: the last stage of each is taken
 GRIDS = (2, 4)  # places a side that each stage's maps are averaged to

@@ -23,7 +23,8 @@ from siamese.images.formats import SUFFIXES
 TABLES = (".parquet", ".arrow", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".tar", ".lance", ".h5", ".hdf5")
 ARCHIVES = (".zip", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 NEEDS_LIBRARY = (
-    "reads datasets of the Hub that are no image files with the library datasets: pip install 'siamese[datasets]'"
+    "reads datasets of the Hub that are no image files with the library datasets: pip install datasets, which is the extra "
+    "siamese[datasets] of this project"
 )
 PAIR_COLUMNS = ("is_same", "same", "match", "is_match", "matching", "label", "target")
 ROWS_AT_ONCE = 64  # that are in memory

@@ -141,5 +141,8 @@ def test_without_timm_one_sentence_names_the_extra(monkeypatch):
         return real(name, *more)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ValueError, match=r"need the library timm, which is not installed: pip install 'siamese\[timm\]'"):
+    with pytest.raises(
+        ValueError,
+        match=r"need the library timm, which is not installed: pip install timm, which is the extra siamese\[timm\]",
+    ):
         pretrained.find_weights("timm/resnet18")

@@ -13,7 +13,7 @@ from hub_fake.protocol import READER, STRANGER
 
 from siamese.model_folder.weights import CONFIG_FILE, WEIGHTS_FILE
 
-datasets = pytest.importorskip("datasets", reason="pip install 'siamese[datasets]'")
+datasets = pytest.importorskip("datasets", reason="needs the extra siamese[datasets]")
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

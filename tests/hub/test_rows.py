@@ -9,7 +9,7 @@ from siamese.data.own_images import ANYTHING, HubChoices
 from siamese.hub.errors import HubError
 from siamese.hub.rows import choose_columns, safe_name, write_rows
 
-datasets = pytest.importorskip("datasets", reason="pip install 'siamese[datasets]'")
+datasets = pytest.importorskip("datasets", reason="needs the extra siamese[datasets]")
 
 IMAGE, TEXT, NUMBER, FLAG = datasets.Image(), datasets.Value("string"), datasets.Value("int64"), datasets.Value("bool")
 CLASSES = datasets.ClassLabel(names=["oak", "birch"])
@@ -76,6 +76,6 @@ def test_names_of_files_are_safe(text, name):
 
 def test_without_the_library_its_name_is_said(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(HubError, match=re.escape("pip install 'siamese[datasets]'")):
+    with pytest.raises(HubError, match=re.escape("pip install datasets, which is the extra siamese[datasets]")):
         write_rows("ada/trees", "main", ANYTHING, tmp_path)
     assert not list(tmp_path.iterdir())
