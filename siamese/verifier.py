@@ -21,7 +21,7 @@ from siamese.images.load import DECODING, load_image
 from siamese.images.remarks import OF_ALL_CHARACTERS
 from siamese.model_folder.reference import Reference, load_reference
 from siamese.model_folder.weights import load_model
-from siamese.network import SiameseNetwork, embed_alike
+from siamese.network import SiameseNetwork, embed_alike, for_inference
 
 Image = str | os.PathLike | bytes | PIL.Image.Image | np.ndarray
 
@@ -73,6 +73,7 @@ class Verifier:
         self.config = config
         self.name = name
         self.device = device
+        self._quick = for_inference(self.network) if device.type == "cpu" else self.network
         self.reference = reference  # None: the model folder has none
 
     @classmethod
@@ -105,6 +106,18 @@ class Verifier:
         seen, remark = self.read(image)
         return dataclasses.replace(self.look_at_canonical(seen[None])[0], remark=remark)
 
+    def look_at_each(self, images: Sequence[Image]) -> list[Look | Exception]:
+        """As `look`, of all of them in a batch: what it returns for each, or would raise."""
+        found: list[tuple[np.ndarray, str] | Exception] = []
+        for image in images:
+            try:
+                found.append(self.read(image))
+            except Exception as error:  # of this image alone
+                found.append(error)
+        read = [each for each in found if not isinstance(each, Exception)]
+        looks = iter(self.look_at_canonical(np.stack([seen for seen, _ in read])) if read else ())
+        return [each if isinstance(each, Exception) else dataclasses.replace(next(looks), remark=each[1]) for each in found]
+
     def read(self, image: Image) -> tuple[np.ndarray, str]:
         """What the network sees of an image, as `canonical`, and a remark on it, as in `Look`. Raises ValueError like it."""
         encoder = self.config.encoder
@@ -115,7 +128,7 @@ class Verifier:
 
     def look_at_canonical(self, images: np.ndarray) -> list[Look]:
         """As `look`, of what the network sees, each from `canonical`: uint8 (N, H, W) or (N, H, W, 3), all in a batch."""
-        embeddings, lengths = embed_alike(self.network, images)
+        embeddings, lengths = embed_alike(self._quick, images)
         known = [
             self.reference and self.reference.is_familiar(*each) for each in zip(embeddings, lengths.tolist(), strict=True)
         ]
@@ -129,7 +142,7 @@ class Verifier:
 
     def embed_canonical(self, images: np.ndarray) -> np.ndarray:
         """As `embed`, of what the network sees: uint8 (N, H, W) or (N, H, W, 3), each from `canonical`."""
-        return embed_alike(self.network, images)[0].numpy()
+        return embed_alike(self._quick, images)[0].numpy()
 
     def verify(self, image_a: Image, image_b: Image, threshold: float | None = None) -> Verdict:
         """Whether two images show the same class.

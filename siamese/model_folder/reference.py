@@ -24,7 +24,7 @@ from torch import Tensor
 from siamese.config import UNSEEN_SPLITS, one_line
 from siamese.data.augmentation import AUGMENTATIONS
 from siamese.data.storage import take_images
-from siamese.distances import distance_matrix
+from siamese.distances import distance_matrix, squared_distance_matrix
 from siamese.images.canonical import to_tensor
 from siamese.model_folder.weights import MAX_REFERENCE_BYTES, REFERENCE_FILE, fingerprint, write_file
 from siamese.network import SiameseNetwork, embed_and_measure
@@ -80,11 +80,16 @@ class Reference:
 
         Those of their lengths, on both sides, and of their distances to the nearest test image, both (N,).
         """
-        count, known = len(self.lengths) + 1, np.sort(self.lengths.numpy())
+        (known, far), count = self._in_order, len(self.lengths) + 1
         shorter, longer = np.searchsorted(known, lengths, "right"), len(known) - np.searchsorted(known, lengths, "left")
-        farther = len(known) - np.searchsorted(np.sort(self.distances.numpy()), distances, "left")
+        farther = len(far) - np.searchsorted(far, distances, "left")
         of_length = np.minimum(2 * (np.minimum(shorter, longer) + 1) / count, 1)
         return -np.log(of_length) - np.log((farther + 1) / count)
+
+    @cached_property
+    def _in_order(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lengths and distances, the least first."""
+        return np.sort(self.lengths.numpy()), np.sort(self.distances.numpy())
 
     def is_familiar(self, embedding: Tensor, length: float) -> bool | None:
         """Whether an image is like those that the model was tested on, by its embedding (D,) and the length of its features.
@@ -92,7 +97,7 @@ class Reference:
         None: nobody can say.
         """
         if self.strangest is not None:
-            distance = distance_matrix(embedding[None], self.embeddings).min()
+            distance = squared_distance_matrix(embedding[None], self.embeddings).min().sqrt()
             return bool(self.strangeness(np.float32([length]), distance.reshape(1).numpy())[0] < self.strangest)
         return None if self.usual is None else self.usual[0] <= length <= self.usual[1]
 
