@@ -32,6 +32,7 @@ PREFIX, DOCUMENTS, STATIC, HEALTH = "/v1", "/docs", "/v1/static", "/health"
 FEW = 2  # pictures of a request, whose answer is made sooner than a thread could take it over
 REFUSALS = {
     400: "The request cannot be read.",
+    408: "The request comes too slowly.",
     413: "The request, or one of its pictures, has too many bytes.",
     415: "What was sent is neither a form nor JSON, or is no picture.",
     422: "Something is missing or out of range, or nothing is drawn on a picture.",

@@ -121,7 +121,7 @@ def request_body(kind: type[Question]) -> dict[str, Any]:
 def _of_form(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema of a field in a form: pictures are files there."""
     if schema.get("contentEncoding") == "base64":
-        return {"type": "string", "format": "binary", "description": "a picture"}
+        return {"type": "string", "format": "binary", "minLength": 1, "description": "a picture"}
     if schema.get("type") == "array":
         return schema | {"items": _of_form(schema["items"]), "maxItems": MOST_IMAGES}
     return schema

@@ -33,7 +33,9 @@ def filled(value: bytes) -> bytes:
     return value
 
 
-AS_BASE64 = {"type": "string", "contentEncoding": "base64", "description": "a picture in base64, or as a data URL"}
+AS_BASE64 = {
+    "type": "string", "contentEncoding": "base64", "minLength": 1, "description": "a picture in base64, or as a data URL",
+}  # fmt: skip
 Picture = Annotated[bytes, BeforeValidator(decoded), AfterValidator(filled), WithJsonSchema(AS_BASE64)]
 Pictures = Annotated[list[Picture], Field(min_length=1, max_length=MOST_IMAGES)]
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=r"\S")]

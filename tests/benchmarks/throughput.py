@@ -25,6 +25,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -138,12 +139,14 @@ def gradio_load(url: str, folder: Path, pngs: list[bytes], clients: int) -> Call
 
 
 @contextlib.contextmanager
-def running(*command: str, folder: Path = ROOT) -> Iterator[tuple[int, int]]:
+def running(*command: str, folder: Path = ROOT, log: TextIO | None = None) -> Iterator[tuple[int, int]]:
     """Port and process of a server that is started by a command with --port, in a checkout."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = subprocess.Popen([sys.executable, *command, "--port", str(port)], env=app_environment(), cwd=folder)
+    process = subprocess.Popen(
+        [sys.executable, *command, "--port", str(port)], env=app_environment(), cwd=folder, stdout=log, stderr=log
+    )
     try:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
