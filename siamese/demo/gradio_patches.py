@@ -134,8 +134,8 @@ class FairQueue(queueing.Queue):
     """Gradio's queue, less its order: who asks a hundred times would be answered a hundred times before the next visitor.
 
     Here all addresses have their first request answered before the second of any, and each has MOST_WAITING. Of programs,
-    the one comes first whose address has had least work done lately: a small picture need not wait for many large ones, and
-    not for the one that is worked at either, since one more is begun whose last request was done in half the time.
+    the one comes first whose address has had least work done lately: a small picture need not wait for many large ones. Nor
+    for the one that is worked at: beside it, a request is begun of a program whose last took less than half as long.
     """
 
     work: Work
