@@ -61,7 +61,7 @@ def embed_alike(network: SiameseNetwork, images: np.ndarray) -> tuple[Tensor, Te
 
     How a processor rounds depends on the size of a batch, and not on the place in it, so all are encoded in batches of one
     size, the last one filled up. Of two: larger ones cost one image by itself more. Many are encoded by eights where these
-    were seen to round as twos do, which takes half the time (tests/benchmarks/same_bits.py).
+    were seen to round as twos do, which takes three fifths of the time (tests/benchmarks/same_bits.py).
     """
     network.eval()
     device = _device_of(network)

@@ -56,7 +56,7 @@ class FairQueue(queueing.Queue):
         if found := super().get_events():
             return found
         for name, queue in self.event_queue_per_concurrency_id.items():
-            if queue.current_concurrency == queue.concurrency_limit:
+            if queue.current_concurrency == queue.concurrency_limit == self.under_way.total():  # all of them known
                 for event in queue.queue:
                     if self._is_quick(event):
                         queue.queue.remove(event)

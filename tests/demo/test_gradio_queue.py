@@ -65,6 +65,7 @@ def test_beside_long_work_one_request_is_begun_of_who_asks_for_little(monkeypatc
     while found := queue.get_events():
         begun += [event.request.client.host for event in found[0]]
         of_program.current_concurrency += 1
+        assert queue.get_events() is None, "what is begun has to be noted first"
         queue.under_way[begun[-1]] += 1
         if len(begun) == 1:
             assert begun == ["new"]  # of which nobody knows how long it takes
