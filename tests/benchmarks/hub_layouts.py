@@ -66,7 +66,7 @@ def main() -> int:
         client = HubClient(server.endpoint, Path(scratch) / "client")
 
         def measured(name: str, dataset: str) -> tuple[str, str]:
-            began, model = time.perf_counter(), Path(scratch) / name
+            began, model = time.perf_counter(), Path(scratch) / "models" / name
             split = client.start("split", dataset).result(PATIENCE)["value"]
             trained = client.start("train", dataset, model, epochs=1).result(PATIENCE)
             if "error" in trained:
