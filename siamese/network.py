@@ -79,12 +79,14 @@ def embed_all(
 
     `images` are canonical ones, uint8 (N, H, W) or (N, H, W, 3), in memory or in a file, or float (N, C, H, W) in 0..1. They
     are encoded in parts (see `in_parts`), so that memory does not grow with their number, the embeddings aside.
-    `progress` names a progress bar on the terminal.
+    `progress` names a progress bar, which a terminal shows.
     """
     network.eval()
     parts = list_of_parts(images, batch_size)
     with torch.inference_mode():
-        shown = tqdm(in_parts(images, batch_size), progress, len(parts), disable=progress is None, leave=False)
+        shown = tqdm(
+            in_parts(images, batch_size), progress, len(parts), disable=True if progress is None else None, leave=False
+        )
         return torch.cat([network(part.to(_device_of(network))).cpu() for part in shown])
 
 

@@ -16,7 +16,7 @@ from siamese.hub.published import HIDDEN, OWN, published, without_names, without
 from siamese.model_folder.model_card import PLOTS, SHOW_PIXELS
 from siamese.model_folder.weights import CARD_FILE, CONFIG_FILE, REFERENCE_FILE, WEIGHTS_FILE, load_model
 
-NAMES = ["family", "/home/ada", "my pictures", *(file.stem for file, _ in LEFT_OUT)]
+NAMES = ["family", "/home/ada", "my pictures", "grandma", "aunt-mary", "at-the-beach", *(file.stem for file, _ in LEFT_OUT)]
 
 
 def sent(folder: Path, **choices) -> dict[str, bytes]:
