@@ -14,18 +14,18 @@ from siamese.data.labelled_images import LabelledImages
 from siamese.data.pairs import LabelledPairs
 from siamese.evaluation.calibration import percent, probability_same
 from siamese.evaluation.metrics import PairDistances
-from siamese.model_folder.model_card import render_card
-from siamese.model_folder.reference import choose_reference, save_reference
-from siamese.model_folder.weights import (
+from siamese.model_folder.files import (
     CARD_FILE,
     CONFIG_FILE,
     METRICS_FILE,
     RESUME_FILE,
     WEIGHTS_FILE,
-    save_weights,
     staged,
     write_text,
 )
+from siamese.model_folder.model_card import render_card
+from siamese.model_folder.reference import choose_reference, save_reference
+from siamese.model_folder.weights import save_weights
 from siamese.network import SiameseNetwork
 
 HARDEST_SHOWN = 16

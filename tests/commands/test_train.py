@@ -28,7 +28,8 @@ from siamese.data.datasets import DATASETS
 from siamese.encoders import ENCODERS
 from siamese.losses import LOSSES
 from siamese.model_folder import plots
-from siamese.model_folder.weights import RESUME_FILE, WEIGHTS_FILE, load_model
+from siamese.model_folder.files import RESUME_FILE, WEIGHTS_FILE
+from siamese.model_folder.weights import load_model
 from siamese.training import loop as training
 from siamese.training.events import Ask, Interrupted
 from siamese.training.settings import TrainingSettings

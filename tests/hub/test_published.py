@@ -13,8 +13,9 @@ from siamese import Verifier
 from siamese.config import DataRecord, ModelFolderConfig
 from siamese.data.datasets import is_own
 from siamese.hub.published import HIDDEN, OWN, published, without_names, without_paths
+from siamese.model_folder.files import CARD_FILE, CONFIG_FILE, REFERENCE_FILE, WEIGHTS_FILE
 from siamese.model_folder.model_card import PLOTS, SHOW_PIXELS
-from siamese.model_folder.weights import CARD_FILE, CONFIG_FILE, REFERENCE_FILE, WEIGHTS_FILE, load_model
+from siamese.model_folder.weights import load_model
 
 NAMES = ["family", "/home/ada", "my pictures", *(file.stem for file, _ in LEFT_OUT)]
 
