@@ -18,6 +18,7 @@ from siamese.model_folder.files import (
     CARD_FILE,
     CONFIG_FILE,
     METRICS_FILE,
+    ONNX_FILE,
     RESUME_FILE,
     WEIGHTS_FILE,
     staged,
@@ -61,7 +62,8 @@ def write_model_folder(
             drawn = io.BytesIO()  # to a file itself it would say "encoder error -2" where the disk is full
             figure.savefig(drawn, dpi=100, format="png")
             (staging / name).write_bytes(drawn.getbuffer())
-    (folder / RESUME_FILE).unlink(missing_ok=True)
+    for name in (RESUME_FILE, ONNX_FILE):  # the latter would be the earlier model
+        (folder / name).unlink(missing_ok=True)
 
 
 def _figures(config, test, embeddings, pairs) -> dict:
