@@ -70,6 +70,22 @@ def test_a_gallery_of_either_loads_with_the_other(verifier, bundled, digits, tmp
         assert Gallery.load(tmp_path / "gallery.safetensors", user).identify(digits[0][0]).name == "a digit"
 
 
+@pytest.mark.slow
+def test_it_is_measured_as_the_model_itself(onnx_file, tmp_path, digits, capsys):
+    for label, image in zip(digits[1][:60], digits[0][:60], strict=True):
+        (tmp_path / str(label)).mkdir(exist_ok=True)
+        Image.fromarray(image).save(tmp_path / str(label) / f"{len([*tmp_path.rglob('*.png')])}.png")
+    measured = []
+    for model in (onnx_file, "digits"):
+        code, stdout, _ = run(["evaluate", "--model", model, "--dataset", tmp_path, "--json"], capsys)
+        assert code == 0
+        measured.append(json.loads(stdout))
+    for name, value in measured[1].items():
+        assert name == "model" or measured[0][name] == (
+            pytest.approx(value, abs=0.01) if isinstance(value, float) else value
+        )
+
+
 @pytest.mark.exhaustive
 def test_float_images_give_the_same(bundled, verifier, digits, tmp_path):
     (tmp_path / "float.onnx").write_bytes(export_network(bundled.network, bundled.config, kind="float32"))
