@@ -1,5 +1,6 @@
 """The siamese network: one encoder for both sides of a pair."""
 
+import hashlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -39,6 +40,24 @@ class SiameseNetwork(nn.Module):
 
     forward = embed
 
+    def measure(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """As `embed`, and how long the encoder's features of each image are: float32 (B, D) and (B,)."""
+        features = self.encoder.features(images)  # (B, D)
+        return F.normalize(features, dim=1) if self.unit_length else features, features.norm(dim=1)
+
+    def embed_alike(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `embed_alike`, as arrays: what a Verifier asks of whatever computes embeddings."""
+        embeddings, lengths = embed_alike(self, images)
+        return embeddings.numpy(), lengths.numpy()
+
+    def fingerprint(self) -> str:
+        """SHA-256 over all weights: embeddings are comparable only where it is the same."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
 
 def embed_and_measure(network: SiameseNetwork, images: np.ndarray | Tensor) -> tuple[Tensor, Tensor]:
     """As `embed_all`, and how long the encoder's features of each image are: float32 (N, D) and (N,)."""
@@ -46,9 +65,9 @@ def embed_and_measure(network: SiameseNetwork, images: np.ndarray | Tensor) -> t
     embeddings, lengths = [], []
     with torch.inference_mode():
         for part in in_parts(images):
-            features = network.encoder.features(part.to(_device_of(network)))  # (B, D)
-            embeddings.append((F.normalize(features, dim=1) if network.unit_length else features).cpu())
-            lengths.append(features.norm(dim=1).cpu())
+            embedded, measured = network.measure(part.to(_device_of(network)))
+            embeddings.append(embedded.cpu())
+            lengths.append(measured.cpu())
     return torch.cat(embeddings), torch.cat(lengths)
 
 
@@ -66,9 +85,9 @@ def embed_alike(network: SiameseNetwork, images: np.ndarray) -> tuple[Tensor, Te
         for start in range(0, len(images), size):
             part = images[start : start + size]
             filled = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
-            features = network.encoder.features(to_tensor(filled).to(device))[: len(part)]  # (B, D)
-            embeddings.append((F.normalize(features, dim=1) if network.unit_length else features).cpu())
-            lengths.append(features.norm(dim=1).cpu())
+            embedded, measured = network.measure(to_tensor(filled).to(device))
+            embeddings.append(embedded[: len(part)].cpu())
+            lengths.append(measured[: len(part)].cpu())
     return torch.cat(embeddings), torch.cat(lengths)
 
 

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from siamese.config import Metrics
 from siamese.evaluation.bootstrap import interval_in_words
-from siamese.model_folder.weights import CARD_FILE
+from siamese.model_folder.files import CARD_FILE
 from siamese.training.events import Ask, EpochEnded, Event, Finished, Fitted, Started, Stepped
 
 

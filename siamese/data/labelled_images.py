@@ -3,13 +3,15 @@
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from siamese.data.storage import take_images
 from siamese.evaluation.metrics import PairDistances, hardest_pairs, pair_distances
+
+if TYPE_CHECKING:  # takes a second, for which what only lists datasets need not wait
+    from torch import Tensor
 
 MOST_EVALUATED = 20_000  # images in validation, and as many in the test: all their pairs are 200 million
 
@@ -40,12 +42,16 @@ class LabelledImages:
             return self
         return self.take(np.sort(np.random.default_rng(seed).permutation(len(self))[:count]))
 
-    def distances(self, embeddings: Tensor) -> PairDistances:
+    def distances(self, embeddings: "Tensor") -> PairDistances:
         """Distances of all pairs, from the embeddings (N, D) of the images."""
+        import torch
+
         return pair_distances(embeddings, torch.from_numpy(self.labels))
 
-    def hardest(self, embeddings: Tensor, is_same: bool, count: int) -> list[tuple[int, int, float]]:
+    def hardest(self, embeddings: "Tensor", is_same: bool, count: int) -> list[tuple[int, int, float]]:
         """See siamese.evaluation.metrics.hardest_pairs."""
+        import torch
+
         return hardest_pairs(embeddings, torch.from_numpy(self.labels), is_same, count)
 
 

@@ -33,6 +33,13 @@ demo knows what is unlike these images. They are no pictures and no names, but t
 model, anybody can find out whether a picture that they have is very like one of these images. `siamese push
 --without-reference` leaves them out.
 """
+ONNX_IN_WORDS = """
+`model.onnx` is the same model for programs without PyTorch, in any language that has ONNX Runtime: canonical images, uint8
+(N, H, W) or (N, H, W, 3), as `siamese canonical` writes them, become embeddings. Two images are the same where these are at
+most `threshold` apart, which is in the metadata of the file, with all of `config.json`. `siamese compare --model model.onnx`
+uses it too.
+"""
+BEFORE_ONNX = "\n## Results\n"  # what it stands before
 LEFT_OUT_SHOWN = 200
 AUGMENTATION_IN_WORDS = {
     "ink": "random affine distortion and stroke thickness; of digits, strokes added",

@@ -16,18 +16,19 @@ from siamese.data.pairs import LabelledPairs
 from siamese.evaluation.calibration import percent, probability_same
 from siamese.evaluation.metrics import PairDistances
 from siamese.model_folder.doubtful import Doubtful
-from siamese.model_folder.model_card import DOUBTFUL_PICTURE, render_card
-from siamese.model_folder.reference import choose_reference, save_reference
-from siamese.model_folder.weights import (
+from siamese.model_folder.files import (
     CARD_FILE,
     CONFIG_FILE,
     METRICS_FILE,
+    ONNX_FILE,
     RESUME_FILE,
     WEIGHTS_FILE,
-    save_weights,
     staged,
     write_text,
 )
+from siamese.model_folder.model_card import DOUBTFUL_PICTURE, render_card
+from siamese.model_folder.reference import choose_reference, save_reference
+from siamese.model_folder.weights import save_weights
 from siamese.network import SiameseNetwork
 
 HARDEST_SHOWN = 16
@@ -66,7 +67,8 @@ def write_model_folder(
             drawn = io.BytesIO()  # to a file itself it would say "encoder error -2" where the disk is full
             figure.savefig(drawn, dpi=100, format="png")
             (staging / name).write_bytes(drawn.getbuffer())
-    (folder / RESUME_FILE).unlink(missing_ok=True)
+    for name in (RESUME_FILE, ONNX_FILE):  # the latter would be the earlier model
+        (folder / name).unlink(missing_ok=True)
     if DOUBTFUL_PICTURE not in figures:
         (folder / DOUBTFUL_PICTURE).unlink(missing_ok=True)  # of an earlier model
 

@@ -24,7 +24,7 @@ from siamese.encoders.backbone import choose_backbone
 from siamese.encoders.pretrained import find_weights, photo_weights, read_weights
 from siamese.evaluation.bootstrap import LEAST_UNITS
 from siamese.losses import Loss, build_loss
-from siamese.model_folder.weights import RESUME_FILE
+from siamese.model_folder.files import RESUME_FILE
 from siamese.network import SiameseNetwork, in_parts, list_of_parts
 from siamese.training.batches import Batches
 from siamese.training.distributed import World

@@ -17,7 +17,7 @@ from pathlib import Path
 from PIL import Image
 
 from siamese.data.archives import pack
-from siamese.model_folder.weights import RESUME_FILE
+from siamese.model_folder.files import RESUME_FILE
 from siamese.verifier import Verifier
 from siamese.visitors import class_folders
 from siamese.visitors.class_folders import contents

@@ -12,7 +12,7 @@ import pytest
 from hub_fake.expect import assert_explained
 from hub_fake.protocol import READER, STRANGER
 
-from siamese.model_folder.weights import CONFIG_FILE, WEIGHTS_FILE
+from siamese.model_folder.files import CONFIG_FILE, WEIGHTS_FILE
 
 datasets = pytest.importorskip("datasets", reason="needs the extra siamese[datasets]")
 

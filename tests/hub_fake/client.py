@@ -66,8 +66,9 @@ def make_model_folder(folder: Path, seed: int = 0, data=None, training=None, lef
     from PIL import Image
 
     from siamese.config import DataRecord, EncoderConfig, Metrics, ModelFolderConfig, TrainingRecord
+    from siamese.model_folder import files
     from siamese.model_folder import model_card as card
-    from siamese.model_folder import weights as checkpoint
+    from siamese.model_folder.weights import save_weights
     from siamese.network import SiameseNetwork
 
     torch.manual_seed(seed)
@@ -76,10 +77,10 @@ def make_model_folder(folder: Path, seed: int = 0, data=None, training=None, lef
         encoder=EncoderConfig(embedding_dim=8), data=data or DataRecord("mnist"), training=training or TrainingRecord(),
         metrics=metrics,
     )  # fmt: skip
-    checkpoint.save_weights(SiameseNetwork(config.encoder), folder / checkpoint.WEIGHTS_FILE)
-    checkpoint.write_text(folder / checkpoint.CONFIG_FILE, config.to_json())
-    checkpoint.write_text(folder / checkpoint.CARD_FILE, card.render_card(config, left_out, doubtful=doubtful))
-    checkpoint.write_text(folder / checkpoint.METRICS_FILE, "{}\n")
+    save_weights(SiameseNetwork(config.encoder), folder / files.WEIGHTS_FILE)
+    files.write_text(folder / files.CONFIG_FILE, config.to_json())
+    files.write_text(folder / files.CARD_FILE, card.render_card(config, left_out, doubtful=doubtful))
+    files.write_text(folder / files.METRICS_FILE, "{}\n")
     for number, name in enumerate((*card.PLOTS, card.DOUBTFUL_PICTURE)):
         Image.new("L", (20, 20 + number), seed).save(folder / name)
 

@@ -17,8 +17,9 @@ from siamese.evaluation.calibration import probability_same
 from siamese.evaluation.metrics import PairDistances, hardest_pairs, pair_distances
 from siamese.losses import LOSSES
 from siamese.model_folder import plots
+from siamese.model_folder.files import BUNDLED_WEIGHTS
 from siamese.model_folder.model_card import DOUBTFUL_PICTURE, MODEL_PLACEHOLDER, PLOTS, render_card
-from siamese.model_folder.weights import BUNDLED_WEIGHTS, load_model
+from siamese.model_folder.weights import load_model
 
 
 @pytest.fixture(scope="module")
