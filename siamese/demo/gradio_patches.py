@@ -6,6 +6,7 @@ What is worked round in the browser stands in static/inputs.js and static/page.j
 """
 
 import logging
+import math
 import os
 import time
 from abc import ABCMeta
@@ -111,6 +112,7 @@ class Work:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._done, self._then, self._clock = Counter(), clock(), clock
+        self.lasted: dict[str, float] = {}  # the last of each address, s
 
     def of_all(self) -> Counter[str]:
         """Now."""
@@ -118,29 +120,58 @@ class Work:
         kept = 0.5 ** ((now - self._then) / HALF_LIFE)
         left = {address: seconds * kept for address, seconds in self._done.items()}
         self._done = Counter({address: seconds for address, seconds in left.items() if seconds > FORGOTTEN})
+        self.lasted = {address: seconds for address, seconds in self.lasted.items() if address in self._done}
         self._then = now
         return self._done
 
     def add(self, address: str, seconds: float) -> None:
         """Count so many more."""
         self.of_all()[address] += seconds
+        self.lasted[address] = seconds
 
 
 class FairQueue(queueing.Queue):
     """Gradio's queue, less its order: who asks a hundred times would be answered a hundred times before the next visitor.
 
     Here all addresses have their first request answered before the second of any, and each has MOST_WAITING. Of programs,
-    the one comes first whose address has had least work done lately: a small picture need not wait for many large ones.
+    the one comes first whose address has had least work done lately: a small picture need not wait for many large ones. Nor
+    for the one that is worked at: beside it, a request is begun of a program whose last took less than half as long.
     """
+
+    work: Work
+    under_way: Counter[str]  # requests of programs, by address
+
+    def get_events(self) -> tuple[list[queueing.Event], bool, str] | None:
+        """Gradio's own: what is to be begun, whether it is a batch, and of which queue; None where there is nothing."""
+        if found := super().get_events():
+            return found
+        for name, queue in self.event_queue_per_concurrency_id.items():
+            if queue.current_concurrency == queue.concurrency_limit:
+                for event in queue.queue:
+                    if self._is_quick(event):
+                        queue.queue.remove(event)
+                        return [event], False, name
+        return None
+
+    def _is_quick(self, event: queueing.Event) -> bool:
+        """Whether it is of a program whose last request took less than half of what each of those under way may take."""
+        if event.fn.api_visibility != "public" or not (lasted := self.work.lasted.get(_host(event.request))):
+            return False
+        return all(2 * lasted < self.work.lasted.get(host, math.inf) for host in self.under_way)
 
     async def process_events(self, events: list[queueing.Event], *arguments: Any, **others: Any) -> None:
         """Gradio's own; for whom it was, and how long it took, is noted."""
-        began = time.monotonic()
+        if events[0].fn.api_visibility != "public":  # most of the time may be spent in waiting
+            await super().process_events(events, *arguments, **others)
+            return
+        began, host = time.monotonic(), _host(events[0].request)
+        self.under_way[host] += 1
         try:
             await super().process_events(events, *arguments, **others)
         finally:
-            if events[0].fn.api_visibility == "public":  # else most of the time may be spent in waiting
-                self.work.add(_host(events[0].request), time.monotonic() - began)
+            self.under_way[host] -= 1
+            self.under_way += Counter()  # which leaves out those with none
+            self.work.add(host, time.monotonic() - began)
 
     async def push(self, body: Any, request: Any, username: str | None) -> tuple:
         """Gradio's own: whether it was taken, its id or why not, and of which kind that is."""
@@ -188,7 +219,7 @@ class Demo(gr.Blocks):
     def queue(self, *args: Any, **kwargs: Any) -> "Demo":
         """Gradio's own, with a FairQueue: it names the class of its queue itself."""
         super().queue(*args, **kwargs)
-        self._queue.__class__, self._queue.work = FairQueue, Work()
+        self._queue.__class__, self._queue.work, self._queue.under_way = FairQueue, Work(), Counter()
         return self
 
     def launch(self, *args: Any, **kwargs: Any) -> tuple:

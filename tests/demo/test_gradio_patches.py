@@ -7,6 +7,7 @@ import importlib
 import inspect
 import logging
 import sys
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -300,6 +301,26 @@ def test_work_of_a_program_is_counted_and_half_of_it_forgotten_in_time():
     assert work.of_all() == {"a": 1, "b": 0.25}
     now = 100 * HALF_LIFE
     assert work.of_all() == {}, "or it would grow with each address"
+
+
+def test_beside_long_work_one_request_is_begun_of_who_asks_for_little(monkeypatch):
+    with Demo(analytics_enabled=False) as blocks:
+        gr.Button().click(lambda: None, concurrency_limit=1)
+    queue, begun = blocks.queue()._queue, []
+    for address, seconds in (("large", 4), ("large too", 3), ("small", 1)):
+        queue.work.add(address, seconds)
+    waiting_after(blocks, "large", "large", "large too", "small", "small", "new")
+    (of_program,) = queue.event_queue_per_concurrency_id.values()
+    while found := queue.get_events():
+        begun += [event.request.client.host for event in found[0]]
+        of_program.current_concurrency += 1
+        queue.under_way[begun[-1]] += 1
+        if len(begun) == 1:
+            assert begun == ["new"]  # of which nobody knows how long it takes
+            queue.under_way = Counter(["large"])
+    assert begun == ["new", "small"], "and one alone"
+    of_program.current_concurrency, queue.under_way = 1, Counter(["small"])
+    assert queue.get_events() is None
 
 
 @pytest.mark.parametrize("visibility", ["public", "private"])
