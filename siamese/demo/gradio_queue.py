@@ -1,4 +1,7 @@
-"""Gradio's queue in another order. Needed with Gradio 6.31: tests/demo/test_gradio_queue.py shows what Gradio alone does."""
+"""Where Gradio's queue does other than the demo needs: who comes first, and how many of one address.
+
+Needed with Gradio 6.31; tests/demo/test_gradio_queue.py shows that Gradio's own still takes no turns.
+"""
 
 import math
 import time

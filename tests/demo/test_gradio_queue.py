@@ -1,4 +1,4 @@
-"""Requests are begun in turns, and Gradio alone begins them in the order in which they come: else our queue can go."""
+"""The queue is fair, and Gradio's own is not: else this can go."""
 
 import asyncio
 from collections import Counter
