@@ -18,7 +18,7 @@ from torch import Tensor
 from siamese.config import one_line, parse_json, shorten
 from siamese.distances import paired_distance
 from siamese.evaluation.calibration import probability_same
-from siamese.model_folder.weights import fingerprint, write_file
+from siamese.model_folder.files import write_file
 from siamese.verifier import Image, Verifier
 
 FORMAT = "siamese-gallery-1"
@@ -166,7 +166,7 @@ class Gallery:
         about = {
             "format": FORMAT,
             "names": json.dumps(self._names),
-            "model": fingerprint(self.verifier.network),
+            "model": self.verifier.network.fingerprint(),
         }
         write_file(Path(path), lambda temporary: save_file(tensors, temporary, metadata=about))
 
@@ -188,7 +188,7 @@ class Gallery:
                 )
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             raise ValueError(f"{str(path)!r} is not a gallery: {one_line(str(error))}") from error
-        if about.get("model") != fingerprint(verifier.network):
+        if about.get("model") != verifier.network.fingerprint():
             raise ValueError(f"{str(path)!r} was made with another model than {verifier.name}: enrol the images again")
         fits = (
             isinstance(names, list)

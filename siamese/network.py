@@ -1,6 +1,7 @@
 """The siamese network: one encoder for both sides of a pair."""
 
 import copy
+import hashlib
 import itertools
 from collections.abc import Iterator
 
@@ -43,6 +44,38 @@ class SiameseNetwork(nn.Module):
 
     forward = embed
 
+    def measure(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """As `embed`, and how long the encoder's features of each image are: float32 (B, D) and (B,)."""
+        features = self.encoder.features(images)  # (B, D)
+        return F.normalize(features, dim=1) if self.unit_length else features, features.norm(dim=1)
+
+    def embed_alike(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """See `embed_alike`, as arrays: what a Verifier asks of whatever computes embeddings."""
+        embeddings, lengths = embed_alike(self, images)
+        return embeddings.numpy(), lengths.numpy()
+
+    def for_inference(self) -> "SiameseNetwork":
+        """A copy that computes the same sooner on a processor, but for rounding; itself on another device.
+
+        Batch normalisation becomes part of the convolution before it, and the channels of a pixel lie beside each other.
+        """
+        if _device_of(self).type != "cpu":
+            return self
+        quick = copy.deepcopy(self).eval()
+        for part in [each for each in quick.modules() if isinstance(each, nn.Sequential)]:
+            for place, (first, second) in enumerate(itertools.pairwise(list(part))):
+                if type(first) is nn.Conv2d and type(second) is nn.BatchNorm2d:
+                    part[place], part[place + 1] = fuse_conv_bn_eval(first, second), nn.Identity()
+        return quick.to(memory_format=torch.channels_last)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over all weights: embeddings are comparable only where it is the same."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
 
 def embed_and_measure(network: SiameseNetwork, images: np.ndarray | Tensor) -> tuple[Tensor, Tensor]:
     """As `embed_all`, and how long the encoder's features of each image are: float32 (N, D) and (N,)."""
@@ -50,9 +83,9 @@ def embed_and_measure(network: SiameseNetwork, images: np.ndarray | Tensor) -> t
     embeddings, lengths = [], []
     with torch.inference_mode():
         for part in in_parts(images):
-            features = network.encoder.features(part.to(_device_of(network)))  # (B, D)
-            embeddings.append((F.normalize(features, dim=1) if network.unit_length else features).cpu())
-            lengths.append(features.norm(dim=1).cpu())
+            embedded, measured = network.measure(part.to(_device_of(network)))
+            embeddings.append(embedded.cpu())
+            lengths.append(measured.cpu())
     return torch.cat(embeddings), torch.cat(lengths)
 
 
@@ -73,17 +106,17 @@ def embed_alike(network: SiameseNetwork, images: np.ndarray) -> tuple[Tensor, Te
         while done < len(images):
             size = many if len(images) - done > many // 2 else few
             part = images[done : done + size]
-            features = _filled_up(network, part, size)  # (B, D)
-            embeddings.append((F.normalize(features, dim=1) if network.unit_length else features).cpu())
-            lengths.append(features.norm(dim=1).cpu())
+            embedded, measured = network.measure(_filled_up(network, part, size))
+            embeddings.append(embedded[: len(part)].cpu())
+            lengths.append(measured[: len(part)].cpu())
             done += size
     return torch.cat(embeddings), torch.cat(lengths)
 
 
 def _filled_up(network: SiameseNetwork, images: np.ndarray, size: int) -> Tensor:
-    """The features (B, D) of images (B, H, W) or (B, H, W, 3), encoded as a batch of `size`."""
+    """At most `size` images (N, H, W) or (N, H, W, 3) as a batch of that size (B, C, H, W), the last one repeated."""
     filled = np.concatenate([images, np.repeat(images[-1:], size - len(images), axis=0)])
-    return network.encoder.features(to_tensor(filled).to(_device_of(network)))[: len(images)]
+    return to_tensor(filled).to(_device_of(network))
 
 
 def _rounds_alike(network: SiameseNetwork, shape: tuple[int, ...], few: int, many: int) -> bool:
@@ -98,22 +131,10 @@ def _rounds_alike(network: SiameseNetwork, shape: tuple[int, ...], few: int, man
     if key not in network.is_alike:
         noise = np.random.default_rng(0).integers(0, 256, (many, *shape), np.uint8)
         with torch.inference_mode():
-            parts = [_filled_up(network, noise[start : start + few], few) for start in range(0, many, few)]
-            network.is_alike[key] = torch.equal(torch.cat(parts), _filled_up(network, noise, many))
+            parts = [noise[start : start + few] for start in range(0, many, few)]
+            by_few = torch.cat([network.encoder.features(_filled_up(network, part, few)) for part in parts])
+            network.is_alike[key] = torch.equal(by_few, network.encoder.features(_filled_up(network, noise, many)))
     return network.is_alike[key]
-
-
-def for_inference(network: SiameseNetwork) -> SiameseNetwork:
-    """A copy that computes the same sooner on a processor, but for rounding.
-
-    Batch normalisation becomes part of the convolution before it, and the channels of a pixel lie beside each other.
-    """
-    quick = copy.deepcopy(network).eval()
-    for part in [each for each in quick.modules() if isinstance(each, nn.Sequential)]:
-        for place, (first, second) in enumerate(itertools.pairwise(list(part))):
-            if type(first) is nn.Conv2d and type(second) is nn.BatchNorm2d:
-                part[place], part[place + 1] = fuse_conv_bn_eval(first, second), nn.Identity()
-    return quick.to(memory_format=torch.channels_last)
 
 
 def embed_all(
@@ -123,12 +144,14 @@ def embed_all(
 
     `images` are canonical ones, uint8 (N, H, W) or (N, H, W, 3), in memory or in a file, or float (N, C, H, W) in 0..1. They
     are encoded in parts (see `in_parts`), so that memory does not grow with their number, the embeddings aside.
-    `progress` names a progress bar on the terminal.
+    `progress` names a progress bar, which a terminal shows.
     """
     network.eval()
     parts = list_of_parts(images, batch_size)
     with torch.inference_mode():
-        shown = tqdm(in_parts(images, batch_size), progress, len(parts), disable=progress is None, leave=False)
+        shown = tqdm(
+            in_parts(images, batch_size), progress, len(parts), disable=True if progress is None else None, leave=False
+        )
         return torch.cat([network(part.to(_device_of(network))).cpu() for part in shown])
 
 

@@ -10,7 +10,7 @@ from siamese import network as networks_module
 from siamese.config import EncoderConfig
 from siamese.encoders import ENCODERS, encoder_class
 from siamese.images.canonical import to_tensor
-from siamese.network import SiameseNetwork, embed_alike, embed_all, embed_and_measure, for_inference, in_parts
+from siamese.network import SiameseNetwork, embed_alike, embed_all, embed_and_measure, in_parts
 
 every_encoder = pytest.mark.parametrize("name", ENCODERS)
 
@@ -62,7 +62,7 @@ def test_batches_that_round_otherwise_are_not_used(digits, monkeypatch):
 def test_what_computes_sooner_computes_the_same(name, images):
     network = build(name)
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    quick = for_inference(network)
+    quick = network.for_inference()
     torch.testing.assert_close(embed_all(quick, images), embed_all(network, images), rtol=1e-4, atol=1e-5)
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
     if name == "compact":

@@ -8,7 +8,7 @@ import numpy as np
 
 from siamese.commands import add_model_flags, load, parser_of, run
 from siamese.config import readable
-from siamese.model_folder.weights import write_file
+from siamese.model_folder.files import write_file
 
 
 def build_parser() -> argparse.ArgumentParser:

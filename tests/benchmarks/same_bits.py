@@ -20,7 +20,6 @@ from siamese import Verifier
 from siamese.data.datasets.mnist import load_sample_digits
 from siamese.devices import use_one_thread
 from siamese.images.canonical import to_tensor
-from siamese.network import for_inference
 
 COUNT, ROUNDS = 256, 5
 SIZES = (1, 2, 4, 8, 32, 256)
@@ -34,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     use_one_thread()
     images = to_tensor(np.stack([verifier.canonical(digit) for digit in load_sample_digits()[0][:COUNT]]))
     order = torch.randperm(COUNT, generator=torch.Generator().manual_seed(0))
-    encode = for_inference(verifier.network)
+    encode = verifier.network.for_inference()
 
     def embedded(images: torch.Tensor, size: int) -> torch.Tensor:
         return torch.cat([encode(part) for part in images.split(size)])

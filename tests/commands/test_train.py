@@ -28,7 +28,8 @@ from siamese.data.datasets import DATASETS
 from siamese.encoders import ENCODERS
 from siamese.losses import LOSSES
 from siamese.model_folder import plots
-from siamese.model_folder.weights import RESUME_FILE, WEIGHTS_FILE, load_model
+from siamese.model_folder.files import ONNX_FILE, RESUME_FILE, WEIGHTS_FILE
+from siamese.model_folder.weights import load_model
 from siamese.training import loop as training
 from siamese.training.events import Ask, Interrupted
 from siamese.training.settings import TrainingSettings
@@ -77,6 +78,7 @@ def test_an_interrupted_training_says_how_to_go_on(interrupted):
 def test_a_continued_training_ends_as_if_never_interrupted(interrupted, trained_folder, short_training, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(interrupted[0], folder)
+    (folder / ONNX_FILE).write_bytes(b"an earlier model, which must not lie beside this one")
     assert main(["--resume", "--output", str(folder)]) == 0
     assert names(folder) == FILES
     continued, uninterrupted = load_file(folder / WEIGHTS_FILE), load_file(trained_folder / WEIGHTS_FILE)
