@@ -66,6 +66,9 @@ class Network(Protocol):
         An image has the same bits whatever the others are.
         """
 
+    def for_inference(self) -> "Network":
+        """What computes the same, but for rounding, and may do so sooner: a copy or itself."""
+
     def fingerprint(self) -> str:
         """Embeddings are comparable only where it is the same."""
 
@@ -88,6 +91,7 @@ class Verifier:
         self.config = config
         self.name = name
         self.device = device
+        self._quick = network.for_inference()
         self.reference = reference  # None: the model folder has none
 
     @classmethod
@@ -127,6 +131,18 @@ class Verifier:
         seen, remark = self.read(image)
         return dataclasses.replace(self.look_at_canonical(seen[None])[0], remark=remark)
 
+    def look_at_each(self, images: Sequence[Image]) -> list[Look | Exception]:
+        """As `look`, of all of them in a batch: what it returns for each, or would raise."""
+        found: list[tuple[np.ndarray, str] | Exception] = []
+        for image in images:
+            try:
+                found.append(self.read(image))
+            except Exception as error:  # of this image alone
+                found.append(error)
+        read = [each for each in found if not isinstance(each, Exception)]
+        looks = iter(self.look_at_canonical(np.stack([seen for seen, _ in read])) if read else ())
+        return [each if isinstance(each, Exception) else dataclasses.replace(next(looks), remark=each[1]) for each in found]
+
     def read(self, image: Image) -> tuple[np.ndarray, str]:
         """What the network sees of an image, as `canonical`, and a remark on it, as in `Look`. Raises ValueError like it."""
         encoder = self.config.encoder
@@ -137,7 +153,7 @@ class Verifier:
 
     def look_at_canonical(self, images: np.ndarray) -> list[Look]:
         """As `look`, of what the network sees, each from `canonical`: uint8 (N, H, W) or (N, H, W, 3), all in a batch."""
-        embeddings, lengths = self.network.embed_alike(images)
+        embeddings, lengths = self._quick.embed_alike(images)
         known = [
             self.reference and self.reference.is_familiar(*each) for each in zip(embeddings, lengths.tolist(), strict=True)
         ]
@@ -151,7 +167,7 @@ class Verifier:
 
     def embed_canonical(self, images: np.ndarray) -> np.ndarray:
         """As `embed`, of what the network sees: uint8 (N, H, W) or (N, H, W, 3), each from `canonical`."""
-        return self.network.embed_alike(images)[0]
+        return self._quick.embed_alike(images)[0]
 
     def verify(self, image_a: Image, image_b: Image, threshold: float | None = None) -> Verdict:
         """Whether two images show the same class.

@@ -1,5 +1,6 @@
 """A command as its user meets it at a terminal."""
 
+import io
 import re
 from collections.abc import Sequence
 
@@ -23,3 +24,11 @@ def assert_refused(result: tuple[int, str, str], *expected: str) -> None:
     assert re.fullmatch(r"error: [^\n]+\n", stderr), stderr
     for text in expected:
         assert text in stderr
+
+
+class Screen(io.StringIO):
+    """Standard error as it is at a terminal, for what asks whether it is one."""
+
+    def isatty(self) -> bool:
+        """It is."""
+        return True

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from siamese.config import Metrics
 from siamese.evaluation.bootstrap import interval_in_words
+from siamese.model_folder.files import CARD_FILE
 from siamese.training.events import Ask, EpochEnded, Event, Finished, Fitted, Started, Stepped
 
 
@@ -64,7 +65,7 @@ def describe_result(finished: Finished) -> str:
         f"{metrics.balanced_accuracy:.2f}% ({interval_in_words(metrics, 'balanced_accuracy', 2, split)}), "
         f"EER {metrics.equal_error_rate:.2f}%, AUC {metrics.roc_auc:.5f}, "
         f"calibration error {metrics.calibration_error:.2f}%\n{describe_seen(finished.config.seen, split)}"
-        f"wrote {folder}; try: python -m siamese compare A.png B.png --model {folder}"
+        f"{describe_doubtful(finished)}wrote {folder}; try: python -m siamese compare A.png B.png --model {folder}"
     )
 
 
@@ -76,6 +77,13 @@ def describe_seen(seen: Metrics | None, split: str = "classes") -> str:
         f"new images of classes seen in training, {seen.same_pairs:,} same and {seen.different_pairs:,} different pairs: "
         f"balanced accuracy {seen.balanced_accuracy:.2f}% ({interval_in_words(seen, 'balanced_accuracy', 2, split)})\n"
     )
+
+
+def describe_doubtful(finished: Finished) -> str:
+    """The line on images that disagree with their class, and where they are listed; "" where there are none."""
+    if not finished.doubtful or not finished.doubtful.count:
+        return ""
+    return f"{finished.doubtful.in_words}: see the list in {finished.folder / CARD_FILE}\n"
 
 
 class StopRequest:

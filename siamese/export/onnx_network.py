@@ -25,6 +25,10 @@ class OnnxNetwork:
         self.session, self.config, self.kind, self.device = session, config.encoder, kind, device
         self._fingerprint = fingerprint
 
+    def for_inference(self) -> "OnnxNetwork":
+        """Itself."""
+        return self
+
     def fingerprint(self) -> str:
         """That of the network that was exported, whose embeddings are comparable with these."""
         return self._fingerprint

@@ -10,7 +10,15 @@ from siamese.data.datasets import DATASETS, is_own
 from siamese.encoders import ENCODERS
 from siamese.losses import LOSSES
 from siamese.model_folder.files import CARD_FILE, CONFIG_FILE, METRICS_FILE, ONNX_FILE, REFERENCE_FILE, WEIGHTS_FILE
-from siamese.model_folder.model_card import BEFORE_ONNX, ONNX_IN_WORDS, PLOTS, REFERENCE_IN_WORDS, SHOW_PIXELS, render_card
+from siamese.model_folder.model_card import (
+    BEFORE_ONNX,
+    DOUBTFUL_PICTURE,
+    ONNX_IN_WORDS,
+    PLOTS,
+    REFERENCE_IN_WORDS,
+    SHOW_PIXELS,
+    render_card,
+)
 from siamese.model_folder.reference import load_reference
 from siamese.network import SiameseNetwork
 
@@ -34,7 +42,7 @@ def published(
     is_hidden = is_own(config.data) and not publish_pictures
     left_out = {*SHOW_PIXELS} if is_hidden else set()
     left_out |= {REFERENCE_FILE} if without_reference else set()
-    optional = [name for name in (METRICS_FILE, REFERENCE_FILE, *PLOTS) if (folder / name).exists()]
+    optional = [name for name in (METRICS_FILE, REFERENCE_FILE, *PLOTS, DOUBTFUL_PICTURE) if (folder / name).exists()]
     names = [WEIGHTS_FILE, CONFIG_FILE, CARD_FILE, *(name for name in optional if name not in left_out)]
     for name in names:
         if (folder / name).is_symlink() or not (folder / name).is_file():  # a link could lead to anything

@@ -79,11 +79,16 @@ class Reference:
 
         Those of their lengths, on both sides, and of their distances to the nearest test image, both (N,).
         """
-        count, known = len(self.lengths) + 1, np.sort(self.lengths)
+        (known, far), count = self._in_order, len(self.lengths) + 1
         shorter, longer = np.searchsorted(known, lengths, "right"), len(known) - np.searchsorted(known, lengths, "left")
-        farther = len(known) - np.searchsorted(np.sort(self.distances), distances, "left")
+        farther = len(far) - np.searchsorted(far, distances, "left")
         of_length = np.minimum(2 * (np.minimum(shorter, longer) + 1) / count, 1)
         return -np.log(of_length) - np.log((farther + 1) / count)
+
+    @cached_property
+    def _in_order(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lengths and distances, the least first."""
+        return np.sort(self.lengths), np.sort(self.distances)
 
     def is_familiar(self, embedding: np.ndarray, length: float) -> bool | None:
         """Whether an image is like those that the model was tested on, by its embedding (D,) and the length of its features.

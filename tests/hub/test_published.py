@@ -19,7 +19,7 @@ from siamese.model_folder.files import CARD_FILE, CONFIG_FILE, ONNX_FILE, REFERE
 from siamese.model_folder.model_card import PLOTS, SHOW_PIXELS
 from siamese.model_folder.weights import load_model
 
-NAMES = ["family", "/home/ada", "my pictures", *(file.stem for file, _ in LEFT_OUT)]
+NAMES = ["family", "/home/ada", "my pictures", "grandma", "aunt-mary", "at-the-beach", *(file.stem for file, _ in LEFT_OUT)]
 
 
 def sent(folder: Path, **choices) -> dict[str, bytes]:
