@@ -9,7 +9,7 @@ import numpy as np
 from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data.class_lists import BY_FOLDERS, Layout
 from siamese.data.class_tree import find_classes, suggest_names
-from siamese.data.folders import FEW_PHOTOS, FolderImages, choose_settings, read_folder
+from siamese.data.folders import FolderImages, choose_settings, read_folder
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class FolderCheck:
     mode: str  # of preprocessing: "ink" or "photo"
     size: int  # px, a side
     channels: int  # 1 grey, 3 colour
+    encoder: str  # that a training takes by itself
     found: FolderImages
     split: str  # what a training would hold out: see siamese.data.splits; "" where there is too little to train on
     problem: str  # then, what is missing
@@ -46,16 +47,17 @@ def check_folder(
     """
     # Brings torch, for which a process that only reads what it is to do should not wait.
     from siamese.data.splits import FOLDER_TEST_SHARE, FOLDER_VALIDATION_SHARE, choose_split, default_split
-    from siamese.encoders.backbone import side_for
-    from siamese.encoders.pretrained import PHOTO_BACKBONE, photo_weights
+    from siamese.encoders.backbone import PREFIX, side_for
+    from siamese.encoders.choice import encoder_for
 
     classes = find_classes(folder, layout)
     files = [file for images in classes.values() for file in images]
     mode, size, channels, side = choose_settings(files)
-    if mode == "photo" and len(files) < FEW_PHOTOS and photo_weights()[0]:
-        size = side_for(PHOTO_BACKBONE, side)
-    encoder = EncoderConfig(image_size=size, channels=channels)
-    found = read_folder(folder, PreprocessConfig(mode), encoder, progress, layout)
+    encoder = encoder_for(mode, len(files))
+    if encoder.startswith(PREFIX):
+        size = side_for(encoder, side)
+    shape = EncoderConfig(image_size=size, channels=channels)
+    found = read_folder(folder, PreprocessConfig(mode), shape, progress, layout)
     in_turn, split, problem = (default_split(classes),), "", ""
     if few_classes:
         in_turn = ("within", "classes") if len(found.names) < few_classes else ("classes",)
@@ -66,4 +68,4 @@ def check_folder(
     except ValueError as error:
         problem = str(error)
     suggestion = suggest_names(next(iter(classes.values()))) if len(classes) == 1 else ""
-    return FolderCheck(mode, size, channels, found, split, problem, suggestion)
+    return FolderCheck(mode, size, channels, encoder, found, split, problem, suggestion)

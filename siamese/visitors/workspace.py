@@ -196,7 +196,7 @@ class Workspace:
             )
         if report.problem:
             raise ValueError(report.problem)
-        checked = Checked(source, dataset, report.classes, report.images, report.split)
+        checked = Checked(source, dataset, report.classes, report.images, report.split, report.encoder)
         with self._lock:
             if contents(dataset) != before:
                 raise ValueError("the images have changed while they were checked: check them again")

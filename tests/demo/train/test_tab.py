@@ -1,14 +1,19 @@
-"""The push of the tab Train: with the visitor's login, of the visitor's own pictures none, and one true sentence."""
+"""The tab Train: which epochs it suggests; its push, with the visitor's login, of own pictures none, and one sentence."""
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 from hub_fake.client import environment, make_model_folder, make_own_folder
 from hub_fake.protocol import WRITER
 from hub_fake.server import HubServer
 
+from siamese.demo.train import tab
+from siamese.demo.train.hosted import FITTING
 from siamese.model_folder.model_card import SHOW_PIXELS
+from siamese.visitors.task import Checked
 
 # As the page calls it, in a process that knows no other Hub: a folder, a repository, and what is ticked.
 PROGRAM = """
@@ -76,3 +81,17 @@ def test_of_a_dataset_by_name_the_account_decides_unless_private_is_ticked(serve
     assert "ada/x is public" in push(tmp_path / "model", private="no")
     assert set(SHOW_PIXELS) < set(server.files("ada/x"))
     assert "ada/y is private" in push(tmp_path / "model", private="yes", repo_id="ada/y")
+
+
+def test_once_images_are_checked_the_epochs_are_those_that_suit_them_and_the_encoder():
+    photos = Checked("zip", "folder", 10, 500, "classes", "timm/tf_efficientnet_lite0")
+    space = SimpleNamespace(checked=lambda: photos, limits=SimpleNamespace(epochs=10))
+    found = tab.suited(space, FITTING)
+    assert (found.value, found.info) == (1, "1 epoch suits these images and timm/tf_efficientnet_lite0")
+    found = tab.suited(space, "compact")
+    assert (found.value, found.info) == (10, "24 epochs suit these images and compact; 10 are allowed here")
+
+    def nothing() -> Checked:
+        raise ValueError("there are no checked images")
+
+    assert tab.suited(SimpleNamespace(checked=nothing), FITTING) == gr.skip()
