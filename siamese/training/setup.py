@@ -20,7 +20,7 @@ from siamese.data.splits import Splits, load_splits
 from siamese.data.storage import take_images
 from siamese.devices import choose_device, describe_device, has_fast_bfloat16, is_out_of_memory
 from siamese.encoders.backbone import choose_backbone
-from siamese.encoders.choice import ENCODER_FOR
+from siamese.encoders.choice import ENCODER_FOR, GAIN
 from siamese.encoders.pretrained import find_weights, photo_weights, read_weights
 from siamese.evaluation.bootstrap import LEAST_UNITS
 from siamese.losses import Loss, build_loss
@@ -235,7 +235,7 @@ def _about_backbones(encoder: EncoderConfig) -> tuple[str, ...]:
         what = "" if encoder.backbone.weights.endswith(TUNED) else "; only its metric is fitted to these images"
         return (f"{encoder.name} has its weights from {encoder.backbone.weights}{what}",)
     why = photo_weights()[1] if encoder.name == ENCODER_FOR["few photos"] else ""
-    return (f"features of a network trained on other images tell photographs apart better: {why}",) if why else ()
+    return (f"features of a network trained on other images tell photographs apart better ({GAIN}): {why}",) if why else ()
 
 
 def _describe_data(splits: Splits, preprocess: PreprocessConfig, encoder: EncoderConfig) -> str:
