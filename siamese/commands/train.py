@@ -13,6 +13,7 @@ from siamese.commands.terminal import StopRequest, follow
 from siamese.config import PREPROCESS_MODES, UNSEEN_SPLITS
 from siamese.data.datasets import DATASETS
 from siamese.encoders import ENCODERS
+from siamese.encoders.choice import ENCODER_FOR, FEW_PHOTOS
 from siamese.export.metadata import check_libraries
 from siamese.hub.client import check_login
 from siamese.hub.errors import HubError
@@ -25,7 +26,8 @@ from siamese.model_folder.files import RESUME_FILE
 from siamese.training.distributed import World, processes
 from siamese.training.events import Diverged, Interrupted, OutOfMemory
 from siamese.training.loop import train
-from siamese.training.settings import ENCODER_FOR, EPOCHS, FOLDER_EPOCHS, TrainingSettings, check, what_to_lower
+from siamese.training.recipe import BATCHES, EPOCHS, PEAK_LR
+from siamese.training.settings import TrainingSettings, check, what_to_lower
 from siamese.training.setup import PRECISIONS
 from siamese.training.state import TrainingState
 from siamese.version import current_commit
@@ -85,16 +87,25 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="of timm/NAME: a file, a package or USER/NAME@REVISION on the Hub; if not given, what fits",
     )
+    add(
+        "--tune",
+        action=argparse.BooleanOptionalAction,
+        help=f"of timm/NAME: let its weights go on learning, or keep them; if not given, from {FEW_PHOTOS:,} images on",
+    )
     add("--embedding-dim", type=int, help="numbers per embedding, 1..4096; the encoder's own width if not given")
     add("--loss", help=f"objective: {', '.join(LOSSES)}; with --pairs bce if not given, or contrastive")
     add("--margin", type=float, help="contrastive and triplet losses: margin, in units of distance; 1 and 0.5 if not given")
-    add("--epochs", type=int, help=f"passes over the training images; {EPOCHS} if not given, {FOLDER_EPOCHS} for a folder")
+    add(
+        "--epochs",
+        type=int,
+        help=f"passes over the training images; {EPOCHS['new']} if not given, fewer for features that are fixed or tuned",
+    )
     add(
         "--batch-size",
         type=int,
-        help="images per step, whose pairs the loss all sees; 32 to 256, by their number, if not given",
+        help=f"images per step, whose pairs the loss all sees; {BATCHES[-1]} to {BATCHES[0]} if not given, as fits",
     )
-    add("--lr", type=float, help="peak learning rate of AdamW")
+    add("--lr", type=float, help=f"peak learning rate of AdamW; {PEAK_LR['new']:g} if not given")
     add("--weight-decay", type=float, help="weight decay of AdamW")
     add(
         "--average",
@@ -194,8 +205,7 @@ def run(arguments: argparse.Namespace, given: dict, world: World, argv: list[str
             command = shlex.join([*launcher, *argv])
             follow(train(settings_of(arguments), world, stop.asked, state, command), stop)
         except Diverged as error:
-            lr = (state.settings if state else arguments).lr
-            return fail(2, f"{error}; try again with a lower --lr than {lr:g}{and_overwrite(arguments)}")
+            return fail(2, f"{error}; try again with a lower --lr than {error.lr:g}{and_overwrite(arguments)}")
         except ValueError as error:
             return fail(2, error)
         except OutOfMemory as error:

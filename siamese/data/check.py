@@ -11,7 +11,7 @@ import numpy as np
 from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data.class_lists import BY_FOLDERS, Layout
 from siamese.data.class_tree import find_classes, suggest_names
-from siamese.data.folders import FEW_PHOTOS, FolderImages, choose_settings, read_folder
+from siamese.data.folders import FolderImages, choose_settings, read_folder
 
 if TYPE_CHECKING:  # it brings torch
     from siamese.data.pairs import LabelledPairs, ReadPairs
@@ -24,6 +24,7 @@ class FolderCheck:
     mode: str  # of preprocessing: "ink" or "photo"
     size: int  # px, a side
     channels: int  # 1 grey, 3 colour
+    encoder: str  # that a training takes by itself
     found: FolderImages
     split: str  # what a training would hold out: see siamese.data.splits; "" where there is too little to train on
     problem: str  # then, what is missing
@@ -75,9 +76,9 @@ def check_folder(
 
     classes = find_classes(folder, layout)
     files = [file for images in classes.values() for file in images]
-    mode, size, channels = _settings(files)
-    encoder = EncoderConfig(image_size=size, channels=channels)
-    found = read_folder(folder, PreprocessConfig(mode), encoder, progress, layout)
+    mode, size, channels, encoder = _settings(files)
+    shape = EncoderConfig(image_size=size, channels=channels)
+    found = read_folder(folder, PreprocessConfig(mode), shape, progress, layout)
     in_turn, split, problem = (default_split(classes),), "", ""
     if few_classes:
         in_turn = ("within", "classes") if len(found.names) < few_classes else ("classes",)
@@ -88,7 +89,7 @@ def check_folder(
     except ValueError as error:
         problem = str(error)
     suggestion = suggest_names(next(iter(classes.values()))) if len(classes) == 1 else ""
-    return FolderCheck(mode, size, channels, found, split, problem, suggestion)
+    return FolderCheck(mode, size, channels, encoder, found, split, problem, suggestion)
 
 
 def check_pairs(file: str | Path, progress: bool = False) -> PairsCheck:
@@ -99,7 +100,7 @@ def check_pairs(file: str | Path, progress: bool = False) -> PairsCheck:
     from siamese.data.pairs import image_files, read_pairs, split_pairs
     from siamese.data.splits import FOLDER_TEST_SHARE, FOLDER_VALIDATION_SHARE
 
-    mode, size, channels = _settings(image_files(file))
+    mode, size, channels, _ = _settings(image_files(file))
     found = read_pairs(file, PreprocessConfig(mode), EncoderConfig(image_size=size, channels=channels), progress)
     parts, problem = (), ""
     try:
@@ -109,12 +110,11 @@ def check_pairs(file: str | Path, progress: bool = False) -> PairsCheck:
     return PairsCheck(mode, size, channels, found, parts, problem)
 
 
-def _settings(files: Sequence[Path]) -> tuple[str, int, int]:
-    """Mode of preprocessing, image size and channels that a training would take by itself."""
-    from siamese.encoders.backbone import side_for
-    from siamese.encoders.pretrained import PHOTO_BACKBONE, photo_weights
+def _settings(files: Sequence[Path]) -> tuple[str, int, int, str]:
+    """Mode of preprocessing, image size, channels and encoder that a training would take by itself."""
+    from siamese.encoders.backbone import PREFIX, side_for
+    from siamese.encoders.choice import encoder_for
 
     mode, size, channels, side = choose_settings(files)
-    if mode == "photo" and len(files) < FEW_PHOTOS and photo_weights()[0]:
-        size = side_for(PHOTO_BACKBONE, side)
-    return mode, size, channels
+    encoder = encoder_for(mode, len(files))
+    return mode, side_for(encoder, side) if encoder.startswith(PREFIX) else size, channels, encoder

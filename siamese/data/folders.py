@@ -33,9 +33,6 @@ from siamese.images.load import load_image
 # MNIST leaves a wide margin around its digits. Signs with more detail need the pixels: of Omniglot's, one in 16 that were
 # taken for another is not with this.
 FOLDER_BOX_FRACTION = 0.86
-# Too few for a network to learn what matters in a photograph: on 8 unseen of the 28 people of the ORL faces, compact does no
-# better than raw pixels, and residual little.
-FEW_PHOTOS = 2000
 LEAST_SIDE = 8  # px: smaller pictures show nothing
 MANY_FILES = 2000  # from here on, reading in several processes pays
 BYTES_AT_ONCE, WAITING = 1 << 22, 4  # of images that a process reads in one go, and how many goes wait for each of them

@@ -27,8 +27,9 @@ class BackboneEncoder(WhitenedEncoder):
     The maps of some middle stages are averaged in a grid of places, since late stages know only what they were trained to
     tell apart (Yosinski et al. 2014). `fit` computes the linear map that makes images of one class vary alike in all
     directions (within-class covariance normalisation: Hatch, Kajarekar and Stolcke 2006). It keeps the directions in which
-    the training images do not vary at all: others do, and there they differ the most. The network itself does not change.
-    An image and its mirror image have the same embedding, as the two sides of most things in photographs are of one kind.
+    the training images do not vary at all: others do, and there they differ the most. The network itself does not change,
+    unless `tune` is called: then it goes on learning from there, together with the map. An image and its mirror image have
+    the same embedding, as the two sides of most things in photographs are of one kind.
     """
 
     citation = (
@@ -37,6 +38,7 @@ class BackboneEncoder(WhitenedEncoder):
         "Covariance Normalization for SVM-based Speaker Recognition*"
     )
     default_dim = 1024
+    is_tuned = False
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__(config.embedding_dim, config.image_size, config.channels)
@@ -62,8 +64,25 @@ class BackboneEncoder(WhitenedEncoder):
 
     def train(self, mode: bool = True) -> "BackboneEncoder":
         super().train(mode)
-        self.network.eval()  # the statistics of its normalisations are those of its own training
+        # The statistics of its normalisations are those of its own training, also where its weights are tuned: those of
+        # small batches are rough (Musgrave, Belongie and Lim 2020, A Metric Learning Reality Check, keep them as well).
+        self.network.eval()
         return self
+
+    def tune(self) -> None:
+        """From now on all weights are trained: those of the network, and the linear map."""
+        self.is_tuned = True
+        for parameter in (*self.network.parameters(), self.weight):
+            parameter.requires_grad = True
+
+    def features(self, images: Tensor) -> Tensor:
+        if not (self.is_tuned and self.training):
+            return super().features(images)
+        # One side of each image stands for both, for half the time: that of every second one is its mirror image.
+        turned = torch.arange(len(images), device=images.device)[:, None, None, None] % 2 == 1
+        found = 2 * self.one_sided(torch.where(turned, images.flip(3), images)) - self.mean
+        with torch.autocast(images.device.type, enabled=False):
+            return F.linear(found, self.weight) * self.metric  # (B, D)
 
     @torch.no_grad()
     def fit(self, images: Iterable[Tensor], labels: Tensor) -> None:
@@ -96,7 +115,7 @@ class BackboneEncoder(WhitenedEncoder):
             images, indices=list(self.backbone.stages), intermediates_only=True, output_fmt="NCHW"
         )
         pooled = (F.adaptive_avg_pool2d(*each).flatten(1) for each in zip(maps, self.backbone.grids, strict=True))
-        return torch.cat([F.normalize(each, dim=1) for each in pooled], dim=1)
+        return torch.cat([F.normalize(each.float(), dim=1) for each in pooled], dim=1)
 
 
 def library():

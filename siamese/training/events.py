@@ -23,7 +23,11 @@ class Interrupted(Exception):
 
 
 class Diverged(ValueError):
-    """The loss is no number any more."""
+    """The loss is no number any more, or all embeddings are one; at this peak learning rate."""
+
+    def __init__(self, message: str, lr: float) -> None:
+        super().__init__(message)
+        self.lr = lr
 
 
 class OutOfMemory(MemoryError):

@@ -34,7 +34,8 @@ def finish(state: TrainingState, setup: Setup) -> Finished:
     if (embeddings - embeddings[0]).abs().max() < COLLAPSED:
         raise Diverged(
             f"training collapsed: all {len(embeddings):,} validation images have one and the same embedding, as loss "
-            f"{settings.loss} may bring about"
+            f"{settings.loss} may bring about",
+            settings.lr,
         )
     learnt = None
     if splits.record.split in UNSEEN_SPLITS:

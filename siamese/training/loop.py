@@ -92,8 +92,9 @@ def _train(state: TrainingState, world: World, asked: Callable[[], Ask | None]) 
             if settings.augment:
                 digits = batches.known(batch[share]) if setup.is_of_digits else None
                 x = augment(x, generator, batches.size, share, digits)
+            rate = settings.lr * _schedule((state.step + 0.5) / total_steps)  # of its middle: none is made at 0
             for group in setup.optimizer.param_groups:
-                group["lr"] = settings.lr * _schedule((state.step + 0.5) / total_steps)  # its middle: none is made at 0
+                group["lr"] = rate * group.get("share", 1.0)
             with torch.autocast(setup.device.type, setup.precision, enabled=setup.precision != torch.float32):
                 embeddings = setup.encode(x.contiguous(memory_format=torch.channels_last))  # (B, D)
             loss = setup.loss_function(gather_rows(embeddings), batches.known(batch))
@@ -115,7 +116,7 @@ def _train(state: TrainingState, world: World, asked: Callable[[], Ask | None]) 
 
         mean_loss = state.loss_sum / (state.step - epoch * steps)
         if not math.isfinite(mean_loss):
-            raise Diverged(f"training diverged in epoch {epoch + 1}: the loss is {mean_loss}")
+            raise Diverged(f"training diverged in epoch {epoch + 1}: the loss is {mean_loss}", settings.lr)
         if world.is_main:
             ended = _measure_epoch(epoch + 1, mean_loss, state, setup)
             state.seconds = seconds_before + time.perf_counter() - started

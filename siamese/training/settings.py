@@ -12,19 +12,17 @@ from pathlib import Path
 from siamese.config import readable
 from siamese.data.class_tree import find_classes
 from siamese.data.datasets import DATASETS
-from siamese.data.folders import FEW_PHOTOS, choose_settings
+from siamese.data.folders import choose_settings
 from siamese.data.own_images import HubChoices, OwnImages, hub_name, own_images
 from siamese.data.pairs import image_files
 from siamese.data.splits import FOLDER_TEST_SHARE, FOLDER_VALIDATION_SHARE, default_split
 from siamese.encoders import LOADED_ONLY, encoder_class
-from siamese.encoders.backbone import LEAST_SIDE, PREFIX, choose_backbone, side_for
-from siamese.encoders.pretrained import PHOTO_BACKBONE, find_weights, photo_weights
+from siamese.encoders.backbone import PREFIX, choose_backbone, side_for
+from siamese.encoders.choice import encoder_for
+from siamese.encoders.pretrained import find_weights
 from siamese.losses import LOSSES, for_labelled_pairs, loss_class
-from siamese.training.recipe import batch_size_for
+from siamese.training.recipe import learning_of, recipe_for
 
-EPOCHS, FOLDER_EPOCHS = 24, 12
-BACKBONE_EPOCHS = 1  # what counts is computed before the first step
-ENCODER_FOR = {"ink": "compact", "photo": "residual", "few photos": "hog"}  # or PHOTO_BACKBONE, where it can be had
 VALIDATION_SHARE = 0.1
 ABOUT_FOLDERS = (
     "split",
@@ -71,12 +69,13 @@ class TrainingSettings:
     rotations: bool = False  # quarter turns of each class are classes too
     encoder: str | None = None  # key of siamese.encoders.ENCODERS, or "timm/NAME"
     backbone_weights: str | None = None  # of "timm/NAME": see siamese.encoders.pretrained; None: those that timm names
+    tune: bool | None = None  # of "timm/NAME": whether its weights go on learning; None: see siamese.training.recipe
     embedding_dim: int | None = None  # 1..4096; the encoder's own if None
     loss: str = "supcon"  # key of siamese.losses.LOSSES
     margin: float | None = None  # in units of distance, 0..100; the loss's own if None
-    epochs: int | None = None  # 1..10,000; EPOCHS, or FOLDER_EPOCHS for images of one's own, if None
-    batch_size: int | None = None  # images per step; None: see siamese.training.recipe
-    lr: float = 3e-3  # peak learning rate
+    epochs: int | None = None  # 1..10,000; None here and below: see siamese.training.recipe
+    batch_size: int | None = None  # images per step
+    lr: float | None = None  # peak learning rate, 1e-8..10
     weight_decay: float = 0.05
     average: float = 0.15  # share of the steps so far that the running average of weights looks back on, 0: no average
     validation_share: float | None = None  # 0.01..0.5; VALIDATION_SHARE or FOLDER_VALIDATION_SHARE if None
@@ -131,24 +130,19 @@ def fill_in(settings: TrainingSettings) -> TrainingSettings:
         classes = {} if own.are_pairs else find_classes(own.place, own.layout)
         files = image_files(own.place) if own.are_pairs else [file for files in classes.values() for file in files]
         mode, image_size, channels, side = choose_settings(files, settings.preprocess)
-        count, are_few = len(files), len(files) < FEW_PHOTOS
+        count, validation_share = len(files), FOLDER_VALIDATION_SHARE
         split = "pairs" if own.are_pairs else settings.split or default_split(classes)
-        epochs, validation_share = FOLDER_EPOCHS, FOLDER_VALIDATION_SHARE
     else:
         dataset = DATASETS.get(settings.dataset, DATASETS["mnist"])  # load_splits says which there are
-        mode, image_size, channels, are_few, split = dataset.preprocess, dataset.image_size, 1, False, None
-        count, side = dataset.images, image_size
-        epochs, validation_share = EPOCHS, VALIDATION_SHARE
-    encoder = settings.encoder or ENCODER_FOR["few photos" if mode == "photo" and are_few else mode]
-    is_large = (settings.image_size or LEAST_SIDE) >= LEAST_SIDE  # enough for a network of that kind
-    if settings.encoder is None and encoder == ENCODER_FOR["few photos"] and is_large and photo_weights()[0]:
-        encoder = PHOTO_BACKBONE
+        mode, image_size, channels, split = dataset.preprocess, dataset.image_size, 1, None
+        count, side, validation_share = dataset.images, image_size, VALIDATION_SHARE
+    encoder = settings.encoder or encoder_for(mode, count, settings.image_size if own else image_size)
     weights, widest = None, ALLOWED["embedding_dim"][1]
     if encoder.startswith(PREFIX):
         weights, image_size = find_weights(encoder, settings.backbone_weights).asked, side_for(encoder, side)
         widest = choose_backbone(encoder, settings.image_size or image_size, "")[1]
-        epochs = BACKBONE_EPOCHS
-    margin = loss_class(settings.loss).default_margin
+    learning = learning_of(encoder, count, settings.tune)
+    margin, recipe = loss_class(settings.loss).default_margin, recipe_for(count, learning, settings.epochs)
     return dataclasses.replace(
         settings,
         output=settings.folder,
@@ -158,10 +152,12 @@ def fill_in(settings: TrainingSettings) -> TrainingSettings:
         channels=settings.channels or channels,
         encoder=encoder,
         backbone_weights=weights,
+        tune=learning == "tuned",
         embedding_dim=settings.embedding_dim or min(widest, encoder_class(encoder).default_dim),
         margin=margin if settings.margin is None else settings.margin,
-        batch_size=batch_size_for(count) if settings.batch_size is None else settings.batch_size,
-        epochs=epochs if settings.epochs is None else settings.epochs,
+        batch_size=recipe.batch_size if settings.batch_size is None else settings.batch_size,
+        epochs=recipe.epochs,
+        lr=recipe.lr if settings.lr is None else settings.lr,
         validation_share=validation_share if settings.validation_share is None else settings.validation_share,
     )
 
@@ -189,6 +185,11 @@ def check(settings: TrainingSettings) -> None:
         raise ValueError(
             f"--backbone-weights is about a network of timm, and --encoder is {settings.encoder or 'not given'}, allowed: "
             f"--encoder {PREFIX}NAME"
+        )
+    if settings.tune and not (settings.encoder or "").startswith(PREFIX):
+        raise ValueError(
+            f"--tune is about a network of timm, and --encoder is {settings.encoder or 'not given'}, allowed: --encoder "
+            f"{PREFIX}NAME"
         )
     if settings.margin is not None and loss.default_margin is None:
         with_margin = ", ".join(name for name, each in LOSSES.items() if each.default_margin is not None)

@@ -1,7 +1,7 @@
 """All that a training needs before its first step: data, network, loss, optimiser; or what an earlier run left of them."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ from siamese.data.splits import Splits, load_splits
 from siamese.data.storage import take_images
 from siamese.devices import choose_device, describe_device, has_fast_bfloat16, is_out_of_memory
 from siamese.encoders.backbone import choose_backbone
+from siamese.encoders.choice import ENCODER_FOR, GAIN
 from siamese.encoders.pretrained import find_weights, photo_weights, read_weights
 from siamese.evaluation.bootstrap import LEAST_UNITS
 from siamese.losses import Loss, build_loss
@@ -30,12 +31,15 @@ from siamese.training.batches import Batches
 from siamese.training.distributed import World
 from siamese.training.events import Started
 from siamese.training.fingerprint import PATIENCE, check_files, check_split, fingerprint_files, fingerprint_split
-from siamese.training.settings import ENCODER_FOR, TrainingSettings
+from siamese.training.recipe import PRETRAINED_SHARE
+from siamese.training.settings import TrainingSettings
 from siamese.training.state import ADVICE, TrainingState
 
 FEW_CLASSES = 20  # to test on
 FEW_PAIRS = 100  # of a kind, to test on
 MOST_FITTED, DISTORTED_COPIES = 3000, 3  # images, and copies of each, to start an encoder from
+MOST_BEFORE_TUNING = 500  # images where it then changes: a start that takes seconds
+TUNED = ", which then went on learning"  # of weights, in a config
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -72,7 +76,10 @@ class Setup:
         settings, splits = state.settings, self.splits
         description = (
             f"{_describe_data(splits, self.preprocess, self.network.config)}\n{settings.encoder} encoder with "
-            f"{self.parameters:,} parameters, {settings.loss} loss, {self.hardware}, {self.precision_name}"
+            f"{self.parameters:,} parameters, {settings.loss} loss, {self.hardware}, {self.precision_name}\n"
+            f"{counted(settings.epochs, 'epoch')} of {counted(self.batches.steps_per_epoch, 'step')} with "
+            f"{self.batches.size} images each, peak learning rate {settings.lr:g}"
+            f"{f', {PRETRAINED_SHARE:g} of it for the weights of {settings.encoder}' * settings.tune}"
         )
         remarks = splits.remarks + _few_to_test_on(splits) + _about_backbones(self.network.config)
         return Started(
@@ -92,7 +99,8 @@ def prepare(state: TrainingState, world: World) -> Setup:
     torch.manual_seed(settings.seed)  # the initial weights; all later randomness has generators of its own
     preprocess = PreprocessConfig(settings.preprocess, *[FOLDER_BOX_FRACTION] * settings.is_own)
     found = find_weights(settings.encoder, settings.backbone_weights) if settings.backbone_weights else None
-    backbone = found and choose_backbone(settings.encoder, settings.image_size, found.source)[0]
+    weights = found and found.source + TUNED * settings.tune
+    backbone = found and choose_backbone(settings.encoder, settings.image_size, weights)[0]
     encoder = EncoderConfig(settings.encoder, settings.embedding_dim, settings.image_size, settings.channels, backbone)
     source, before = settings.pairs or settings.dataset, state.data
     if world.is_main:  # the one that saves it
@@ -110,10 +118,16 @@ def prepare(state: TrainingState, world: World) -> Setup:
     network = network.to(device, memory_format=torch.channels_last)
     if network.encoder.is_fitted and not state.step:
         _fit(network, splits.training, settings, device)
+    if settings.tune:
+        network.encoder.tune()
     encode = world.wrap(network)
     loss_config = LossConfig(settings.loss, settings.margin or 0.0)
     loss_function = build_loss(loss_config, network.unit_length, encoder.embedding_dim, splits.record.classes).to(device)
-    groups = parameter_groups([*network.parameters(), *loss_function.parameters()], state.parts.get("optimizer"))
+    groups = parameter_groups(
+        [*network.parameters(), *loss_function.parameters()],
+        state.parts.get("optimizer"),
+        network.encoder.network.parameters() if settings.tune else (),
+    )
     optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=device.type in ("cuda", "cpu"))
     average = running_average(network, state)
     if state.step:
@@ -146,16 +160,25 @@ def _take_over(state: TrainingState, parts: dict[str, nn.Module | torch.optim.Op
     state.parts = {}
 
 
-def parameter_groups(parameters: list[nn.Parameter], before: dict | None = None) -> list[dict]:
+def parameter_groups(
+    parameters: list[nn.Parameter], before: dict | None = None, pretrained: Iterable[nn.Parameter] = ()
+) -> list[dict]:
     """What AdamW trains: the weights of layers, which decay, and biases, normalisation and scales, which do not.
 
     To draw a scale or a bias towards 0 makes nothing simpler (He et al. 2019, Bag of Tricks). `before` is the optimiser's
-    state of an interrupted training: where an older version began it, all decay as they did.
+    state of an interrupted training: where an older version began it, all decay as they did. Those of them that are
+    `pretrained` come in two more groups, whose "share" of the learning rate is lower.
     """
     if before and len(before["param_groups"]) == 1:
         return [{"params": parameters}]
-    vectors = [parameter for parameter in parameters if parameter.ndim < 2]
-    return [{"params": [each for each in parameters if each.ndim >= 2]}, {"params": vectors, "weight_decay": 0.0}]
+    slow, groups = {id(each) for each in pretrained}, []
+    for share, chosen in (
+        ({}, [each for each in parameters if id(each) not in slow]),
+        ({"share": PRETRAINED_SHARE}, [each for each in parameters if id(each) in slow]),
+    ):
+        groups.append({"params": [each for each in chosen if each.ndim >= 2], **share})
+        groups.append({"params": [each for each in chosen if each.ndim < 2], "weight_decay": 0.0, **share})
+    return groups if slow else groups[:2]
 
 
 def running_average(network: SiameseNetwork, state: TrainingState) -> AveragedModel:
@@ -210,11 +233,10 @@ def _few_to_test_on(splits: Splits) -> tuple[str, ...]:
 def _about_backbones(encoder: EncoderConfig) -> tuple[str, ...]:
     """A remark on where the features of photographs are from, or on what better ones take."""
     if encoder.backbone:
-        return (
-            f"{encoder.name} has its weights from {encoder.backbone.weights}; only its metric is fitted to these images",
-        )
+        what = "" if encoder.backbone.weights.endswith(TUNED) else "; only its metric is fitted to these images"
+        return (f"{encoder.name} has its weights from {encoder.backbone.weights}{what}",)
     why = photo_weights()[1] if encoder.name == ENCODER_FOR["few photos"] else ""
-    return (f"features of a network trained on other images tell photographs apart better: {why}",) if why else ()
+    return (f"features of a network trained on other images tell photographs apart better ({GAIN}): {why}",) if why else ()
 
 
 def _describe_data(splits: Splits, preprocess: PreprocessConfig, encoder: EncoderConfig) -> str:
@@ -249,9 +271,9 @@ def _fit(
     else:
         chosen, labels = np.arange(len(training)), training.labels
     generator = np.random.default_rng(derived_seed(settings.seed, 6))
-    taken = np.sort(generator.permutation(len(chosen))[:MOST_FITTED])
+    taken = np.sort(generator.permutation(len(chosen))[: MOST_BEFORE_TUNING if settings.tune else MOST_FITTED])
     images, labels = take_images(training.images, chosen[taken]), torch.from_numpy(labels[taken]).to(device)
-    copies = DISTORTED_COPIES if settings.augment else 0
+    copies = DISTORTED_COPIES if settings.augment and not settings.tune else 0
     augment, random = AUGMENTATIONS[settings.preprocess], torch.Generator(device).manual_seed(derived_seed(settings.seed, 7))
 
     def parts() -> Iterator[torch.Tensor]:

@@ -87,9 +87,8 @@ def plan_of(checked: Checked, choices: Choices, user: str) -> Plan:
     if choices.flavor not in FLAVORS:
         raise ValueError(f"the hardware is {choices.flavor!r}, allowed: {', '.join(FLAVORS)}")
     repo_id = choices.repository(user)
-    fitting = checked.plan()
     given = {"dataset": SAMPLE, "encoder": choices.encoder, "loss": choices.loss, "epochs": choices.epochs}
-    given |= {"split": fitting["split"], "batch_size": fitting["batch_size"]}
+    given["split"] = checked.plan()["split"]
     given = {name: value for name, value in given.items() if value is not None}
     given |= {"push": True, "private": True, "repo_id": repo_id}
     plan = make_plan(choices.flavor, given, f"{HOURS}h", _commit(), images_to_send(checked, repo_id))

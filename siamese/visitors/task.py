@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from siamese.config import LEAST_STEPS, ModelFolderConfig, counted
-from siamese.training.recipe import batch_size_for
+from siamese.training.recipe import EPOCHS, learning_of, recipe_for
 from siamese.training.snapshot import EmbeddingMap, Snapshot
 
 # Files in the folder of a task that ask its training to end: with the best so far, or at once.
@@ -13,7 +13,6 @@ FINISH, STOP = "finish", "stop"
 SAMPLE = "mnist-sample"
 FEW_CLASSES = 10  # with fewer, none are spared for validation and test where images of each can be
 LEAST_CLASSES, LEAST_IMAGES = 2, 12  # that can be trained on at all
-EPOCHS = 8  # by default
 START_SECONDS, IMAGES_PER_SECOND = 40, 2000  # of a GPU that the Hub lends: to read, measure and write; trained on at least
 
 
@@ -26,8 +25,7 @@ class Task:
     dataset: str  # SAMPLE or a folder
     encoder: str | None = None  # None: what fits the images
     loss: str = "supcon"
-    epochs: int = EPOCHS
-    batch_size: int = 64
+    epochs: int = EPOCHS["new"]
     split: str | None = None
     images: int = 0  # in the dataset
     seconds: int = 300  # after which the training ends with the best so far
@@ -41,7 +39,8 @@ class Task:
 
     def gpu_seconds(self) -> int:
         """How long a GPU is needed for that the Hub lends, at the most."""
-        trained_on = self.epochs * max(self.images, LEAST_STEPS * self.batch_size)
+        batch_size = recipe_for(self.images, "new", self.epochs).batch_size
+        trained_on = self.epochs * max(self.images, LEAST_STEPS * batch_size)
         return START_SECONDS + min(self.seconds, trained_on // IMAGES_PER_SECOND)
 
 
@@ -70,6 +69,7 @@ class DataReport:
     split: str = ""  # what a training can hold out of a folder: "classes", or images "within" them
     problem: str = ""  # where it can hold out nothing: what is missing
     by_names: str = ""  # where all are in one class: the classes that the names of the files tell, in words
+    encoder: str = "compact"  # that a training takes by itself
 
 
 class NamesTellClassesError(ValueError):
@@ -125,6 +125,7 @@ class Checked:
     classes: int
     images: int
     split: str = ""  # of a folder, as its check found it can be; "": by the number of classes
+    encoder: str = "compact"  # that fits it
 
     @classmethod
     def of(cls, report: DataReport, source: str, dataset: str) -> "Checked":
@@ -141,13 +142,19 @@ class Checked:
             )
         if report.problem:
             raise ValueError(report.problem)
-        return cls(source, dataset, report.classes, report.images, report.split)
+        return cls(source, dataset, report.classes, report.images, report.split, report.encoder)
 
     def plan(self) -> dict[str, str | int | None]:
         """What suits this data, as arguments of Task: all but the choices of the visitor."""
         split = None if self.dataset == SAMPLE or self._holds_out_classes() else "within"
-        size = batch_size_for(self.images)
-        return {"dataset": self.dataset, "split": split, "batch_size": size, "images": self.images}
+        return {"dataset": self.dataset, "split": split, "images": self.images}
+
+    def epochs(self, encoder: str | None, most: int) -> tuple[int, str]:
+        """How many suit this data and an encoder, None: the one that fits, where `most` are allowed; and why, in words."""
+        name = encoder or self.encoder
+        suited = recipe_for(self.images, learning_of(name, self.images)).epochs
+        bound = f"; {most:,} are allowed here" if suited > most else ""
+        return min(suited, most), f"{counted(suited, 'epoch')} suit{'s' * (suited == 1)} these images and {name}{bound}"
 
     def _holds_out_classes(self) -> bool:
         return self.split == "classes" if self.split else self.classes >= FEW_CLASSES

@@ -97,6 +97,7 @@ def check_data(dataset: str) -> DataReport:
         split=checked.split,
         problem=below(checked.problem, 500),
         by_names=_classes_by_names(dataset, checked.suggestion) if checked.suggestion else "",
+        encoder=checked.encoder,
     )
 
 
@@ -139,7 +140,7 @@ def _training(task: Task) -> Iterator[Update]:
         is_late = time.monotonic() - started > task.seconds
         return Ask.FINISH if is_late or (folder / FINISH).exists() else None
 
-    names = ("dataset", "encoder", "loss", "epochs", "batch_size", "split", "device")
+    names = ("dataset", "encoder", "loss", "epochs", "split", "device")
     settings = TrainingSettings(**{name: getattr(task, name) for name in names}, output=task.model)
     shown, events = 0.0, train(settings, asked=asked)
     yield Update(progress.snapshot())

@@ -1,9 +1,13 @@
-"""Two details of the training, on validation: which parameters decay, and where on the schedule a step lies.
+"""What the recipe is chosen by, on validation: any settings beside each other; without --vary, two details of the loop.
 
-python tests/benchmarks/recipe.py --dataset mnist-sample --epochs 8 --seeds 3
+    python tests/benchmarks/recipe.py --epochs 3
+    python tests/benchmarks/recipe.py --vary epochs=1,3,8 --vary batch_size=32,64 --first 100
+
+The two details: which parameters decay, and where on the schedule a step lies.
 """
 
 import argparse
+import ast
 import contextlib
 import itertools
 import statistics
@@ -55,25 +59,40 @@ def main(argv: list[str] | None = None) -> int:
     """Print mean and spread of each variant."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", default="mnist-sample", help="default: mnist-sample")
+    parser.add_argument("--data-dir", default="data", help="torchvision root (default: data)")
     parser.add_argument("--epochs", type=int, default=8, help="default: 8")
     parser.add_argument("--batch-size", type=int, default=64, help="default: 64")
-    parser.add_argument("--seeds", type=int, default=3, help="how many: 0, 1, ... (default: 3)")
+    parser.add_argument("--vary", action="append", default=[], metavar="SETTING=VALUE,...", help="all combinations")
+    parser.add_argument("--first", type=int, default=0, help="the first seed (default: 0)")
+    parser.add_argument("--seeds", type=int, default=3, help="how many (default: 3)")
     arguments = parser.parse_args(argv)
-    for title, (is_split, offset) in VARIANTS.items():
+    varied = [each.split("=") for each in arguments.vary]
+    values = [[(name, _value(text)) for text in texts.split(",")] for name, texts in varied]
+    common = {"data_dir": arguments.data_dir, "device": "cpu"}
+    cases = [(", ".join(f"{name} {value}" for name, value in each), dict(each)) for each in itertools.product(*values)]
+    if not arguments.vary:
+        common |= {"epochs": arguments.epochs, "batch_size": arguments.batch_size}
+        cases = [(title, {}) for title in VARIANTS]
+    for title, chosen in cases:
         results = []
-        for seed in range(arguments.seeds):
+        for seed in range(arguments.first, arguments.first + arguments.seeds):
             with tempfile.TemporaryDirectory() as output:
-                settings = TrainingSettings(
-                    arguments.dataset, epochs=arguments.epochs, batch_size=arguments.batch_size, seed=seed, device="cpu",
-                    output=Path(output) / "model",
-                )  # fmt: skip
-                results.append(validated(settings, is_split, offset))
+                given = common | chosen | {"seed": seed, "output": Path(output) / "model"}
+                results.append(validated(TrainingSettings(arguments.dataset, **given), *VARIANTS.get(title, (True, 0.5))))
         accuracies, errors = zip(*results, strict=True)
         spread = statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0
         each = ", ".join(f"{accuracy:.2f}" for accuracy in accuracies)
         mean = f"{statistics.mean(accuracies):.2f}% ({spread:.2f}; {each}), EER {statistics.mean(errors):.2f}%"
         print(f"{title:44} {mean}", flush=True)
     return 0
+
+
+def _value(text: str) -> object:
+    """A number, true or false, or a word."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
 
 
 if __name__ == "__main__":

@@ -252,7 +252,7 @@ def test_a_full_temporary_folder_is_told_by_its_name(digit_folder, tmp_path, mon
 def test_too_little_memory_is_told_with_what_to_lower(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(training.AUGMENTATIONS, "ink", lambda *_: torch.empty(1 << 50))
     assert_failed(
-        train([*ONE_EPOCH, "--output", tmp_path / "model"], capsys), "not enough memory", "lower --batch-size (64)"
+        train([*ONE_EPOCH, "--output", tmp_path / "model"], capsys), "not enough memory", "lower --batch-size (32)"
     )
     assert names(tmp_path) == set()
 

@@ -147,3 +147,26 @@ def test_without_timm_one_sentence_names_the_extra(monkeypatch):
         match=r"need the library timm, which is not installed: pip install timm, which is the extra siamese\[timm\]",
     ):
         pretrained.find_weights("timm/resnet18")
+
+
+@needs_timm
+def test_where_it_is_tuned_all_weights_learn_from_where_they_were_and_normalisations_keep_their_statistics(images):
+    network = build(NAMES[0])
+    encoder = network.encoder
+    before, kept = embed_all(network, images[:4]), {name: each.clone() for name, each in network.named_buffers()}
+    encoder.tune()
+    assert torch.equal(embed_all(network, images[:4]), before)
+    network.train().embed(images[:8]).square().mul(torch.arange(64.0)).sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in network.parameters())
+    assert all(torch.equal(each, kept[name]) for name, each in network.named_buffers())
+
+
+@needs_timm
+def test_in_training_every_second_image_is_mirrored_and_stands_for_both_sides(images):
+    encoder = build(NAMES[0]).encoder
+    encoder.tune()
+    with torch.no_grad():
+        found = encoder.train().features(images[:4])
+        left, right = (encoder.one_sided(each) for each in (images[:4], images[:4].flip(3)))
+    sides = torch.stack([left[0], right[1], left[2], right[3]])
+    torch.testing.assert_close(found, (2 * sides - encoder.mean) @ encoder.weight.T * encoder.metric, rtol=1e-4, atol=1e-4)

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from siamese.commands import train as command_line
-from siamese.encoders import ENCODERS
+from siamese.encoders import ENCODERS, choice
 from siamese.encoders.pretrained import PACKAGES, PHOTO_BACKBONE
 from siamese.losses import LOSSES
-from siamese.training import settings as settings_module
 from siamese.training.settings import TrainingSettings, check, command_of, fill_in
 
 settings_of_all_kinds = st.builds(
@@ -70,7 +69,7 @@ def test_what_is_filled_in_once_stays_as_it_is(settings):
 @pytest.mark.parametrize(
     ("pictures", "expected"),
     [
-        ("drawings", ("classes", "ink", 28, 1, "compact", 12, 0.2)),
+        ("drawings", ("classes", "ink", 28, 1, "compact", 24, 0.2)),
         ("photographs", ("classes", "photo", 64, 3, "hog", 12, 0.2)),
         ("photographs, and a network for them", ("classes", "photo", 96, 3, PHOTO_BACKBONE, 1, 0.2)),
     ],
@@ -79,7 +78,7 @@ def test_settings_for_a_folder_fit_its_pictures(pictures, expected, digits, tmp_
     if "network" in pictures:
         pytest.importorskip(next(iter(PACKAGES.values())), reason="an extra")
     else:
-        monkeypatch.setattr(settings_module, "photo_weights", lambda: (None, "not installed"))
+        monkeypatch.setattr(choice, "photo_weights", lambda: (None, "not installed"))
     random = np.random.default_rng(0)
     for number, image in enumerate(digits[0][:6]):
         place = tmp_path / "pictures" / str(number % 2)

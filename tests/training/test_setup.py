@@ -1,5 +1,7 @@
 """What a training starts from: the running average of its weights, and the validation images that it shows."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -11,8 +13,9 @@ from siamese.data.splits import Splits
 from siamese.encoders import ENCODERS
 from siamese.losses import LOSSES, build_loss
 from siamese.network import SiameseNetwork
+from siamese.training import setup
 from siamese.training.settings import TrainingSettings, fill_in
-from siamese.training.setup import _few_to_test_on, choose_sample, parameter_groups, running_average
+from siamese.training.setup import _about_backbones, _few_to_test_on, choose_sample, parameter_groups, running_average
 from siamese.training.state import TrainingState
 
 WEIGHT, VARIANCE, COUNT = (f"encoder.layers.{name}" for name in ("0.weight", "1.running_var", "1.num_batches_tracked"))
@@ -76,6 +79,17 @@ def test_a_test_of_few_classes_is_remarked_and_an_interval_is_spoken_of_where_th
     remarks = _few_to_test_on(splits)
     assert len(remarks) == bool(words)
     assert all(words in remark for remark in remarks)
+
+
+def test_where_hand_made_features_are_taken_one_sentence_says_what_an_extra_gives_as_it_was_measured(root, monkeypatch):
+    monkeypatch.setattr(setup, "photo_weights", lambda: (None, "timm is not installed: pip install timm"))
+    (remark,) = _about_backbones(EncoderConfig("hog", 128, 64))
+    assert "timm is not installed: pip install timm" in remark
+    results = (root / "tests" / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    figures = re.findall(r"\d+\.\d+%", remark)
+    assert len(figures) == 2
+    assert all(f"| {figure} |" in results for figure in figures)
+    assert _about_backbones(EncoderConfig("compact")) == ()
 
 
 # ---- What decays ----

@@ -124,7 +124,7 @@ def test_the_job_trains_as_the_page_does(press, hub):
     script = hub.jobs[0].spec["command"][-1]
     _, asked = train.parse_arguments(shlex.split(re.search(r"^python train.py (.*)$", script, re.M)[1]))
     assert asked == {
-        "dataset": "images/uploaded-pictures", "loss": "supcon", "epochs": 3, "split": "within", "batch_size": 32,
+        "dataset": "images/uploaded-pictures", "loss": "supcon", "epochs": 3, "split": "within",
         "device": "cuda", "output": "model",
     }  # fmt: skip
     assert "python -m siamese push model --repo-id ada/signs --private || " in script
@@ -212,7 +212,7 @@ def test_hardware_that_is_not_offered_is_refused_and_the_bundled_digits_are_not_
         plan_of(checked, Choices("h200x8", "signs", None, "supcon", 3, False), "ada")
     plan = plan_of(checked, Choices("l4x1", "signs", "seed", "bce", 3, True), "ada")
     assert plan.images is None
-    assert "--dataset mnist-sample --encoder seed --loss bce --epochs 3 --batch-size 64" in plan.train
+    assert "--dataset mnist-sample --encoder seed --loss bce --epochs 3" in plan.train
     assert "delete_repo" not in plan.command("1" * 40)[-1]
     assert WRITER not in repr(Login("ada", WRITER, time.time()))
 

@@ -30,10 +30,10 @@ def test_what_an_update_leaves_out_is_as_it_was():
     assert Update(data=DataReport(2, 20, 10, 10, "", ())).is_done
 
 
-def test_the_split_and_the_batch_fit_the_data():
+def test_the_split_fits_the_data():
     few, many = Checked("zip", "folder", 9, 100), Checked("zip", "folder", 10, 1000)
-    assert few.plan() == {"dataset": "folder", "split": "within", "batch_size": 32, "images": 100}
-    assert many.plan() == {"dataset": "folder", "split": None, "batch_size": 64, "images": 1000}
+    assert few.plan() == {"dataset": "folder", "split": "within", "images": 100}
+    assert many.plan() == {"dataset": "folder", "split": None, "images": 1000}
     assert Checked("sample", SAMPLE, 9, LEAST_IMAGES).plan()["split"] is None  # it has a test of its own
 
 

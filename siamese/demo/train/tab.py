@@ -9,6 +9,7 @@ from gradio.processing_utils import save_file_to_cache
 
 from siamese.config import counted, one_line
 from siamese.data.datasets import is_own
+from siamese.data.datasets.mnist import MNIST_SAMPLE
 from siamese.demo import uploads
 from siamese.demo.base import PRIVATE, Page
 from siamese.demo.elements import note
@@ -22,9 +23,8 @@ from siamese.hub.push import push_folder
 from siamese.images.formats import OTHER_SUFFIXES
 from siamese.losses import LOSSES
 from siamese.visitors.class_folders import LONGEST_CLASS
-from siamese.visitors.limits import TrainingLimits
 from siamese.visitors.queue import Run, TrainingQueue
-from siamese.visitors.task import EPOCHS, NamesTellClassesError, Update
+from siamese.visitors.task import SAMPLE, Checked, NamesTellClassesError, Update
 from siamese.visitors.workspace import Workspace
 
 TITLE, ID = "Train", "train"
@@ -44,33 +44,36 @@ def create_tab(page: Page) -> None:
     said = gr.HTML(note(""), elem_id="data-note", render=False)
     start = gr.Button("Start", variant="primary", interactive=False, elem_id="start", render=False)
     by_names = gr.Button("Take the classes from the names of the files", visible=False, elem_id="by-names", render=False)
-    found = [report, said, start, by_names]  # what a check of images changes
+    encoder, epochs = _encoder_and_epochs(page.workspaces.limits.epochs)
+    # What a check of images changes, and what it is told.
+    found, asked = [report, said, start, by_names, epochs], [page.own, encoder]
     source = gr.Radio(SOURCES, value="sample", label="Images", elem_id="source")
-    parts = [_archive_part(page, found), _hand_part(page, found)]
+    parts = [_archive_part(page, found, asked), _hand_part(page, found, asked)]
     said.render()
     by_names.render()
-    by_names.click(sort_by_names, page.own, found, **PRIVATE)
+    by_names.click(sort_by_names, asked, found, **PRIVATE)
     report.render()
-    source.input(choose, [source, page.own], [*parts, *found], **PRIVATE)
+    source.input(choose, [source, *asked], [*parts, *found], **PRIVATE)
+    encoder.input(suited, asked, epochs, **PRIVATE)
 
     def open_workspace(request: gr.Request) -> Workspace:
         """One for the page that has just been loaded."""
         return page.workspaces.open(request.session_hash)
 
     opened = page.blocks.load(open_workspace, None, page.own, **PRIVATE)
-    opened.then(lambda space: look_through(space, "sample"), page.own, found, **PRIVATE)
-    _training_part(page, start, report)
+    opened.then(lambda space, encoder: look_through(space, "sample", encoder), asked, found, **PRIVATE)
+    _training_part(page, start, report, encoder, epochs)
 
 
-def _archive_part(page: Page, found: list) -> gr.Column:
+def _archive_part(page: Page, found: list, asked: list) -> gr.Column:
     with gr.Column(visible=False) as part:
         most = f"up to {page.workspaces.limits.megabytes:,} MB"
         archive = UploadedFiles(file_types=[".zip"], label=f"ZIP, {most}", height=140, elem_id="archive")
-    archive.upload(take_archive, [archive, page.own], [archive, *found], **PRIVATE)
+    archive.upload(take_archive, [archive, *asked], [archive, *found], **PRIVATE)
     return part
 
 
-def _hand_part(page: Page, found: list) -> gr.Column:
+def _hand_part(page: Page, found: list, asked: list) -> gr.Column:
     with gr.Column(visible=False) as part, gr.Row(elem_id="hand"):
         with gr.Column():
             label = gr.Textbox(label="Name of the class", max_length=LONGEST_CLASS, max_lines=1, elem_id="class-name")
@@ -89,13 +92,17 @@ def _hand_part(page: Page, found: list) -> gr.Column:
     add_button.click(add_files, [label, files, own], [files, made], **PRIVATE)
     drawn = draw_button.click(add_drawing, [label, drawing, own], made, js=drawings_js({1: "class"}), **PRIVATE)
     drawn.then(None, None, None, js=f"() => siamese.empty('{ID}')", **PRIVATE)
-    check_button.click(lambda space: look_through(space, "hand"), own, found, **PRIVATE)
+    check_button.click(lambda space, encoder: look_through(space, "hand", encoder), asked, found, **PRIVATE)
     forget_button.click(forget, own, [made, report, start], **PRIVATE)
     return part
 
 
-def _training_part(page: Page, start: gr.Button, report: gr.HTML) -> None:
-    choices = _choices(page.workspaces.limits)
+def _training_part(page: Page, start: gr.Button, report: gr.HTML, encoder: gr.Dropdown, epochs: gr.Slider) -> None:
+    with gr.Row():
+        encoder.render()
+        loss = gr.Dropdown(list(LOSSES), value="supcon", label="Loss", elem_id="loss", min_width=140)
+        epochs.render()
+    choices = [encoder, loss, epochs]
     with gr.Row(elem_classes="actions"):
         start.render()
         stop = gr.Button("Stop", interactive=False, elem_id="stop")
@@ -144,16 +151,14 @@ def _training_part(page: Page, start: gr.Button, report: gr.HTML) -> None:
     stop.click(lambda space: mine(space).finish(), page.own, None, **UNLIMITED)
 
 
-def _choices(limits: TrainingLimits) -> list:
-    """Encoder, loss and number of epochs."""
-    encoders = [(name, name) for name in (FITTING, *ENCODERS)]
-    most = limits.epochs
-    with gr.Row():
-        return [
-            gr.Dropdown(encoders, value=FITTING, label="Encoder", elem_id="encoder", min_width=140),
-            gr.Dropdown(list(LOSSES), value="supcon", label="Loss", elem_id="loss", min_width=140),
-            gr.Slider(1, most, value=min(EPOCHS, most), step=1, label="Epochs", buttons=[], elem_id="epochs"),
-        ]
+def _encoder_and_epochs(most: int) -> tuple[gr.Dropdown, gr.Slider]:
+    """What a check of images sets, or depends on; at first the number of epochs is what suits the bundled digits."""
+    names = [(name, name) for name in (FITTING, *ENCODERS)]
+    value, why = Checked("sample", SAMPLE, 10, MNIST_SAMPLE.images).epochs(None, most)
+    return (
+        gr.Dropdown(names, value=FITTING, label="Encoder", elem_id="encoder", min_width=140, render=False),
+        gr.Slider(1, most, value, step=1, label="Epochs", info=why, buttons=[], elem_id="epochs", render=False),
+    )
 
 
 def _model_part(page: Page) -> tuple[gr.Column, gr.DownloadButton, gr.Checkbox | None]:
@@ -191,8 +196,8 @@ def in_words(error: Exception) -> str:
     return uploads.NO_DISK if error.errno in DISK_FULL else NOT_THE_CALLERS
 
 
-def look_through(space: Workspace, source: str, message: str = "") -> list:
-    """The report on what was brought, and whether it can be trained on."""
+def look_through(space: Workspace, source: str, encoder: str, message: str = "") -> list:
+    """The report on what was brought, whether it can be trained on, and in how many epochs."""
     try:
         report, checked = mine(space).check(source)
     except NamesTellClassesError as error:
@@ -200,22 +205,33 @@ def look_through(space: Workspace, source: str, message: str = "") -> list:
     except (ValueError, OSError) as error:
         return _nothing(in_words(error), problem=True)
     said = note(f"{message}{checked.sentence()}")
-    return [view.data_check(report), said, gr.Button(interactive=True), gr.Button(visible=False)]
+    shown = [view.data_check(report), said, gr.Button(interactive=True), gr.Button(visible=False)]
+    return [*shown, suited(space, encoder)]
+
+
+def suited(space: Workspace | None, encoder: str) -> gr.Slider:
+    """The number of epochs that suits what was checked last and an encoder, and that in words; nothing new before that."""
+    try:
+        checked = mine(space).checked()
+    except ValueError:
+        return gr.skip()
+    value, why = checked.epochs(None if encoder == FITTING else encoder, space.limits.epochs)
+    return gr.Slider(value=value, info=why)
 
 
 def _nothing(message: str = "", problem: bool = False, offers_names: bool = False) -> list:
     """No report, and nothing to train on, but perhaps the offer to sort by the names of the files."""
-    return ["", note(message, problem), gr.Button(interactive=False), gr.Button(visible=offers_names)]
+    return ["", note(message, problem), gr.Button(interactive=False), gr.Button(visible=offers_names), gr.skip()]
 
 
-def choose(source: str, space: Workspace) -> list:
+def choose(source: str, space: Workspace, encoder: str) -> list:
     """What belongs to a source of images, and the report on what it holds already."""
     is_there = source == "sample" or mine(space).has(source)
-    found = look_through(space, source) if is_there else _nothing()
+    found = look_through(space, source, encoder) if is_there else _nothing()
     return [gr.Column(visible=source == "zip"), gr.Column(visible=source == "hand"), *found]
 
 
-def take_archive(path: str | None, space: Workspace) -> list:
+def take_archive(path: str | None, space: Workspace, encoder: str) -> list:
     """Unpack a ZIP file, and look through it; the file itself is not kept."""
     try:
         if path is None:
@@ -225,16 +241,16 @@ def take_archive(path: str | None, space: Workspace) -> list:
         return [None, *_nothing(in_words(error), problem=True)]
     finally:
         uploads.delete(path)
-    return [None, *look_through(space, "zip", _passed_over(others))]
+    return [None, *look_through(space, "zip", encoder, _passed_over(others))]
 
 
-def sort_by_names(space: Workspace) -> list:
+def sort_by_names(space: Workspace, encoder: str) -> list:
     """Take the classes of what was brought as a ZIP file from the names of its files, and look through it."""
     try:
         others = mine(space).sort_by_names()
     except (ValueError, OSError) as error:
         return _nothing(in_words(error), problem=True)
-    return look_through(space, "zip", _passed_over(others, "whose names tell no class"))
+    return look_through(space, "zip", encoder, _passed_over(others, "whose names tell no class"))
 
 
 def _passed_over(others: Sequence[str], why: str = "of no kind that is read") -> str:

@@ -1,8 +1,10 @@
-"""The tab Train: a push with the visitor's login, of their own pictures none, in true sentences; and classes by names."""
+"""The tab Train: which epochs it suggests; classes by names; its push, with the visitor's login, of own pictures none."""
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 from brought import zipped
 from hub_fake.client import environment, make_model_folder, make_own_folder
@@ -11,9 +13,11 @@ from hub_fake.server import HubServer
 from PIL import Image
 
 from siamese.demo.train import tab
+from siamese.demo.train.hosted import FITTING
 from siamese.model_folder.model_card import SHOW_PIXELS
 from siamese.visitors.disk import Disk
 from siamese.visitors.limits import MEGABYTE, TrainingLimits
+from siamese.visitors.task import Checked
 from siamese.visitors.workspace import Workspaces
 
 # As the page calls it, in a process that knows no other Hub: a folder, a repository, and what is ticked.
@@ -94,17 +98,31 @@ def test_names_of_files_that_tell_classes_are_offered_in_words_and_taken_at_a_cl
     Image.fromarray(digits[0][999]).save(flat / "notes.png")
     with Workspaces(TrainingLimits(), Disk(tmp_path / "disk", 100 * MEGABYTE)) as opened:
         space = opened.open()
-        _, report, said, start, offer = tab.take_archive(str(zipped(flat, tmp_path / "flat.zip")), space)
+        _, report, said, start, offer, _ = tab.take_archive(str(zipped(flat, tmp_path / "flat.zip")), space, FITTING)
         assert (report, start.interactive, offer.visible) == ("", False, True)
         assert "all 22 usable images lie in one place" in said
         assert "The names of the files tell 3 classes: birch, elm, oak." in said
         assert "--" not in said
-        report, said, start, offer = tab.sort_by_names(space)
+        report, said, start, offer, _ = tab.sort_by_names(space, FITTING)
         assert (start.interactive, offer.visible) == (True, False)
         assert "1 file passed over, whose names tell no class: notes.png." in said
         assert "21 images of 3 classes" in said
         assert ">birch<" in report
         assert space.checked().classes == 3
-        report, said, start, offer = tab.sort_by_names(space)  # once more: there is nothing to sort
+        report, said, start, offer, _ = tab.sort_by_names(space, FITTING)  # once more: there is nothing to sort
         assert (start.interactive, offer.visible) == (False, False)
         assert "do not tell the classes" in said
+
+
+def test_once_images_are_checked_the_epochs_are_those_that_suit_them_and_the_encoder():
+    photos = Checked("zip", "folder", 10, 500, "classes", "timm/tf_efficientnet_lite0")
+    space = SimpleNamespace(checked=lambda: photos, limits=SimpleNamespace(epochs=10))
+    found = tab.suited(space, FITTING)
+    assert (found.value, found.info) == (1, "1 epoch suits these images and timm/tf_efficientnet_lite0")
+    found = tab.suited(space, "compact")
+    assert (found.value, found.info) == (10, "24 epochs suit these images and compact; 10 are allowed here")
+
+    def nothing() -> Checked:
+        raise ValueError("there are no checked images")
+
+    assert tab.suited(SimpleNamespace(checked=nothing), FITTING) == gr.skip()
