@@ -88,7 +88,7 @@ def _hand_part(page: Page, found: list, asked: list) -> gr.Column:
         with gr.Column(elem_classes="stage"), gr.Column(elem_classes="paper"):
             sketchpad("class")
             drawing = gr.Textbox(visible=False)
-    own, (report, _, start, _) = page.own, found
+    own, (report, _, start, *_) = page.own, found
     add_button.click(add_files, [label, files, own], [files, made], **PRIVATE)
     drawn = draw_button.click(add_drawing, [label, drawing, own], made, js=drawings_js({1: "class"}), **PRIVATE)
     drawn.then(None, None, None, js=f"() => siamese.empty('{ID}')", **PRIVATE)
