@@ -19,6 +19,7 @@ from siamese.config import one_line, parse_json, shorten
 from siamese.distances import paired_distance
 from siamese.evaluation.calibration import probability_same
 from siamese.model_folder.weights import fingerprint, write_file
+from siamese.suggestions import did_you_mean
 from siamese.verifier import Image, Verifier
 
 FORMAT = "siamese-gallery-1"
@@ -56,6 +57,7 @@ class Gallery:
     def __init__(self, verifier: Verifier) -> None:
         self.verifier = verifier
         self._names: list[str] = []
+        self._numbers: dict[str, int] = {}  # name -> its place in `_names`
         self._parts: list[Tensor] = []  # embeddings, joined into one when they are searched
         self._owners: list[Tensor] = []  # int64: for each embedding, the index of its name
         self._half_squares: Tensor | None = None  # |e|^2 / 2 of the joined embeddings
@@ -90,26 +92,45 @@ class Gallery:
     def enrol_embeddings(self, name: str, embeddings: Tensor | np.ndarray) -> None:
         """Add examples by their embeddings, float32 (K, D) from `Verifier.embed`. Raises ValueError for any other shape."""
         embeddings = torch.as_tensor(embeddings)
-        dim = self.verifier.config.encoder.embedding_dim
-        if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME_LENGTH:
-            raise ValueError(f"the name of a class is {shorten(name)}, allowed: text of 1 to {MAX_NAME_LENGTH} characters")
-        if embeddings.ndim != 2 or embeddings.shape[1] != dim or not embeddings.isfinite().all():
-            raise ValueError(f"embeddings have shape {tuple(embeddings.shape)}, allowed: (K, {dim}), of finite numbers")
-        if name not in self._names:
-            self._names.append(name)
-        owner = torch.full((len(embeddings),), self._names.index(name))
+        count = len(embeddings) if embeddings.ndim else 1
+        if not count:
+            raise ValueError(f"class {shorten(name)} has no embeddings, allowed: at least one")
+        self.enrol_all([name] * count, embeddings)
+
+    def enrol_all(self, names: Sequence[str], embeddings: Tensor | np.ndarray) -> None:
+        """Add one example for each of the names, of classes new or known, by their embeddings, float32 (K, D) from
+        `Verifier.embed`. Raises ValueError for other names or shapes, and then adds nothing.
+        """
+        embeddings = torch.as_tensor(embeddings)
+        _check_names(names)
+        self._check_embeddings(embeddings, len(names))
+        for name in names:
+            if name not in self._numbers:
+                self._numbers[name] = len(self._names)
+                self._names.append(name)
         self._parts.append(embeddings.float())
-        self._owners.append(owner)
+        self._owners.append(torch.tensor([self._numbers[name] for name in names], dtype=torch.int64))
         self._half_squares = None
+
+    def _check_embeddings(self, embeddings: Tensor, count: int) -> None:
+        dim = self.verifier.config.encoder.embedding_dim
+        if embeddings.shape != (count, dim) or not embeddings.isfinite().all():
+            raise ValueError(
+                f"embeddings have shape {tuple(embeddings.shape)}, allowed: ({count}, {dim}), of finite numbers"
+            )
+
+    def _name(self, names: list[str]) -> None:
+        self._names, self._numbers = names, {name: number for number, name in enumerate(names)}
 
     def remove(self, name: str) -> None:
         """Forget a class with all its examples. Raises ValueError where there is no such class."""
-        if name not in self._names:
-            raise ValueError(f"there is no class {shorten(name)}, enrolled: {shorten(self._names)}")
-        index = self._names.index(name)
+        if name not in self._numbers:
+            hint = did_you_mean(name, self._numbers)
+            raise ValueError(f"there is no class {shorten(name)}, enrolled: {shorten(self.names[:100])}{hint}")
+        index = self._numbers[name]
         is_kept = self.labels != index
         embeddings, labels = self.embeddings[is_kept], self.labels[is_kept]
-        self._names.pop(index)
+        self._name(self._names[:index] + self._names[index + 1 :])
         self._parts, self._owners, self._half_squares = [embeddings], [labels - (labels > index).long()], None
 
     def identify(self, image: Image, threshold: float | None = None, top: int = 5) -> Identification:
@@ -121,7 +142,7 @@ class Gallery:
         found = self.identify_embedding(torch.from_numpy(look.embedding), threshold, top)
         return dataclasses.replace(found, is_familiar=look.is_familiar, remark=look.remark)
 
-    def identify_embedding(self, query: Tensor, threshold: float | None = None, top: int = 5) -> Identification:
+    def identify_embedding(self, query: Tensor | np.ndarray, threshold: float | None = None, top: int = 5) -> Identification:
         """As `identify`, for an embedding (D,), which tells nothing of the picture."""
         calibration = self.verifier.config.calibration
         threshold = calibration.threshold if threshold is None else float(threshold)
@@ -131,11 +152,11 @@ class Gallery:
             raise ValueError(f"top is {top}, allowed: at least 1")
         if not len(self):
             raise ValueError("the gallery is empty: enrol at least one example")
-        examples, distances = self._nearest(query, min(top, len(self._names)))
+        examples, distances = self._nearest(torch.as_tensor(query), min(top, len(self._names)))
         probabilities = probability_same(distances.numpy(), calibration, threshold).tolist()
-        owners = self.labels[examples].tolist()
+        owners, names = self.labels[examples].tolist(), self._names
         matches = tuple(
-            Match(self._names[owner], distance, probability)
+            Match(names[owner], distance, probability)
             for owner, distance, probability in zip(owners, distances.tolist(), probabilities, strict=True)
         )
         name = matches[0].name if matches[0].distance <= threshold else None
@@ -165,7 +186,7 @@ class Gallery:
         tensors = {"embeddings": self.embeddings.contiguous(), "labels": self.labels.contiguous()}
         about = {
             "format": FORMAT,
-            "names": json.dumps(self._names),
+            "names": json.dumps(self.names),
             "model": fingerprint(self.verifier.network),
         }
         write_file(Path(path), lambda temporary: save_file(tensors, temporary, metadata=about))
@@ -202,8 +223,10 @@ class Gallery:
         if not fits:
             raise ValueError(f"{str(path)!r} is a damaged gallery: its names, labels and embeddings do not fit together")
         gallery = cls(verifier)
-        for index, name in enumerate(names):
-            gallery.enrol_embeddings(name, embeddings[labels == index])
+        _check_names(names)
+        gallery._check_embeddings(embeddings, len(labels))
+        gallery._name(names)
+        gallery._parts, gallery._owners = [embeddings], [labels]
         return gallery
 
     def _join(self) -> None:
@@ -211,6 +234,12 @@ class Gallery:
             empty = torch.empty(0, self.verifier.config.encoder.embedding_dim)
             self._parts = [torch.cat([empty, *self._parts])]
             self._owners = [torch.cat([torch.empty(0, dtype=torch.int64), *self._owners])]
+
+
+def _check_names(names: Sequence[str]) -> None:
+    for name in names:
+        if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME_LENGTH:
+            raise ValueError(f"the name of a class is {shorten(name)}, allowed: text of 1 to {MAX_NAME_LENGTH} characters")
 
 
 def _indices_of_largest(values: Tensor, count: int, width: int = 128) -> Tensor:

@@ -79,12 +79,13 @@ def embed_all(
 
     `images` are canonical ones, uint8 (N, H, W) or (N, H, W, 3), in memory or in a file, or float (N, C, H, W) in 0..1. They
     are encoded in parts (see `in_parts`), so that memory does not grow with their number, the embeddings aside.
-    `progress` names a progress bar on the terminal.
+    `progress` names a progress bar, which a terminal shows and a log does not.
     """
     network.eval()
     parts = list_of_parts(images, batch_size)
     with torch.inference_mode():
-        shown = tqdm(in_parts(images, batch_size), progress, len(parts), disable=progress is None, leave=False)
+        is_off = None if progress else True  # None: where this is no terminal
+        shown = tqdm(in_parts(images, batch_size), progress, len(parts), disable=is_off, leave=False)
         return torch.cat([network(part.to(_device_of(network))).cpu() for part in shown])
 
 

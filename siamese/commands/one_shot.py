@@ -53,7 +53,7 @@ def one_shot(arguments: argparse.Namespace) -> None:
         for file in files
     ]
     support = classes_of(arguments.support, arguments, arguments.support_split)
-    for name, files in tqdm(support.items(), "enrolling", leave=False):
+    for name, files in tqdm(support.items(), "enrolling", leave=False, disable=None):
         looks = [look for file in files if (look := look_or_warn(verifier, file)) is not None]
         if not looks:
             raise ValueError(f"class {name!r} of {arguments.support!r} has no readable image")
@@ -61,7 +61,7 @@ def one_shot(arguments: argparse.Namespace) -> None:
             readable(name or Path(arguments.support).name), np.stack([look.embedding for look in looks])
         )
     results, right = [], []
-    for label, file in tqdm(queries, "recognising", leave=False):
+    for label, file in tqdm(queries, "recognising", leave=False, disable=None):
         if (look := look_or_warn(verifier, file)) is None:
             continue
         found = gallery.identify_embedding(torch.from_numpy(look.embedding), arguments.threshold, arguments.top)

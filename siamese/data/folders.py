@@ -204,7 +204,9 @@ def read_files(
     """What is read of each file, in their order."""
     read = functools.partial(_read, preprocess=preprocess, image_size=encoder.image_size, channels=encoder.channels)
     at_once = max(1, min(64, BYTES_AT_ONCE // (encoder.image_size**2 * encoder.channels)))  # for a process
-    return iter(tqdm(_map(read, files, at_once), "reading images", len(files), leave=False, disable=not progress))
+    return iter(
+        tqdm(_map(read, files, at_once), "reading images", len(files), leave=False, disable=None if progress else True)
+    )
 
 
 def _read(file: Path, preprocess: PreprocessConfig, image_size: int, channels: int) -> ReadImage:

@@ -146,7 +146,7 @@ def _plain(rows, columns: Columns, title: str) -> Iterator[dict]:
     for name in columns.images:
         if type(rows.features[name]).__name__ == "Image":
             rows = rows.cast_column(name, datasets.Image(decode=False))
-    return iter(tqdm(rows, title, leave=False, unit=" rows"))
+    return iter(tqdm(rows, title, leave=False, unit=" rows", disable=None))
 
 
 def _label(value: object, names: list[str] | None) -> str:
