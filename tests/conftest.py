@@ -136,9 +136,14 @@ QUICK = (f"compact-{DEFAULT_LOSS}", "seed-bce", f"hog-{DEFAULT_LOSS}")  # what i
 TRAINED = [f"{encoder}-{loss}" for encoder in ENCODERS for loss in (LOSSES if encoder in SMALL_ENCODERS else [DEFAULT_LOSS])]
 
 
-@pytest.fixture(
-    scope="session", params=[pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in TRAINED]
-)
+def marks_of(name: str) -> list[pytest.MarkDecorator]:
+    """How long it takes to train `name`: losses know nothing of the encoder, so one encoder meets all of them."""
+    if name in QUICK:
+        return []
+    return [pytest.mark.exhaustive if name.startswith("seed-") else pytest.mark.slow]
+
+
+@pytest.fixture(scope="session", params=[pytest.param(name, marks=marks_of(name)) for name in TRAINED])
 def any_folder(request: pytest.FixtureRequest, shared: Path) -> Path:
     """A model folder for each encoder and each loss, after one epoch: barely trained, yet every property must hold."""
     encoder, _, loss = request.param.partition("-")

@@ -191,6 +191,13 @@ class Demo(gr.Blocks):
         self._queue.__class__, self._queue.work = FairQueue, Work()
         return self
 
+    def launch(self, *args: Any, **kwargs: Any) -> tuple:
+        """Gradio's own, which has the running server fetch the page, and ends it if that takes 3 s.
+
+        So long may it take on a small machine, when a visitor is first.
+        """
+        return super().launch(*args, _frontend=False, **kwargs)
+
     async def preprocess_data(self, block_fn: Any, inputs: list, *args: Any, **kwargs: Any) -> list:
         """Gradio's own, which checks every path and URL of a request. Raises gr.Error for whatever it refuses.
 

@@ -1,6 +1,7 @@
 """Each patch of Gradio does what it is for, and Gradio without it still has the fault: else the patch can go."""
 
 import asyncio
+import contextlib
 import errno
 import importlib
 import inspect
@@ -10,10 +11,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
+import httpx
 import numpy as np
 import pytest
 import uvicorn
-from gradio import http_server, queueing, state_holder
+from gradio import http_server, networking, queueing, state_holder
 from gradio.data_classes import ImageData, ListFiles, PredictBodyInternal
 from gradio_client import Client
 from PIL import Image, UnidentifiedImageError
@@ -206,6 +208,19 @@ def test_nothing_is_kept_of_a_call(is_forgotten, kept):
         assert len(demo.state_holder.session_data) == len(demo.state_holder.time_last_used) == kept
     finally:
         demo.close()
+
+
+def test_a_server_that_is_slow_to_show_its_page_still_starts(monkeypatch):
+    def too_slow(*_: object, **__: object) -> None:
+        raise httpx.ReadTimeout("3 s are over")
+
+    monkeypatch.setattr(networking.httpx, "head", too_slow)
+    for blocks, starts in ((Demo(), True), (gr.Blocks(), False)):  # Gradio: no server
+        with blocks:
+            gr.Markdown("page")
+        with contextlib.nullcontext() if starts else pytest.raises(ValueError, match="localhost is not accessible"):
+            blocks.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
+        blocks.close()
 
 
 def test_the_state_of_a_page_is_forgotten_with_it():

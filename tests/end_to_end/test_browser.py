@@ -302,7 +302,6 @@ def test_a_phone_draws_by_touch_and_keeps_the_verdict_in_view(page):
     expect(page.locator("#verdict .distance")).to_be_in_viewport()
 
 
-@pytest.mark.parametrize("options", [{"color_scheme": scheme} for scheme in ("light", "dark")], ids=["light", "dark"])
 def test_nothing_is_cut_or_overlaps_at_any_width(page):
     parts = page.locator("#header h1, .sketch, .actions button, #verdict .scale, #examples button")
     expect(parts).to_have_count(1 + 2 + 3 + 1 + len(EXAMPLES))
