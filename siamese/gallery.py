@@ -4,6 +4,8 @@ Nothing is trained: the nearest enrolled example decides, and where none is with
 """
 
 import dataclasses
+import hashlib
+import importlib.util
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +21,15 @@ from siamese.config import one_line, parse_json, shorten
 from siamese.distances import paired_distance
 from siamese.evaluation.calibration import probability_same
 from siamese.model_folder.weights import fingerprint, write_file
+from siamese.near_index import NearIndex
 from siamese.suggestions import did_you_mean
 from siamese.verifier import Image, Verifier
 
 FORMAT = "siamese-gallery-1"
 MAX_GALLERY_BYTES = 4_000_000_000
 MAX_NAME_LENGTH = 200
+INDEX_FROM = 200_000  # examples; fewer are searched exactly, in milliseconds
+WORTH_AN_INDEX = 5000  # queries that take longer without it than it takes to make it
 
 
 @dataclass(frozen=True)
@@ -50,8 +55,8 @@ class Identification:
 class Gallery:
     """Named classes with enrolled examples, searched exactly: one matrix product over all embeddings.
 
-    That is milliseconds for 100,000 examples. For many millions, hand `embeddings` to a library for approximate search
-    (faiss, hnswlib): distances are plain Euclidean.
+    That is milliseconds for 100,000 examples. From INDEX_FROM, and where many are asked, `make_index` makes it faster and
+    approximate: distances stay exact, and a near example is missed now and then (tests/benchmarks/README.md says how often).
     """
 
     def __init__(self, verifier: Verifier) -> None:
@@ -61,6 +66,7 @@ class Gallery:
         self._parts: list[Tensor] = []  # embeddings, joined into one when they are searched
         self._owners: list[Tensor] = []  # int64: for each embedding, the index of its name
         self._half_squares: Tensor | None = None  # |e|^2 / 2 of the joined embeddings
+        self._index: NearIndex | None = None  # None: the search is exact
 
     def __len__(self) -> int:
         """How many examples are enrolled."""
@@ -110,7 +116,7 @@ class Gallery:
                 self._names.append(name)
         self._parts.append(embeddings.float())
         self._owners.append(torch.tensor([self._numbers[name] for name in names], dtype=torch.int64))
-        self._half_squares = None
+        self._half_squares = self._index = None
 
     def _check_embeddings(self, embeddings: Tensor, count: int) -> None:
         dim = self.verifier.config.encoder.embedding_dim
@@ -131,7 +137,21 @@ class Gallery:
         is_kept = self.labels != index
         embeddings, labels = self.embeddings[is_kept], self.labels[is_kept]
         self._name(self._names[:index] + self._names[index + 1 :])
-        self._parts, self._owners, self._half_squares = [embeddings], [labels - (labels > index).long()], None
+        self._parts, self._owners = [embeddings], [labels - (labels > index).long()]
+        self._half_squares = self._index = None
+
+    def make_index(self) -> bool:
+        """Search approximately from here on, until something is enrolled or removed; whether that is so.
+
+        Below INDEX_FROM examples the search stays exact. Raises ValueError without the library usearch (siamese[index]).
+        """
+        if self._index is None and len(self) >= INDEX_FROM:
+            self._index = NearIndex.of(self.embeddings.numpy())
+        return self._index is not None
+
+    def make_index_for(self, queries: int) -> bool:
+        """As `make_index`, where so many queries are worth the time that it takes, and the library is there."""
+        return queries >= WORTH_AN_INDEX and importlib.util.find_spec("usearch") is not None and self.make_index()
 
     def identify(self, image: Image, threshold: float | None = None, top: int = 5) -> Identification:
         """The `top` nearest classes. `threshold` (above 0) replaces the model's own.
@@ -165,12 +185,17 @@ class Gallery:
     def _nearest(self, query: Tensor, classes: int) -> tuple[Tensor, Tensor]:
         """The nearest example of each of the nearest classes: their indices and distances, nearest first."""
         embeddings, labels = self.embeddings, self.labels
-        if self._half_squares is None:
+        if self._index is None and self._half_squares is None:
             self._half_squares = embeddings.square().sum(dim=1) / 2
-        closeness = torch.addmv(self._half_squares, embeddings, query, beta=-1)  # (N,): a.b - |b|^2 / 2 falls with distance
+        if self._index is None:
+            # (N,): a.b - |b|^2 / 2 falls with distance
+            closeness = torch.addmv(self._half_squares, embeddings, query, beta=-1)
         wanted = min(4 * classes, len(embeddings))
         while True:
-            candidates = _indices_of_largest(closeness, wanted)
+            if self._index is None:
+                candidates = _indices_of_largest(closeness, wanted)
+            else:
+                candidates = torch.from_numpy(self._index.nearest(query.numpy(), wanted))
             distances, order = paired_distance(embeddings[candidates], query).sort(stable=True)  # the product rounds
             candidates = candidates[order]
             owners, firsts = labels[candidates].tolist(), {}
@@ -182,18 +207,24 @@ class Gallery:
             wanted = min(4 * wanted, len(embeddings))
 
     def save(self, path: str | Path) -> None:
-        """Write the gallery as one safetensors file, by write-then-rename."""
+        """Write the gallery as one safetensors file, by write-then-rename, and its index, if it has one, as PATH.index."""
         tensors = {"embeddings": self.embeddings.contiguous(), "labels": self.labels.contiguous()}
         about = {
             "format": FORMAT,
             "names": json.dumps(self.names),
             "model": fingerprint(self.verifier.network),
         }
+        if self._index is not None:
+            write_file(_index_of(path), self._index.save)
+            about["index"] = _digest(_index_of(path))
         write_file(Path(path), lambda temporary: save_file(tensors, temporary, metadata=about))
 
     @classmethod
-    def load(cls, path: str | Path, verifier: Verifier) -> "Gallery":
-        """Read what `save` wrote. Raises ValueError for anything else, and for a gallery of another model."""
+    def load(cls, path: str | Path, verifier: Verifier, with_index: bool = False) -> "Gallery":
+        """Read what `save` wrote. Raises ValueError for anything else, and for a gallery of another model.
+
+        `with_index`: also its index, in the format of a library that trusts it: not for files of people you do not know.
+        """
         path = Path(path)
         if not path.is_file() or path.stat().st_size > MAX_GALLERY_BYTES:
             raise ValueError(f"{str(path)!r} is not a gallery, allowed: a file of at most {MAX_GALLERY_BYTES:,} bytes")
@@ -227,6 +258,10 @@ class Gallery:
         gallery._check_embeddings(embeddings, len(labels))
         gallery._name(names)
         gallery._parts, gallery._owners = [embeddings], [labels]
+        if with_index:
+            if not _index_of(path).is_file() or about.get("index") != _digest(_index_of(path)):
+                raise ValueError(f"{str(_index_of(path))!r} is not the index of {str(path)!r}: make_index and save it again")
+            gallery._index = NearIndex.load(_index_of(path), embeddings.shape[1], len(embeddings))
         return gallery
 
     def _join(self) -> None:
@@ -234,6 +269,15 @@ class Gallery:
             empty = torch.empty(0, self.verifier.config.encoder.embedding_dim)
             self._parts = [torch.cat([empty, *self._parts])]
             self._owners = [torch.cat([torch.empty(0, dtype=torch.int64), *self._owners])]
+
+
+def _index_of(path: str | Path) -> Path:
+    return Path(f"{path}.index")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
 def _check_names(names: Sequence[str]) -> None:

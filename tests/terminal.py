@@ -1,6 +1,7 @@
 """A command as its user meets it at a terminal."""
 
 import re
+import subprocess
 from collections.abc import Sequence
 
 import pytest
@@ -23,3 +24,8 @@ def assert_refused(result: tuple[int, str, str], *expected: str) -> None:
     assert re.fullmatch(r"error: [^\n]+\n", stderr), stderr
     for text in expected:
         assert text in stderr
+
+
+def wait_for(beginning: str, process: subprocess.Popen) -> None:
+    """Read the stdout of a process, as text, up to the line that begins so."""
+    next(line for line in process.stdout if line.startswith(beginning))

@@ -24,6 +24,7 @@ FLOORS = (
     ("training",),
     ("hub",),
     ("verifier",),
+    ("near_index",),
     ("visitors", "gallery", "embedded_files"),
     ("guard",),
     ("service",),

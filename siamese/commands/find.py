@@ -7,7 +7,7 @@ from pathlib import Path
 
 from siamese.commands import add_model_flags, load, parser_of, run
 from siamese.commands.contact_sheet import Section, write_sheet
-from siamese.commands.pictures import check_any, names_from_stdin, pictures_of, say_left_out
+from siamese.commands.pictures import APPROXIMATE, check_any, names_from_stdin, pictures_of, say_left_out
 from siamese.commands.tables import print_table
 from siamese.config import readable
 from siamese.evaluation.calibration import percent
@@ -51,6 +51,8 @@ def find(arguments: argparse.Namespace) -> None:
     check_any(found)
     gallery = Gallery(verifier)  # each picture is a class of its own
     gallery.enrol_all([str(number) for number in range(len(found.files))], found.embeddings)
+    if gallery.make_index_for(len(queries)):
+        print(APPROXIMATE, file=sys.stderr)
     results = []
     for query, look in zip(queries, looks, strict=True):
         nearest = gallery.identify_embedding(look.embedding, arguments.threshold, arguments.top + 1)

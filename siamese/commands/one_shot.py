@@ -11,6 +11,7 @@ import torch
 from tqdm import tqdm
 
 from siamese.commands import add_model_flags, image_flags, load, parser_of, run
+from siamese.commands.pictures import APPROXIMATE
 from siamese.config import readable
 from siamese.data.class_tree import find_classes
 from siamese.evaluation.calibration import percent
@@ -60,6 +61,8 @@ def one_shot(arguments: argparse.Namespace) -> None:
         gallery.enrol_embeddings(
             readable(name or Path(arguments.support).name), np.stack([look.embedding for look in looks])
         )
+    if gallery.make_index_for(len(queries)):
+        print(APPROXIMATE, file=sys.stderr)
     results, right = [], []
     for label, file in tqdm(queries, "recognising", leave=False, disable=None):
         if (look := look_or_warn(verifier, file)) is None:
