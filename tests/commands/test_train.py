@@ -55,7 +55,7 @@ def interrupted(root, short_training, tmp_path_factory) -> tuple[Path, int, str]
     folder = tmp_path_factory.mktemp("interrupted") / "model"
     command = [sys.executable, "train.py", *short_training, "--output", str(folder)]
     process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_for("epoch 1/3 ", process)  # which is over then
+    wait_for("epoch 1/3 ", process, 0.3)  # which is over then: some steps of the next
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=300)
     return folder, process.returncode, stderr
