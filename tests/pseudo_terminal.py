@@ -1,10 +1,8 @@
 """A program at a real terminal of 80 columns, and what is seen there."""
 
-import fcntl
 import os
 import pty
 import re
-import struct
 import subprocess
 import termios
 from collections.abc import Sequence
@@ -12,10 +10,16 @@ from collections.abc import Sequence
 COLUMNS = 80
 
 
+def open_terminal() -> tuple[int, int]:
+    """Both ends of a terminal of 80 x 24 characters: ours, and that of a program."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, COLUMNS))
+    return ours, theirs
+
+
 def at_a_terminal(command: Sequence[object], **variables: str) -> tuple[int, str]:
     """Exit code, and all that the program wrote, with stdin, stdout and stderr at a terminal of 80 x 24 characters."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
+    ours, theirs = open_terminal()
     unwanted = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CI")
     environment = {name: value for name, value in os.environ.items() if name not in unwanted}
     process = subprocess.Popen(

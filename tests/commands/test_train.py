@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import itertools
 import os
-import pty
 import re
 import shutil
 import signal
@@ -19,6 +18,7 @@ import torch
 from full_disk import REASON, files_of_at_most
 from model_files import FILES, names
 from PIL import Image
+from pseudo_terminal import open_terminal
 from safetensors.torch import load_file
 from terminal import assert_refused, run, wait_for
 
@@ -157,7 +157,7 @@ def test_stopped_while_many_images_are_read_it_says_so_in_a_line_and_no_process_
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(digits[0][index % 1000]).save(path, compress_level=1)
     command = [sys.executable, "train.py", "--dataset", str(tmp_path / "digits"), "--output", str(tmp_path / "model")]
-    terminal, stderr = pty.openpty()  # where there is none, there is no progress bar to wait for
+    terminal, stderr = open_terminal()  # where there is none, there is no progress bar to wait for
     with subprocess.Popen(command, cwd=root, process_group=0, stdout=subprocess.PIPE, stderr=stderr) as process:
         os.close(stderr)
         shown = b""
