@@ -1,5 +1,6 @@
 """Same or different? Siamese networks for pairs of images."""
 
+import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -7,17 +8,20 @@ if TYPE_CHECKING:
     from siamese.images.canonical import BlankImageError
     from siamese.verifier import Look, Verdict, Verifier
 
+# Each name with the module that it comes from.
+SOURCES = {
+    "BlankImageError": "siamese.images.canonical",
+    **dict.fromkeys(("Gallery", "Identification", "Match"), "siamese.gallery"),
+    **dict.fromkeys(("Look", "Verdict", "Verifier"), "siamese.verifier"),
+}
 __all__ = ["BlankImageError", "Gallery", "Identification", "Look", "Match", "Verdict", "Verifier"]
 
 
 def __getattr__(name: str) -> object:
-    """What the package offers, once it is asked for: it brings torch, for which what only reads images need not wait."""
-    if name not in __all__:
+    """What the package offers, once it is asked for: some of it brings torch, for which what does without need not wait."""
+    if name not in SOURCES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from siamese import gallery, verifier
-    from siamese.images import canonical as preprocess
-
-    return next(getattr(module, name) for module in (gallery, preprocess, verifier) if hasattr(module, name))
+    return getattr(importlib.import_module(SOURCES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -16,6 +16,7 @@ GROUPS = {
         "cluster": ("siamese.commands.cluster", "sort pictures into groups that show the same"),
         "one-shot": ("siamese.commands.one_shot", "recognise classes from one or more examples of each"),
         "embed": ("siamese.commands.embed", "turn images into embeddings"),
+        "canonical": ("siamese.commands.canonical", "write what the network sees of images"),
     },
     "make a model": {
         "check": ("siamese.commands.check", "look through a folder of images before a training"),
@@ -27,6 +28,7 @@ GROUPS = {
     "serve and share": {
         "demo": ("siamese.demo.command", "open the web page; the same as app.py"),
         "serve": ("siamese.commands.serve", "answer programs over plain HTTP, without the page"),
+        "export": ("siamese.commands.export", "write a model as one file for other programs, such as ONNX"),
         "push": ("siamese.commands.push", "upload a model folder to the Hugging Face Hub"),
         "deploy": ("siamese.commands.deploy", "show the demo as a Hugging Face Space"),
     },
@@ -62,7 +64,16 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command. Returns its exit code: 0, 2 for a mistake in the input, 130 where it was interrupted, or its own."""
     argv = sys.argv[1:] if argv is None else argv
     if argv and argv[0] in COMMANDS:
-        return importlib.import_module(COMMANDS[argv[0]][0]).main(argv[1:])
+        try:
+            return importlib.import_module(COMMANDS[argv[0]][0]).main(argv[1:])
+        except ModuleNotFoundError as error:
+            if not error.name or error.name.partition(".")[0] == "siamese":
+                raise
+            print(
+                f"error: this needs the library {error.name}, which is not installed: pip install {error.name}",
+                file=sys.stderr,
+            )
+            return 2
     parser = build_parser()
     arguments, _ = parser.parse_known_args(argv)
     if arguments.print_completion:

@@ -15,7 +15,7 @@ from siamese.config import parse_json
 from siamese.data.duplicates import SIDE
 from siamese.data.folders import read_files
 from siamese.data.storage import allocate
-from siamese.model_folder.weights import WriteError, fingerprint
+from siamese.model_folder.files import WriteError
 from siamese.verifier import Verifier
 
 AT_ONCE = 256  # pictures that are encoded, and kept, in one go
@@ -94,7 +94,7 @@ class UnfinishedEmbeddings:
     def _read(self) -> None:
         """Take what is there, as far as it is whole and of this model; the rest goes."""
         width = 4 * self.verifier.config.encoder.embedding_dim
-        about = {"model": fingerprint(self.verifier.network)}
+        about = {"model": self.verifier.network.fingerprint()}
         whole, stored = 0, os.fstat(self._embeddings.fileno()).st_size // width
         self._rows.seek(0)
         for number, text in enumerate(self._rows):

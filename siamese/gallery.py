@@ -20,7 +20,7 @@ from torch import Tensor
 from siamese.config import one_line, parse_json, shorten
 from siamese.distances import paired_distance
 from siamese.evaluation.calibration import probability_same
-from siamese.model_folder.weights import fingerprint, write_file
+from siamese.model_folder.files import write_file
 from siamese.near_index import NearIndex
 from siamese.suggestions import did_you_mean
 from siamese.verifier import Image, Verifier
@@ -211,8 +211,8 @@ class Gallery:
         tensors = {"embeddings": self.embeddings.contiguous(), "labels": self.labels.contiguous()}
         about = {
             "format": FORMAT,
-            "names": json.dumps(self.names),
-            "model": fingerprint(self.verifier.network),
+            "names": json.dumps(self._names),
+            "model": self.verifier.network.fingerprint(),
         }
         if self._index is not None:
             write_file(_index_of(path), self._index.save)
@@ -240,7 +240,7 @@ class Gallery:
                 )
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             raise ValueError(f"{str(path)!r} is not a gallery: {one_line(str(error))}") from error
-        if about.get("model") != fingerprint(verifier.network):
+        if about.get("model") != verifier.network.fingerprint():
             raise ValueError(f"{str(path)!r} was made with another model than {verifier.name}: enrol the images again")
         fits = (
             isinstance(names, list)

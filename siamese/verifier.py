@@ -5,23 +5,25 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import PIL.Image
-import torch
 
 from siamese.config import ModelFolderConfig
 from siamese.data.datasets import is_of_digits
 from siamese.devices import choose_device
-from siamese.distances import paired_distance
+from siamese.distances import distance
 from siamese.evaluation.calibration import probability_same
+from siamese.export.onnx_network import is_onnx_file, load_onnx
 from siamese.hub.sources import locate_model
 from siamese.images.canonical import read_image
 from siamese.images.load import DECODING, load_image
 from siamese.images.remarks import OF_ALL_CHARACTERS
 from siamese.model_folder.reference import Reference, load_reference
-from siamese.model_folder.weights import load_model
-from siamese.network import SiameseNetwork, embed_alike
+
+if TYPE_CHECKING:
+    import torch
 
 Image = str | os.PathLike | bytes | PIL.Image.Image | np.ndarray
 
@@ -55,6 +57,22 @@ class Look:
     remark: str = ""  # on the picture it was read from, as a predicate: "seems to ...", see siamese.images.remarks
 
 
+class Network(Protocol):
+    """What computes embeddings: siamese.network.SiameseNetwork, or siamese.export.onnx_network.OnnxNetwork."""
+
+    def embed_alike(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Canonical images, uint8 (N, H, W) or (N, H, W, 3) -> embeddings and lengths of features, float32 (N, D) and (N,).
+
+        An image has the same bits whatever the others are.
+        """
+
+    def for_inference(self) -> "Network":
+        """What computes the same, but for rounding, and may do so sooner: a copy or itself."""
+
+    def fingerprint(self) -> str:
+        """Embeddings are comparable only where it is the same."""
+
+
 class Verifier:
     """A trained network with its preprocessing and calibration: the one object that programs and the demo use.
 
@@ -63,31 +81,39 @@ class Verifier:
 
     def __init__(
         self,
-        network: SiameseNetwork,
+        network: Network,
         config: ModelFolderConfig,
         name: str,
-        device: torch.device,
+        device: "torch.device | str",
         reference: Reference | None = None,
     ) -> None:
-        self.network = network.to(device)
+        self.network = network
         self.config = config
         self.name = name
         self.device = device
+        self._quick = network.for_inference()
         self.reference = reference  # None: the model folder has none
 
     @classmethod
     def from_pretrained(
         cls, source: str | Path | None = None, revision: str | None = None, device: str | None = None
     ) -> "Verifier":
-        """Load a model folder, a bundled model ("digits"), or a Hub repository ("user/name", optionally at `revision`).
+        """Load a model folder, a bundled model ("digits"), a Hub repository ("user/name", optionally at `revision`), or an
+        ONNX file that `siamese export` wrote, which needs no torch.
 
         None is the default bundled model. `device`: "cpu" (default), "cuda", "mps" or "auto". Raises ValueError that says
         what is wrong with any of them.
         """
+        if is_onnx_file(source):
+            network, config, reference = load_onnx(Path(source), device or "cpu")
+            return cls(network, config, Path(source).name, network.device, reference)
+        from siamese.model_folder.weights import load_model  # brings torch, which an ONNX file does without
+
         chosen = choose_device(device or "cpu")
         folder, name = locate_model(source, revision)
         network, config = load_model(folder)
-        return cls(network, config, name, chosen, load_reference(folder, network, config.data.split))
+        reference = load_reference(folder, network, config.data.split)
+        return cls(network.to(chosen), config, name, chosen, reference)
 
     def canonical(self, image: Image) -> np.ndarray:
         """What the network sees of an image: uint8 (H, W), or (H, W, 3) for a colour model.
@@ -105,6 +131,18 @@ class Verifier:
         seen, remark = self.read(image)
         return dataclasses.replace(self.look_at_canonical(seen[None])[0], remark=remark)
 
+    def look_at_each(self, images: Sequence[Image]) -> list[Look | Exception]:
+        """As `look`, of all of them in a batch: what it returns for each, or would raise."""
+        found: list[tuple[np.ndarray, str] | Exception] = []
+        for image in images:
+            try:
+                found.append(self.read(image))
+            except Exception as error:  # of this image alone
+                found.append(error)
+        read = [each for each in found if not isinstance(each, Exception)]
+        looks = iter(self.look_at_canonical(np.stack([seen for seen, _ in read])) if read else ())
+        return [each if isinstance(each, Exception) else dataclasses.replace(next(looks), remark=each[1]) for each in found]
+
     def read(self, image: Image) -> tuple[np.ndarray, str]:
         """What the network sees of an image, as `canonical`, and a remark on it, as in `Look`. Raises ValueError like it."""
         encoder = self.config.encoder
@@ -115,11 +153,11 @@ class Verifier:
 
     def look_at_canonical(self, images: np.ndarray) -> list[Look]:
         """As `look`, of what the network sees, each from `canonical`: uint8 (N, H, W) or (N, H, W, 3), all in a batch."""
-        embeddings, lengths = embed_alike(self.network, images)
+        embeddings, lengths = self._quick.embed_alike(images)
         known = [
             self.reference and self.reference.is_familiar(*each) for each in zip(embeddings, lengths.tolist(), strict=True)
         ]
-        return [Look(*each) for each in zip(images, embeddings.numpy(), known, strict=True)]
+        return [Look(*each) for each in zip(images, embeddings, known, strict=True)]
 
     def embed(self, images: Sequence[Image]) -> np.ndarray:
         """Embeddings of N images: float32 (N, D). Euclidean distance between two rows is what `verify` compares."""
@@ -129,7 +167,7 @@ class Verifier:
 
     def embed_canonical(self, images: np.ndarray) -> np.ndarray:
         """As `embed`, of what the network sees: uint8 (N, H, W) or (N, H, W, 3), each from `canonical`."""
-        return embed_alike(self.network, images)[0].numpy()
+        return self._quick.embed_alike(images)[0]
 
     def verify(self, image_a: Image, image_b: Image, threshold: float | None = None) -> Verdict:
         """Whether two images show the same class.
@@ -152,6 +190,6 @@ class Verifier:
         threshold = self.config.calibration.threshold if threshold is None else float(threshold)
         if not 0 < threshold < float("inf"):
             raise ValueError(f"threshold is {threshold}, allowed: a distance above 0")
-        distance = paired_distance(torch.from_numpy(a), torch.from_numpy(b)).item()
-        probability = float(probability_same(distance, self.config.calibration, threshold))
-        return Verdict(distance <= threshold, probability, max(probability, 1 - probability), distance, threshold)
+        between = distance(a, b)
+        probability = float(probability_same(between, self.config.calibration, threshold))
+        return Verdict(between <= threshold, probability, max(probability, 1 - probability), between, threshold)

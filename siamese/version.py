@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-from importlib import metadata
 from pathlib import Path
 
 __version__ = "1.0.0"
@@ -27,6 +26,8 @@ def current_commit() -> str:
 
 def _installed_commit() -> str:
     """What pip noted if it installed from a git address."""
+    from importlib import metadata  # brings much, for which no command need wait
+
     try:
         origin = json.loads(metadata.distribution("siamese").read_text("direct_url.json") or "{}")
     except (metadata.PackageNotFoundError, ValueError):

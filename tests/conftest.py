@@ -27,7 +27,8 @@ from siamese.config import EncoderConfig, ModelFolderConfig
 from siamese.data.datasets.mnist import load_sample_digits
 from siamese.encoders import ENCODERS
 from siamese.losses import LOSSES
-from siamese.model_folder.weights import CONFIG_FILE, WEIGHTS_FILE, save_weights, write_text
+from siamese.model_folder.files import CONFIG_FILE, WEIGHTS_FILE, write_text
+from siamese.model_folder.weights import save_weights
 from siamese.network import SiameseNetwork
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,10 +1,10 @@
-"""What a complete model folder holds."""
+"""What a complete model folder holds, where some images disagree with their class."""
 
 from pathlib import Path
 
-from siamese.model_folder.model_card import PLOTS
+from siamese.model_folder.model_card import DOUBTFUL_PICTURE, PLOTS
 
-FILES = {"model.safetensors", "config.json", "reference.safetensors", "README.md", "metrics.jsonl", *PLOTS}
+FILES = {"model.safetensors", "config.json", "reference.safetensors", "README.md", "metrics.jsonl", *PLOTS, DOUBTFUL_PICTURE}
 
 
 def names(folder: Path) -> set[str]:

@@ -1,5 +1,6 @@
 """A command as its user meets it at a terminal."""
 
+import io
 import re
 import subprocess
 import time
@@ -31,3 +32,11 @@ def wait_for(beginning: str, process: subprocess.Popen, seconds: float = 0) -> N
     """Read the stdout of a process, as text, up to the line that begins so, and wait for so long."""
     next(line for line in process.stdout if line.startswith(beginning))
     time.sleep(seconds)
+
+
+class Screen(io.StringIO):
+    """Standard error as it is at a terminal, for what asks whether it is one."""
+
+    def isatty(self) -> bool:
+        """It is."""
+        return True

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from scipy.spatial.distance import cdist
 
 from siamese import Verifier
-from siamese.gallery import Gallery, _indices_of_largest, fingerprint
+from siamese.gallery import Gallery, _indices_of_largest
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_what_is_no_gallery_is_refused_in_one_sentence(damage, gallery, verifier
     gallery.save(path)
     tensors = load_file(path)
     about = {"format": "siamese-gallery-1", "names": str(NAMES).replace("'", '"')}
-    about["model"] = fingerprint(verifier.network)
+    about["model"] = verifier.network.fingerprint()
     if damage == "missing":
         path.unlink()
     elif damage == "empty":

@@ -21,6 +21,7 @@ FLOORS = (
     ("data",),
     ("network",),
     ("model_folder",),
+    ("export",),
     ("training",),
     ("hub",),
     ("verifier",),

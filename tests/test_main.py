@@ -74,9 +74,30 @@ def test_a_mistake_is_one_sentence(tmp_path, capsys):
     assert_refused(run(["check", tmp_path / "nowhere"], capsys), "nowhere")
 
 
-def test_help_does_not_wait_for_torch(root):
-    code = (
-        "import sys; from siamese.__main__ import build_parser; build_parser().format_help(); print('torch' in sys.modules)"
-    )
+HEAVY = ("torch", "torchvision", "gradio", "matplotlib", "scipy", "numpy", "PIL", "huggingface_hub", "onnxruntime")
+
+
+@pytest.mark.parametrize(
+    ("code", "brought"),
+    [
+        ("import siamese", set()),
+        ("from siamese.__main__ import build_parser; build_parser().format_help()", set()),
+        ("from siamese.commands.compare import build_parser; build_parser().format_help()", set()),
+        ("from siamese import Verifier", {"numpy", "PIL", "scipy"}),  # to read images
+    ],
+    ids=["import", "--help", "compare --help", "Verifier"],
+)
+def test_what_does_without_heavy_libraries_does_not_wait_for_them(code, brought, root):
+    code += f"; import sys; print(*({HEAVY} & sys.modules.keys()))"
+    code = code.replace(f"{HEAVY}", f"{set(HEAVY)}")
     finished = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
-    assert finished.stdout == "False\n"
+    assert set(finished.stdout.split()) == brought
+
+
+def test_a_library_that_is_not_there_is_named_in_one_sentence(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "siamese.commands.embed", None)  # a module of ours is a mistake of ours
+    with pytest.raises(ModuleNotFoundError):
+        main(["embed", "a.png"])
+    monkeypatch.delitem(sys.modules, "siamese.commands.embed")
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    assert_refused(run(["embed", "a.png"], capsys), "needs the library numpy, which is not installed: pip install numpy")

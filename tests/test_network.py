@@ -32,7 +32,7 @@ def test_an_embedding_does_not_depend_on_the_rest_of_the_batch(name, images):
 @every_encoder
 @pytest.mark.parametrize("size", [1, 2])  # of the processor, and the two of which others are made up
 def test_an_embedding_has_the_same_bits_alone_and_at_any_place_of_any_batch(name, size, digits, monkeypatch):
-    monkeypatch.setattr(networks_module, "ALIKE_ON_CPU", 2 * size)
+    monkeypatch.setattr(networks_module, "FEW_ON_CPU", 2 * size)
     network, images = build(name), digits[0][:41]
     together, lengths = embed_alike(network, images)
     order = np.random.default_rng(0).permutation(41)
@@ -40,6 +40,33 @@ def test_an_embedding_has_the_same_bits_alone_and_at_any_place_of_any_batch(name
         assert torch.equal(embed_alike(network, given)[0], expected)
     torch.testing.assert_close(together, embed_all(network, images), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(lengths, embed_and_measure(network, images)[1], rtol=1e-4, atol=1e-5)
+
+
+def test_batches_that_round_otherwise_are_not_used(digits, monkeypatch):
+    network, sizes = build("compact"), []
+    encode = network.encoder.features
+    offset = torch.full((1,), 1e-6)
+
+    def features(images: Tensor) -> Tensor:
+        sizes.append(len(images))
+        return encode(images) + offset * len(images)  # as a processor may do
+
+    monkeypatch.setattr(network.encoder, "features", features)
+    together = embed_alike(network, digits[0][:11])[0]
+    assert sizes == [2, 2, 2, 2, 8] + 6 * [2]  # tried once
+    assert torch.equal(embed_alike(network, digits[0][10:11])[0], together[10:])
+    assert sizes[11:] == [2]
+
+
+@every_encoder
+def test_what_computes_sooner_computes_the_same(name, images):
+    network = build(name)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    quick = network.for_inference()
+    torch.testing.assert_close(embed_all(quick, images), embed_all(network, images), rtol=1e-4, atol=1e-5)
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+    if name == "compact":
+        assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in quick.modules())
 
 
 @every_encoder

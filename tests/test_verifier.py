@@ -3,6 +3,7 @@
 import concurrent.futures
 import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
@@ -151,6 +152,21 @@ def test_a_pair_is_familiar_where_both_images_are(verifier, digits):
     assert dataclasses.replace(verdict, is_familiar=None) == verifier.verify_embeddings(
         looks[0].embedding, looks[0].embedding, 0.5
     )
+
+
+def test_of_many_images_each_gets_its_look_or_its_error(verifier, digits):
+    images = [digits[0][0], b"no picture", *digits[0][1:11], "nowhere.png"]
+    found = verifier.look_at_each(images)
+    for image, look in zip(images, found, strict=True):
+        if isinstance(image, np.ndarray):
+            alone = verifier.look(image)
+            assert (look.embedding.tobytes(), look.is_familiar, look.remark) == (
+                alone.embedding.tobytes(), alone.is_familiar, alone.remark,
+            )  # fmt: skip
+        else:
+            with pytest.raises(ValueError, match=re.escape(str(look))):
+                verifier.look(image)
+    assert verifier.look_at_each([]) == []
 
 
 def test_many_threads_get_the_answers_of_one(verifier, digits):

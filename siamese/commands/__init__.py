@@ -5,8 +5,6 @@ import sys
 from collections.abc import Callable
 
 from siamese.command_line import CommandLine, styled
-from siamese.hub.sources import split_revision
-from siamese.images.load import ignore_pillow_warnings
 
 
 def parser_of(command: str, text: str) -> argparse.ArgumentParser:
@@ -17,7 +15,9 @@ def parser_of(command: str, text: str) -> argparse.ArgumentParser:
 def add_model_flags(parser: argparse.ArgumentParser, json: bool = True) -> None:
     """The flags of commands that use a model."""
     model = parser.add_argument_group("model")
-    model.add_argument("--model", help="folder, bundled model or Hub repository USER/NAME[@REVISION]; default: digits")
+    model.add_argument(
+        "--model", help="folder, ONNX file, bundled model or Hub repository USER/NAME[@REVISION]; default: digits"
+    )
     model.add_argument("--device", default="cpu", help="cpu, cuda, mps or auto (default: cpu)")
     if json:
         output = parser.add_argument_group("output")
@@ -26,7 +26,8 @@ def add_model_flags(parser: argparse.ArgumentParser, json: bool = True) -> None:
 
 def load(arguments: argparse.Namespace):
     """The Verifier that the command line names."""
-    from siamese.verifier import Verifier  # brings torch, for which --help should not wait
+    from siamese.hub.sources import split_revision  # these bring libraries, for which --help need not wait
+    from siamese.verifier import Verifier
 
     source, revision = split_revision(arguments.model)
     return Verifier.from_pretrained(source, revision, arguments.device)
@@ -43,6 +44,8 @@ def run(command: Callable[[argparse.Namespace], int | None], arguments: argparse
     """The exit code of a command: its own or 0, 1 where a file cannot be written or the memory is too small, 2 for a mistake
     in the input, 130 where it was interrupted.
     """
+    from siamese.images.load import ignore_pillow_warnings
+
     print_anything()
     ignore_pillow_warnings()
     try:
@@ -52,7 +55,7 @@ def run(command: Callable[[argparse.Namespace], int | None], arguments: argparse
     except KeyboardInterrupt:
         return 130
     except (OSError, MemoryError, RuntimeError) as error:
-        from siamese.devices import is_out_of_memory  # brings torch
+        from siamese.devices import is_out_of_memory
 
         if is_out_of_memory(error):
             return _fail(1, "there is not enough memory for this: try fewer or smaller images, or another --device")

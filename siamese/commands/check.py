@@ -1,13 +1,15 @@
-"""Look through a folder of images as a training would, and say what it would do with it."""
+"""Look through a folder of images, or a file of pairs, as a training would, and say what it would do with it."""
 
 import argparse
 import json
 import shlex
+from pathlib import Path
 
 from siamese.commands import image_flags, parser_of, run
 from siamese.config import counted, readable
-from siamese.data.check import FolderCheck, check_folder
+from siamese.data.check import FolderCheck, PairsCheck, check_folder, check_pairs
 from siamese.data.class_lists import BY_FOLDERS
+from siamese.data.own_images import OwnImages
 
 TESTED_ON = {
     "classes": ", and be tested on whole classes that it is not shown",
@@ -19,7 +21,9 @@ TESTED_ON = {
 def build_parser() -> argparse.ArgumentParser:
     """The flags of `siamese check`; each states its default."""
     parser = parser_of("check", __doc__)
-    parser.add_argument("folder", metavar="FOLDER", help="folder of class folders, or USER/NAME[@REVISION] on the Hub")
+    parser.add_argument(
+        "folder", metavar="FOLDER", help="folder of class folders, CSV file of pairs, or USER/NAME[@REVISION]"
+    )
     image_flags.add_flags(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of words")
     return parser
@@ -31,10 +35,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def check(arguments: argparse.Namespace) -> None:
-    """`check FOLDER`: classes, settings, what would be left out and why."""
-    own = image_flags.images_of(arguments.folder, image_flags.choices_of(arguments))
+    """`check FOLDER`: classes or pairs, settings, what would be left out and why."""
+    file = Path(arguments.folder)
+    is_file = file.suffix.lower() == ".csv" and file.is_file()
+    choices = image_flags.choices_of(arguments)
+    own = OwnImages(file, file.name) if is_file else image_flags.images_of(arguments.folder, choices)
     if own and own.are_pairs:
-        raise ValueError(f"{arguments.folder} holds pairs, of which nothing is to be checked here: train on them")
+        say_of_pairs(check_pairs(own.place, progress=True), arguments.json)
+        return
     place, layout = (own.place, own.layout) if own else (arguments.folder, BY_FOLDERS)
     checked = check_folder(place, progress=True, layout=layout)
     found, sizes = checked.found, checked.sizes
@@ -63,6 +71,33 @@ def check(arguments: argparse.Namespace) -> None:
         f"{TESTED_ON[checked.split]}"
     )
     refuse(checked)
+
+
+def say_of_pairs(checked: PairsCheck, as_json: bool) -> None:
+    """Pairs of both kinds, images, and how many of them a training would learn from, choose by and be tested on."""
+    found, pairs = checked.found, checked.found.pairs
+    same, different = int(pairs.is_same.sum()), int((~pairs.is_same).sum())
+    sizes = [len(part.is_same) for part in checked.parts]
+    if as_json:
+        left_out = [{"file": readable(str(file)), "reason": readable(reason)} for file, reason in found.left_out]
+        answer = {"preprocess": checked.mode, "image_size": checked.size, "channels": checked.channels, "same_pairs": same}
+        answer |= {"different_pairs": different, "images": len(pairs.images), "left_out": left_out}
+        answer["pairs"] = dict(zip(("training", "validation", "test"), sizes, strict=False))
+        print(json.dumps({**answer, "remarks": list(map(readable, found.remarks))}))
+    else:
+        for file, reason in found.left_out:
+            print(f"left out {file}: {reason}")
+        for remark in found.remarks:
+            print(f"note: {remark}")
+        print(
+            f"{counted(same + different, 'usable pair')}, {same:,} same and {different:,} different, of "
+            f"{counted(len(pairs.images), 'image')}; {len(found.left_out):,} left out; a training would see them as "
+            f"{checked.seen}"
+            + (", learn from {:,} of the pairs, choose by {:,} and be tested on {:,}, which share no image".format(*sizes)
+               if sizes else "")
+        )  # fmt: skip
+    if checked.problem:
+        raise ValueError(checked.problem)
 
 
 def refuse(checked: FolderCheck) -> None:

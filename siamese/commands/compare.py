@@ -4,7 +4,6 @@ import argparse
 import json
 
 from siamese.commands import add_model_flags, load, parser_of, run
-from siamese.evaluation.calibration import percent
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -24,6 +23,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def compare(arguments: argparse.Namespace) -> None:
     """`compare A B`: the verdict, its confidence, the distance beside its threshold."""
+    from siamese.evaluation.calibration import percent  # brings numpy, for which --help need not wait
+
     verifier = load(arguments)
     verdict = verifier.verify(arguments.image_a, arguments.image_b, arguments.threshold)
     if arguments.json:

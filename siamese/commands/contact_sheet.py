@@ -11,7 +11,7 @@ from PIL import Image
 
 from siamese.config import readable
 from siamese.images.load import load_image
-from siamese.model_folder.weights import write_text
+from siamese.model_folder.files import write_text
 
 STYLE = Path(__file__).with_name("contact_sheet.css")
 SIDE = 144  # px

@@ -9,7 +9,7 @@ from typing import TextIO
 import numpy as np
 
 from siamese.config import readable
-from siamese.model_folder.weights import write_file
+from siamese.model_folder.files import write_file
 
 ROWS_AT_ONCE = 4096
 

@@ -14,7 +14,7 @@ from siamese.data.measured import bootstrap, load_folder, load_pairs
 from siamese.evaluation.bootstrap import interval_in_words
 from siamese.evaluation.calibration import measure
 from siamese.evaluation.one_shot import one_shot_error
-from siamese.network import embed_all
+from siamese.network import SiameseNetwork, embed_all
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -60,7 +60,10 @@ def evaluate(arguments: argparse.Namespace) -> None:
         print(f"left out {file}: {reason}", file=sys.stderr)
     for remark in remarks:
         print(f"note: {remark}", file=sys.stderr)
-    embeddings = embed_all(verifier.network, test.images, progress="embedding")
+    if isinstance(verifier.network, SiameseNetwork):
+        embeddings = embed_all(verifier.network, test.images, progress="embedding")
+    else:  # of an ONNX file
+        embeddings = torch.from_numpy(verifier.embed_canonical(test.images))
     intervals = bootstrap(test, embeddings, config.calibration.threshold, split)
     metrics = measure(test.distances(embeddings), config.calibration, intervals)
     errors = {}

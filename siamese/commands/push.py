@@ -37,6 +37,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "if not given, the card is written anew without them",
     )
     add("--without-reference", action="store_true", help="push no embeddings of test images; see the model card")
+    add("--onnx", action="store_true", help="also push the model as model.onnx, for other programs; needs siamese[onnx]")
 
 
 def choices_of(arguments: argparse.Namespace) -> dict:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from siamese.command_line import program, styled
 from siamese.config import EpochRecord, Metrics
 from siamese.evaluation.bootstrap import interval_in_words
+from siamese.model_folder.files import CARD_FILE
 from siamese.training.events import Ask, EpochEnded, Event, Finished, Fitted, Started, Stepped
 from siamese.training.progress import Pace
 
@@ -120,7 +121,8 @@ def describe_result(finished: Finished) -> str:
         f"test, {metrics.same_pairs + metrics.different_pairs:,} pairs: balanced accuracy "
         f"{metrics.balanced_accuracy:.2f}% ({interval_in_words(metrics, 'balanced_accuracy', 2, split)}), "
         f"EER {metrics.equal_error_rate:.2f}%, AUC {metrics.roc_auc:.5f}, "
-        f"calibration error {metrics.calibration_error:.2f}%\n{describe_seen(finished.config.seen, split)}".rstrip()
+        f"calibration error {metrics.calibration_error:.2f}%\n{describe_seen(finished.config.seen, split)}"
+        f"{describe_doubtful(finished)}".rstrip()
     )
 
 
@@ -145,6 +147,13 @@ def describe_seen(seen: Metrics | None, split: str = "classes") -> str:
         f"new images of classes seen in training, {seen.same_pairs:,} same and {seen.different_pairs:,} different pairs: "
         f"balanced accuracy {seen.balanced_accuracy:.2f}% ({interval_in_words(seen, 'balanced_accuracy', 2, split)})\n"
     )
+
+
+def describe_doubtful(finished: Finished) -> str:
+    """The line on images that disagree with their class, and where they are listed; "" where there are none."""
+    if not finished.doubtful or not finished.doubtful.count:
+        return ""
+    return f"{finished.doubtful.in_words}: see the list in {finished.folder / CARD_FILE}\n"
 
 
 class StopRequest:

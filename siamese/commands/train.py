@@ -14,6 +14,7 @@ from siamese.commands.terminal import StopRequest, follow
 from siamese.config import PREPROCESS_MODES, UNSEEN_SPLITS
 from siamese.data.datasets import DATASETS
 from siamese.encoders import ENCODERS
+from siamese.export.metadata import check_libraries
 from siamese.hub.client import check_login
 from siamese.hub.errors import HubError
 from siamese.hub.job_plan import DEFAULT_TIMEOUT
@@ -21,7 +22,7 @@ from siamese.hub.jobs import run_hosted
 from siamese.hub.push import push_command, push_folder
 from siamese.images.load import ignore_pillow_warnings
 from siamese.losses import LOSSES, for_labelled_pairs
-from siamese.model_folder.weights import RESUME_FILE
+from siamese.model_folder.files import RESUME_FILE
 from siamese.training.distributed import World, processes
 from siamese.training.events import Diverged, Interrupted, OutOfMemory
 from siamese.training.loop import train
@@ -236,6 +237,8 @@ def check_push(arguments: argparse.Namespace) -> None:
         if getattr(arguments, name):
             raise ValueError(f"--{name.replace('_', '-')} says where or how to push: add --push, or leave it out")
     if arguments.push:
+        if arguments.onnx:
+            check_libraries()
         try:
             user = check_login(arguments.repo_id, arguments.revision)
         except HubError as error:

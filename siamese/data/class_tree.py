@@ -30,7 +30,7 @@ TEXTS = (".txt", ".xml", ".json", ".csv", ".tsv", ".md", ".html", ".yaml", ".yml
 
 NUMBERED = r"(.*?)[ _.-]*\(?\d+\)?"  # names of files that begin with their class, as birch_01.jpg
 
-# What tells a folder that a training writes (see siamese.model_folder.weights): finished, unfinished, under way.
+# What tells a folder that a training writes (see siamese.model_folder.files): finished, unfinished, under way.
 MODEL_FOLDERS = ({"config.json", "model.safetensors"}, {"resume.pt"}, {".training.lock"})
 
 Parts = tuple[str, ...]  # of the path of a folder below the one asked for

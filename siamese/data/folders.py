@@ -201,12 +201,11 @@ def _describe(near: list[tuple[Path, Path, bool]]) -> tuple[str, ...]:
 def read_files(
     files: Sequence[Path], preprocess: PreprocessConfig, encoder: EncoderConfig, progress: bool = False
 ) -> Iterator[ReadImage]:
-    """What is read of each file, in their order."""
+    """What is read of each file, in their order; `progress` shows a bar, at a terminal alone."""
     read = functools.partial(_read, preprocess=preprocess, image_size=encoder.image_size, channels=encoder.channels)
     at_once = max(1, min(64, BYTES_AT_ONCE // (encoder.image_size**2 * encoder.channels)))  # for a process
-    return iter(
-        tqdm(_map(read, files, at_once), "reading images", len(files), leave=False, disable=None if progress else True)
-    )
+    is_hidden = None if progress else True  # None: where it is no terminal
+    return iter(tqdm(_map(read, files, at_once), "reading images", len(files), leave=False, disable=is_hidden))
 
 
 def _read(file: Path, preprocess: PreprocessConfig, image_size: int, channels: int) -> ReadImage:

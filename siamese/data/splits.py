@@ -4,6 +4,7 @@ Images are canonical (see siamese.images.canonical) and stay uint8.
 """
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from siamese.config import UNSEEN_SPLITS, DataRecord, EncoderConfig, PreprocessC
 from siamese.data.datasets import DATASETS, load_dataset
 from siamese.data.folders import read_folder
 from siamese.data.given_parts import take_given
-from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages, group_numbers
+from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages, group_numbers, sources_of
 from siamese.data.own_images import OwnImages
 from siamese.data.pairs import LabelledPairs, read_pairs, split_pairs
 from siamese.data.partition import LEAST_OF_CLASS, hold_out_seen, split_classes, split_images, split_validation
@@ -113,7 +114,11 @@ def with_rotations(data: LabelledImages) -> LabelledImages:
         return np.concatenate([numbers + turns * count for turns in range(4)])
 
     groups = None if data.groups is None else of_each_turn(data.groups, int(data.groups.max()) + 1)
-    return LabelledImages(images, of_each_turn(data.labels, count), groups=groups)
+    names = data.names and tuple(
+        name + f", turned by {90 * turns}°" * bool(turns) for turns in range(4) for name in data.names
+    )
+    sources = None if data.sources is None else np.tile(data.sources, 4)
+    return LabelledImages(images, of_each_turn(data.labels, count), groups=groups, names=names, sources=sources)
 
 
 @dataclass(frozen=True)
@@ -211,7 +216,9 @@ def _split_folder(
     """A folder of images, in three parts; nothing is counted yet."""
     found = read_folder(own.place, preprocess, encoder, progress=True, layout=own.layout)
     has_copies = np.bincount(found.first)[found.first] > 1
-    everything = LabelledImages(found.images, found.labels, has_copies, group_numbers(found.names), found.names)
+    sources = sources_of(readable(os.path.relpath(file, own.place)) for file in found.files)
+    groups = group_numbers(found.names)
+    everything = LabelledImages(found.images, found.labels, has_copies, groups, found.names, sources)
     shares = (validation_share, test_share, seed)
     (training, validation, test), has_own_parts, choice = split_folder(everything, split, found.first, *shares, found.part)
     remarks, seen = (*found.remarks, *filter(None, [choice])), None

@@ -7,7 +7,6 @@ What is worked round in the browser stands in static/inputs.js and static/page.j
 
 import logging
 import os
-import time
 from abc import ABCMeta
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -17,21 +16,19 @@ from typing import Any
 
 import gradio as gr
 import uvicorn
-from gradio import http_server, queueing, state_holder
+from gradio import http_server, state_holder
 from gradio.data_classes import ListFiles
 from gradio.exceptions import ComponentProcessingError
 
 from siamese.demo.gradio_programs import as_files
+from siamese.demo.gradio_queue import FairQueue, Work
 from siamese.demo.uploads import NO_DISK, Uploads
-from siamese.guard.rates import counted_as
 from siamese.hub.errors import DISK_FULL, MISTAKES, is_mistake_of_ours
 
 logger = logging.getLogger(__name__)
 
 NOT_THE_CALLERS = "this went wrong here, not by your fault; the server's log says why"
 GradioServer = http_server.Server
-MOST_WAITING = 16  # requests of one address in the queue
-HALF_LIFE, FORGOTTEN = 10, 0.0001  # s
 LONGEST_PATH = 4096  # characters
 
 
@@ -106,80 +103,6 @@ def serve_with(wrap: Callable[[Any], Any], **settings: Any) -> None:
     http_server.Server = Server
 
 
-class Work:
-    """Seconds of work that were done for each address lately: of each second, half is forgotten after HALF_LIFE."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._done, self._then, self._clock = Counter(), clock(), clock
-
-    def of_all(self) -> Counter[str]:
-        """Now."""
-        now = self._clock()
-        kept = 0.5 ** ((now - self._then) / HALF_LIFE)
-        left = {address: seconds * kept for address, seconds in self._done.items()}
-        self._done = Counter({address: seconds for address, seconds in left.items() if seconds > FORGOTTEN})
-        self._then = now
-        return self._done
-
-    def add(self, address: str, seconds: float) -> None:
-        """Count so many more."""
-        self.of_all()[address] += seconds
-
-
-class FairQueue(queueing.Queue):
-    """Gradio's queue, less its order: who asks a hundred times would be answered a hundred times before the next visitor.
-
-    Here all addresses have their first request answered before the second of any, and each has MOST_WAITING. Of programs,
-    the one comes first whose address has had least work done lately: a small picture need not wait for many large ones.
-    """
-
-    async def process_events(self, events: list[queueing.Event], *arguments: Any, **others: Any) -> None:
-        """Gradio's own; for whom it was, and how long it took, is noted."""
-        began = time.monotonic()
-        try:
-            await super().process_events(events, *arguments, **others)
-        finally:
-            if events[0].fn.api_visibility == "public":  # else most of the time may be spent in waiting
-                self.work.add(_host(events[0].request), time.monotonic() - began)
-
-    async def push(self, body: Any, request: Any, username: str | None) -> tuple:
-        """Gradio's own: whether it was taken, its id or why not, and of which kind that is."""
-        if body.fn_index not in self.blocks.fns:  # at which Gradio would fail
-            return False, f"there is no listener {body.fn_index} here: reload the page and try again", "error"
-        address = counted_as(_host(request))
-        same = sum(_host(event.request) == _host(request) for event in self._waiting())
-        if address is not None and same >= MOST_WAITING:
-            return False, f"there are {same} requests of your address waiting already: try again later", "queue_full"
-        done = await super().push(body, request, username)
-        if done[0] and (event := self.event_ids_to_events.get(done[1])):
-            self._in_turn(event)
-        return done
-
-    def _waiting(self) -> Iterator[queueing.Event]:
-        for each in self.event_queue_per_concurrency_id.values():
-            yield from each.queue
-
-    def _in_turn(self, event: queueing.Event) -> None:
-        """Put the last of a queue before those that come from an address with more in front of them."""
-        waiting = self.event_queue_per_concurrency_id[event.concurrency_id].queue
-        if not waiting or waiting[-1] is not event:
-            return
-        waiting.pop()
-        own, turns, done = _host(event.request), Counter(), self.work.of_all()
-        turn = sum(_host(each.request) == own for each in waiting) + 1
-        for place, each in enumerate(waiting):
-            host = _host(each.request)
-            turns[host] += 1
-            if (turns[host], done[host]) > (turn, done[own]):
-                waiting.insert(place, event)
-                return
-        waiting.append(event)
-
-
-def _host(request: Any) -> str:
-    return request.client.host if request and request.client else ""
-
-
 class Demo(gr.Blocks):
     """gr.Blocks that refuses in a sentence, is fair, and forgets who is gone."""
 
@@ -188,7 +111,7 @@ class Demo(gr.Blocks):
     def queue(self, *args: Any, **kwargs: Any) -> "Demo":
         """Gradio's own, with a FairQueue: it names the class of its queue itself."""
         super().queue(*args, **kwargs)
-        self._queue.__class__, self._queue.work = FairQueue, Work()
+        self._queue.__class__, self._queue.work, self._queue.under_way = FairQueue, Work(), Counter()
         return self
 
     def launch(self, *args: Any, **kwargs: Any) -> tuple:

@@ -117,8 +117,9 @@ def _from_hub(name: str, repo: str, revision: str) -> Pretrained:
     file = Path(cached) if isinstance(cached, str) else None
     if not (file and file.parent.name == revision):  # that is the commit itself
         try:
-            commit = HfApi().model_info(repo, revision=revision, timeout=HUB_SECONDS).sha
-            file = Path(hf_hub_download(repo, HUB_FILE, revision=commit))
+            HfApi().model_info(repo, revision=revision, timeout=HUB_SECONDS)  # to know soon where there is no Hub
+            # Not by its commit: then the cache would not know which one the branch is, and have nothing without a network.
+            file = Path(hf_hub_download(repo, HUB_FILE, revision=revision))
         except Exception as error:  # of httpx, of huggingface_hub, of the file system: whatever it is, they cannot be had
             if not file:
                 raise ValueError(

@@ -10,12 +10,15 @@ pairs without an exception say (n + 1) / (n + 2), not certainty. And no probabil
 a pair in n + 1 where n of the pairs are independent, since nothing rarer could have been seen.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from siamese.config import Calibration, DistanceCurve, Metrics
-from siamese.evaluation.bootstrap import Intervals
-from siamese.evaluation.metrics import PairDistances
+
+if TYPE_CHECKING:  # these bring torch, for which what only asks for a probability need not wait
+    from siamese.evaluation.bootstrap import Intervals
+    from siamese.evaluation.metrics import PairDistances
 
 CURVE_BINS = 200  # of what a model folder records of its test pairs
 HISTOGRAM_BINS = 4096  # the slopes are fitted to counts in these bins: millions of pairs at the cost of thousands
@@ -32,13 +35,15 @@ def independent_pairs(pairs: int, units: float) -> float:
 
 
 def fit_calibration(
-    pairs: PairDistances, counts: tuple[int, int] | None = None, independent: tuple[float, float] | None = None
+    pairs: "PairDistances", counts: tuple[int, int] | None = None, independent: tuple[float, float] | None = None
 ) -> Calibration:
     """Calibration that makes `probability_same` fit these pairs, same and different ones weighing half each.
 
     `counts` says how many same and different pairs were measured; as many as there are if None. `independent` says as how
     many independent ones they count; as all of them if None.
     """
+    from scipy.optimize import minimize_scalar  # takes a while, for which what only asks for a probability need not wait
+
     counts = counts or (len(pairs.same), len(pairs.different))
     doubt = float(0.5 / (min(independent or counts) + 1))
     targets = 1 - 1 / (counts[0] + 2), 1 / (counts[1] + 2)  # of the probability of same and of different pairs
@@ -101,7 +106,7 @@ def _with_doubt(log_odds, doubt: float):
     return np.copysign(np.log1p((1 - 2 * doubt) * -np.expm1(-away) / (doubt + (1 - doubt) * rest)), log_odds)
 
 
-def distance_curve(pairs: PairDistances) -> DistanceCurve:
+def distance_curve(pairs: "PairDistances") -> DistanceCurve:
     """How the distances of these pairs are spread, and the thresholds of the usual rates of false accepts."""
     upper = max(float(np.nextafter(max(pairs.same[-1], pairs.different[-1]), np.float32(np.inf))), 1e-6)
     shares = (np.histogram(kind, CURVE_BINS, (0, upper))[0] / len(kind) for kind in (pairs.same, pairs.different))
@@ -110,7 +115,7 @@ def distance_curve(pairs: PairDistances) -> DistanceCurve:
     return DistanceCurve(upper, same, different, *at_far)
 
 
-def measure(pairs: PairDistances, calibration: Calibration, intervals: Intervals) -> Metrics:
+def measure(pairs: "PairDistances", calibration: Calibration, intervals: "Intervals") -> Metrics:
     """All reported numbers, at the calibrated threshold; `intervals` are those at the same threshold."""
     threshold = calibration.threshold
     ends = {}

@@ -6,12 +6,14 @@ them once makes each metric a matter of counting: nothing is sampled or binned. 
 
 import itertools
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from siamese.distances import distance_matrix
+
+if TYPE_CHECKING:  # takes a second, for which what measures nothing need not wait
+    from torch import Tensor
 
 MAX_IMAGES = 20_000  # 200 million pairs, 800 MB of distances; more are thinned by a seeded draw and the record says so
 LEAST_FALSE_ACCEPTS = 10  # different pairs that a rate of false accepts must stand for to be given: fewer are chance
@@ -149,11 +151,13 @@ class PairDistances:
         return np.float32(high)
 
 
-def pair_distances(embeddings: Tensor, labels: Tensor) -> PairDistances:
+def pair_distances(embeddings: "Tensor", labels: "Tensor") -> PairDistances:
     """Distances of all N(N-1)/2 pairs of embeddings (N, D) with integer labels (N,), N at most MAX_IMAGES."""
     count = len(labels)
     if count > MAX_IMAGES:
         raise ValueError(f"{count} images, allowed: at most {MAX_IMAGES} to measure all pairs of")
+    import torch
+
     order = labels.cpu().argsort()
     embeddings = embeddings.cpu()[order]
     class_sizes = [int(size) for size in torch.bincount(labels.cpu()) if size]
@@ -172,11 +176,13 @@ def pair_distances(embeddings: Tensor, labels: Tensor) -> PairDistances:
     return PairDistances(_sorted_join(same), _sorted_join(different))
 
 
-def hardest_pairs(embeddings: Tensor, labels: Tensor, is_same: bool, count: int) -> list[tuple[int, int, float]]:
+def hardest_pairs(embeddings: "Tensor", labels: "Tensor", is_same: bool, count: int) -> list[tuple[int, int, float]]:
     """The `count` same pairs farthest apart, or different pairs nearest together: (index, index, distance), hardest first.
 
     Each image appears once, or one odd image would fill the list.
     """
+    import torch
+
     candidates = []
     sign = 1 if is_same else -1
     for start in range(0, len(labels), ROWS):

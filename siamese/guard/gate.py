@@ -11,9 +11,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from siamese.config import shorten
 from siamese.guard.json_shape import MOST_PARTS, check_shape
 from siamese.guard.rates import Rates, counted_as
-from siamese.guard.routes import Kind, Route, kind_of
+from siamese.guard.routes import Kind, Route, kind_of, methods_of
 
 MAX_JSON = 1_000_000  # bytes: two drawings, the most that the page sends, have some 30,000
 MAX_TOOL = 8_000_000  # bytes: two pictures of 3 MB as text
@@ -98,7 +99,7 @@ class Gate:
             await send({"type": "http.response.body"})
 
     def _kind(self, scope: Scope, address: str | None) -> Kind:
-        """What the request is. Raises HTTPException for what is not open, and for an address that asks too often."""
+        """What the request is. Raises HTTPException for what is not open, or for an address that asks too often."""
         path = scope["path"]
         if self._prefix and path.startswith(f"{self._prefix}/"):
             path = path[len(self._prefix) :]
@@ -106,6 +107,9 @@ class Gate:
         self._check_rate(address, WEIGHTS.get(kind, 1))
         if address is not None and self._under_way[address] > MOST_AT_ONCE:
             raise _too_many(f"more than {MOST_AT_ONCE} requests from your address at the same time", 1)
+        if kind is None and (methods := ", ".join(methods_of(path, self._routes))):
+            said = f"the method {shorten(scope['method'])} is not for this address, allowed: {methods}"
+            raise HTTPException(405, said, {"Allow": methods})
         if kind is None:
             raise HTTPException(404, f"there is nothing here: {self._hint}")
         return kind

@@ -72,3 +72,8 @@ def kind_of(method: str, path: str, routes: Sequence[Route]) -> Kind | None:
     """What a request is; None where nothing open fits."""
     fitting = (route.kind for route in routes if method in route.methods.split() and route.path.fullmatch(path))
     return next(fitting, None)
+
+
+def methods_of(path: str, routes: Sequence[Route]) -> list[str]:
+    """With which methods a path is open; none where it is not open at all."""
+    return sorted({method for route in routes if route.path.fullmatch(path) for method in route.methods.split()})

@@ -10,7 +10,7 @@ from huggingface_hub.hf_api import RepoFile
 
 from siamese.hub.client import check_names, connect, transfer_seconds, within
 from siamese.hub.errors import HubError, HubUnavailableError, explained
-from siamese.model_folder.weights import CONFIG_FILE, LOADED, WEIGHTS_FILE, write_text
+from siamese.model_folder.files import CONFIG_FILE, LOADED, WEIGHTS_FILE, write_text
 
 NEEDED = (CONFIG_FILE, WEIGHTS_FILE)  # of the files LOADED; older models have no reference
 

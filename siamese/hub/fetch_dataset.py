@@ -18,7 +18,7 @@ from siamese.hub.client import check_names, connect, within
 from siamese.hub.errors import HubError, HubUnavailableError, explained
 from siamese.hub.rows import ARCHIVES, TABLES, write_rows
 from siamese.images.formats import SUFFIXES
-from siamese.model_folder.weights import write_text
+from siamese.model_folder.files import write_text
 
 ASK_SECONDS = 30  # for the Hub to say which commit a branch or tag is
 AS_PARQUET = "refs/convert/parquet"  # where the Hub puts its own copy of a dataset

@@ -166,10 +166,10 @@ def make_plan(
 
 
 def _extras(given: dict, has_images: bool) -> tuple[str, ...]:
-    """What a training needs beside requirements.txt; of images of one's own, nobody knows before which encoder fits them."""
+    """What a job needs beside requirements.txt; of images of one's own, nobody knows before which encoder fits them."""
     is_of_the_hub, encoder = not has_images and given.get("dataset", "mnist") not in DATASETS, given.get("encoder")
     needs_timm = encoder.startswith(PREFIX) if encoder else has_images or is_of_the_hub
-    return ("datasets",) * is_of_the_hub + ("timm",) * needs_timm
+    return ("datasets",) * is_of_the_hub + ("timm",) * needs_timm + ("onnx",) * bool(given.get("onnx"))
 
 
 def _images_of(given: dict) -> SentImages | None:

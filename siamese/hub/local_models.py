@@ -10,7 +10,7 @@ from huggingface_hub import constants
 
 from siamese.config import ModelFolderConfig, one_line
 from siamese.hub.sources import bundled_models
-from siamese.model_folder.weights import CONFIG_FILE, MAX_CONFIG_BYTES, WEIGHTS_FILE
+from siamese.model_folder.files import CONFIG_FILE, MAX_CONFIG_BYTES, WEIGHTS_FILE
 
 DEEPEST = 3  # folders below one that is asked for: runs/family/model
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
 from siamese.hub.errors import HubError
-from siamese.model_folder.weights import BUNDLED_WEIGHTS
+from siamese.model_folder.files import BUNDLED_WEIGHTS
 
 PACKAGE = Path(__file__).resolve().parents[1]
 INSTALLED = PACKAGE / "project"  # a wheel brings the files from beside the package in here

@@ -9,8 +9,18 @@ from siamese.config import PREPROCESS_MODES, SPLITS, ModelFolderConfig
 from siamese.data.datasets import DATASETS, is_own
 from siamese.encoders import ENCODERS
 from siamese.losses import LOSSES
-from siamese.model_folder.model_card import PLOTS, REFERENCE_IN_WORDS, SHOW_PIXELS, render_card
-from siamese.model_folder.weights import CARD_FILE, CONFIG_FILE, METRICS_FILE, REFERENCE_FILE, WEIGHTS_FILE
+from siamese.model_folder.files import CARD_FILE, CONFIG_FILE, METRICS_FILE, ONNX_FILE, REFERENCE_FILE, WEIGHTS_FILE
+from siamese.model_folder.model_card import (
+    BEFORE_ONNX,
+    DOUBTFUL_PICTURE,
+    ONNX_IN_WORDS,
+    PLOTS,
+    REFERENCE_IN_WORDS,
+    SHOW_PIXELS,
+    render_card,
+)
+from siamese.model_folder.reference import load_reference
+from siamese.network import SiameseNetwork
 
 OWN = "own-images"  # what a folder or a file of pairs is called on the Hub
 HIDDEN = "..."  # what was given on a command line and is nobody else's business
@@ -32,7 +42,7 @@ def published(
     is_hidden = is_own(config.data) and not publish_pictures
     left_out = {*SHOW_PIXELS} if is_hidden else set()
     left_out |= {REFERENCE_FILE} if without_reference else set()
-    optional = [name for name in (METRICS_FILE, REFERENCE_FILE, *PLOTS) if (folder / name).exists()]
+    optional = [name for name in (METRICS_FILE, REFERENCE_FILE, *PLOTS, DOUBTFUL_PICTURE) if (folder / name).exists()]
     names = [WEIGHTS_FILE, CONFIG_FILE, CARD_FILE, *(name for name in optional if name not in left_out)]
     for name in names:
         if (folder / name).is_symlink() or not (folder / name).is_file():  # a link could lead to anything
@@ -48,6 +58,22 @@ def published(
         card = (folder / CARD_FILE).read_text(encoding="utf-8")
         files[CARD_FILE] = card.replace(REFERENCE_IN_WORDS, "").encode()
     return files
+
+
+def published_as_onnx(folder: Path, network: SiameseNetwork, files: dict[str, Path | bytes]) -> dict[str, bytes]:
+    """The model as ONNX, which says no more than the other `files` that are sent, and the card, which now mentions it.
+
+    Raises ValueError where it cannot be written, as without the libraries for it.
+    """
+    from siamese.export.write import export_network
+
+    texts = {
+        name: file if isinstance(file := files[name], bytes) else file.read_bytes() for name in (CONFIG_FILE, CARD_FILE)
+    }
+    config = ModelFolderConfig.from_json(texts[CONFIG_FILE].decode())
+    reference = load_reference(folder, network, config.data.split) if REFERENCE_FILE in files else None
+    card = texts[CARD_FILE].decode().replace(BEFORE_ONNX, ONNX_IN_WORDS + BEFORE_ONNX, 1)
+    return {ONNX_FILE: export_network(network, config, reference=reference), CARD_FILE: card.encode()}
 
 
 def without_names(config: ModelFolderConfig) -> ModelFolderConfig:

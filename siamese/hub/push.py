@@ -15,11 +15,12 @@ from huggingface_hub.utils import disable_progress_bars
 from siamese.data.datasets import is_own
 from siamese.hub.client import check_names, connect, transfer_seconds, within
 from siamese.hub.errors import HubError, explained
-from siamese.hub.published import OWN, published
+from siamese.hub.published import OWN, published, published_as_onnx
+from siamese.model_folder.files import ONNX_FILE, REFERENCE_FILE
 from siamese.model_folder.model_card import SHOW_PIXELS
-from siamese.model_folder.weights import REFERENCE_FILE, load_model
+from siamese.model_folder.weights import load_model
 
-SWITCHES = ("private", "public", "publish_pictures", "without_reference")  # of push_folder
+SWITCHES = ("private", "public", "publish_pictures", "without_reference", "onnx")  # of push_folder
 HISTORY = "earlier commits still hold them, for all who may see the repository: delete it and push again to be rid of them"
 
 
@@ -67,6 +68,7 @@ def push_folder(
     public: bool = False,
     publish_pictures: bool = False,
     without_reference: bool = False,
+    onnx: bool = False,
 ) -> Pushed:
     """Upload a complete model folder in one commit, to a repository (and branch `revision`) that is made if need be.
 
@@ -74,30 +76,38 @@ def push_folder(
     A new repository is `private` or `public`; with neither, it is private where the model was trained on images of one's
     own, else as its owner prefers. Of such a model nothing is sent that shows or names an image unless `publish_pictures`,
     and what an earlier push has sent of it is deleted from the branch; `without_reference`, no embeddings of test images
-    either. `token` is used instead of the login of this machine.
+    either. With `onnx` the model is sent as ONNX too, made anew; without, what an earlier push has sent as that is deleted,
+    since it may be another model. `token` is used instead of the login of this machine.
 
     Raises ValueError where the folder is no complete model or a name cannot be, HubError for everything else.
     """
     check_names(repo_id, revision)
     if private and public:
         raise ValueError("a repository is private or public, not both")
-    _, config = load_model(folder)
-    files = published(Path(folder), config, publish_pictures, without_reference)
+    network, config = load_model(folder)
+    files, remarks = published(Path(folder), config, publish_pictures, without_reference), []
+    if onnx:
+        try:
+            files |= published_as_onnx(Path(folder), network, files)
+        except ValueError as error:  # no reason to keep the model back
+            remarks.append(f"not sent: {ONNX_FILE}, since {error}")
     is_of_own = is_own(config.data)
     is_hidden = is_of_own and not publish_pictures
     headline = (
         f"{config.metrics.balanced_accuracy:.2f}% balanced pair accuracy on {OWN if is_hidden else config.data.dataset}"
     )
-    unwanted = [*SHOW_PIXELS] * is_hidden + [REFERENCE_FILE] * without_reference
+    unwanted = [*SHOW_PIXELS] * is_hidden + [REFERENCE_FILE] * without_reference + [ONNX_FILE] * (ONNX_FILE not in files)
     with explained(repo_id, revision), contextlib.nullcontext() if sys.stderr.isatty() else disable_progress_bars():
         api = connect(token=token)
         is_new_private = private or (is_of_own and not public)
         is_private = within(transfer_seconds(0), lambda: _make_repository(api, repo_id, is_new_private, private, public))
         seconds = transfer_seconds(sum(_size(content) for content in files.values()))
         deleted, commit = within(seconds, lambda: _commit(api, repo_id, revision, files, unwanted, headline))
-    remarks = []
     if is_hidden:
         remarks.append("not sent: pictures, and names of files and folders; the card is written anew without them")
+    if ONNX_FILE in deleted:
+        deleted.remove(ONNX_FILE)
+        remarks.append(f"deleted there: {ONNX_FILE} of an earlier push; --onnx sends it")
     if deleted:
         remarks.append(f"deleted there: {', '.join(deleted)}; {HISTORY}")
     url = f"{api.endpoint}/{repo_id}" + (f"/tree/{revision}" if revision else "")

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from siamese.config import shorten
 from siamese.data.archives import ArchiveLimits, Chosen, unpack
-from siamese.model_folder.weights import BUNDLED_WEIGHTS, CONFIG_FILE, DEFAULT_BUNDLED, LOADED
+from siamese.model_folder.files import BUNDLED_WEIGHTS, CONFIG_FILE, DEFAULT_BUNDLED, LOADED
 from siamese.suggestions import did_you_mean
 
 SIMILAR = 5  # models that a message names in place of one that is not there
@@ -43,7 +43,7 @@ def locate_model(source: str | Path | None, revision: str | None = None) -> tupl
         return _unpack(Path(source)), Path(source).name
     if not isinstance(source, str) or source.count("/") != 1 or LOCAL_ALONE.match(source):
         raise ValueError(
-            f"model {shorten(str(source))} is not a folder or ZIP file here, not a Hub repository USER/NAME "
+            f"model {shorten(str(source))} is not a folder, ZIP or ONNX file here, not a Hub repository USER/NAME "
             f"and not a bundled model: {', '.join(bundled)}{_and_similar(_similar_folders(Path(source)))}"
             f"{did_you_mean(str(source), bundled)}"
         )

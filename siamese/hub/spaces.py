@@ -16,7 +16,8 @@ from siamese.hub.errors import HubError, HubUnavailableError, explain, explained
 from siamese.hub.fetch import fetch_model
 from siamese.hub.project import PROJECT, commit_exactly, describe_files, extra, path_in_repository, project_files
 from siamese.hub.sources import bundled_models
-from siamese.model_folder.weights import DEFAULT_BUNDLED, LOADED, load_model
+from siamese.model_folder.files import DEFAULT_BUNDLED, LOADED
+from siamese.model_folder.weights import load_model
 
 VARIABLE = "SIAMESE_MODEL"  # what app.py reads
 THUMBNAIL = "siamese/demo/static/thumbnail.png"

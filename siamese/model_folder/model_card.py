@@ -13,6 +13,7 @@ from siamese.data.datasets import DATASETS, is_own
 from siamese.evaluation.bootstrap import interval_in_words
 from siamese.evaluation.metrics import LEAST_FALSE_ACCEPTS
 from siamese.model_folder.citations import citations
+from siamese.model_folder.doubtful import Doubtful, in_card
 
 TEMPLATE = Path(__file__).with_name("model_card.md")
 PLOTS = {
@@ -24,13 +25,21 @@ PLOTS = {
     "false_rejects.png": "The farthest same pairs",
 }
 # Plots that show test images themselves; no other does.
-SHOW_PIXELS = ("false_accepts.png", "false_rejects.png")
+DOUBTFUL_PICTURE = "disagreeing.png"
+SHOW_PIXELS = ("false_accepts.png", "false_rejects.png", DOUBTFUL_PICTURE)
 REFERENCE_IN_WORDS = """
 `reference.safetensors` holds the embeddings of up to 1,000 test images and the numbers of their classes, from which the
 demo knows what is unlike these images. They are no pictures and no names, but they do tell something: with them and the
 model, anybody can find out whether a picture that they have is very like one of these images. `siamese push
 --without-reference` leaves them out.
 """
+ONNX_IN_WORDS = """
+`model.onnx` is the same model for programs without PyTorch, in any language that has ONNX Runtime: canonical images, uint8
+(N, H, W) or (N, H, W, 3), as `siamese canonical` writes them, become embeddings. Two images are the same where these are at
+most `threshold` apart, which is in the metadata of the file, with all of `config.json`. `siamese compare --model model.onnx`
+uses it too.
+"""
+BEFORE_ONNX = "\n## Results\n"  # what it stands before
 LEFT_OUT_SHOWN = 200
 AUGMENTATION_IN_WORDS = {
     "ink": "random affine distortion and stroke thickness; of digits, strokes added",
@@ -76,11 +85,13 @@ def render_card(
     left_out: Sequence[tuple[Path, str]] = (),
     plots: Collection[str] = tuple(PLOTS),
     has_reference: bool = True,
+    doubtful: Doubtful | None = None,
 ) -> str:
     """The README.md of a model folder: metadata for the Hub, then the card in Markdown.
 
     `left_out` are the files of a folder of images that were not used, each with the reason; `plots`, those of PLOTS that lie
-    beside the card. Of images of one's own it says what the reference embeddings are, where there are any.
+    beside the card. Of images of one's own it says what the reference embeddings are, where there are any. `doubtful` are
+    the images that disagree with their class, which it names; None where it is not to speak of them.
     """
     parts = {field: getattr(config, field) for field in ("encoder", "calibration", "loss", "data", "training", "metrics")}
     metrics, data, training, encoder = config.metrics, config.data, config.training, config.encoder
@@ -114,6 +125,7 @@ def render_card(
         seen_images=f"| seen classes | {data.seen_images:,} | the comparison above |\n" if config.seen else "",
         split=(OWN_PARTS_IN_WORDS if data.has_own_parts else SPLIT_IN_WORDS)[data.split].format(**parts),
         left_out=_list_of_left_out(data.left_out, left_out),
+        doubtful=in_card(doubtful, DOUBTFUL_PICTURE),
         reference=REFERENCE_IN_WORDS if has_reference and is_own(data) else "",
         channels=counted(encoder.channels, "channel"),
         backbone=f"; weights of its network from {one_line(encoder.backbone.weights)}" if encoder.backbone else "",

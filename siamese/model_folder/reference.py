@@ -13,26 +13,20 @@ the random distortions of the training.
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from scipy import special
-from torch import Tensor
 
 from siamese.config import UNSEEN_SPLITS, one_line
-from siamese.data.augmentation import AUGMENTATIONS
-from siamese.data.storage import take_images
-from siamese.distances import distance_matrix
-from siamese.images.canonical import to_tensor
-from siamese.model_folder.weights import MAX_REFERENCE_BYTES, REFERENCE_FILE, fingerprint, write_file
-from siamese.network import SiameseNetwork, embed_and_measure
+from siamese.model_folder.files import MAX_REFERENCE_BYTES, REFERENCE_FILE, write_file
+
+if TYPE_CHECKING:  # brings torch, which what only asks whether an image is familiar need not have
+    from siamese.network import SiameseNetwork
 
 FORMAT = "siamese-reference-1"
 MOST_IMAGES = 1000  # 256 kB at 64 numbers each, and enough that nearly every test image has a neighbour
 FALSE_ALARMS = 0.02  # share of images like those of the test that may be called unfamiliar
-OPTIONAL = {"lengths", "distances"}  # tensors of the file that older versions did not write
+OPTIONAL = ("lengths", "distances")  # arrays of the file that older versions did not write
 SAME_CLASSES = ("given", "within")  # splits whose test is of the classes of the training
 LEAST_UNITS = 5  # to say what is usual
 DISTORTED_AT_ONCE = 100  # test images: bounds the memory
@@ -42,12 +36,17 @@ DISTORTED_AT_ONCE = 100  # test images: bounds the memory
 class Reference:
     """Embeddings of test images, none of which the weights were fitted to."""
 
-    embeddings: Tensor  # float32 (N, D)
-    labels: Tensor  # int64 (N,), classes; all 0 where there are none
-    lengths: Tensor | None = None  # float32 (N,), of the encoder's features; None: of an older version
+    embeddings: np.ndarray  # float32 (N, D)
+    labels: np.ndarray  # int64 (N,), classes; all 0 where there are none
+    lengths: np.ndarray | None = None  # float32 (N,), of the encoder's features; None: of an older version
     split: str = "given"  # what the test images are, see siamese.config.DataRecord
     # float32 (N,), to the nearest other test image. Where they are given, they and `lengths` are of the distorted images.
-    distances: Tensor | None = None
+    distances: np.ndarray | None = None
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays that there are, by name."""
+        every = {name: getattr(self, name) for name in ("embeddings", "labels", *OPTIONAL)}
+        return {name: array for name, array in every.items() if array is not None}
 
     @cached_property
     def usual(self) -> tuple[float, float] | None:
@@ -59,9 +58,9 @@ class Reference:
         """
         if self.lengths is None:
             return None
-        units = self.labels if self.split in UNSEEN_SPLITS else torch.arange(len(self.lengths))
-        numbers = units.unique(return_inverse=True)[1].numpy()
-        return usual_range(self.lengths.double().numpy(), numbers, FALSE_ALARMS / 2)
+        units = self.labels if self.split in UNSEEN_SPLITS else np.arange(len(self.lengths))
+        numbers = np.unique(units, return_inverse=True)[1]
+        return usual_range(self.lengths.astype(np.float64), numbers, FALSE_ALARMS / 2)
 
     @cached_property
     def strangest(self) -> float | None:
@@ -73,38 +72,56 @@ class Reference:
         rank = 0 if self.distances is None else int(FALSE_ALARMS * (len(self.distances) + 1) + 1e-9)
         if self.lengths is None or self.distances is None or not rank:
             return None
-        return float(np.sort(self.strangeness(self.lengths.numpy(), self.distances.numpy()))[-rank])
+        return float(np.sort(self.strangeness(self.lengths, self.distances))[-rank])
 
     def strangeness(self, lengths: np.ndarray, distances: np.ndarray) -> np.ndarray:
         """How unlike the distorted test images others are (N,): -log of the product of two p-values.
 
         Those of their lengths, on both sides, and of their distances to the nearest test image, both (N,).
         """
-        count, known = len(self.lengths) + 1, np.sort(self.lengths.numpy())
+        (known, far), count = self._in_order, len(self.lengths) + 1
         shorter, longer = np.searchsorted(known, lengths, "right"), len(known) - np.searchsorted(known, lengths, "left")
-        farther = len(known) - np.searchsorted(np.sort(self.distances.numpy()), distances, "left")
+        farther = len(far) - np.searchsorted(far, distances, "left")
         of_length = np.minimum(2 * (np.minimum(shorter, longer) + 1) / count, 1)
         return -np.log(of_length) - np.log((farther + 1) / count)
 
-    def is_familiar(self, embedding: Tensor, length: float) -> bool | None:
+    @cached_property
+    def _in_order(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lengths and distances, the least first."""
+        return np.sort(self.lengths), np.sort(self.distances)
+
+    def is_familiar(self, embedding: np.ndarray, length: float) -> bool | None:
         """Whether an image is like those that the model was tested on, by its embedding (D,) and the length of its features.
 
         None: nobody can say.
         """
         if self.strangest is not None:
-            distance = distance_matrix(embedding[None], self.embeddings).min()
-            return bool(self.strangeness(np.float32([length]), distance.reshape(1).numpy())[0] < self.strangest)
+            nearest = np.sqrt(np.square(self.embeddings - embedding).sum(axis=1).min(keepdims=True))  # (1,)
+            return bool(self.strangeness(np.float32([length]), nearest)[0] < self.strangest)
         return None if self.usual is None else self.usual[0] <= length <= self.usual[1]
 
     @cached_property
-    def _plane(self) -> tuple[Tensor, Tensor]:
-        middle = self.embeddings.mean(dim=0)
-        return middle, torch.linalg.svd(self.embeddings - middle, full_matrices=False).Vh[:2].T  # (D,), (D, 2)
+    def _plane(self) -> tuple[np.ndarray, np.ndarray]:
+        middle = self.embeddings.mean(axis=0)
+        return middle, np.linalg.svd(self.embeddings - middle, full_matrices=False).Vh[:2].T  # (D,), (D, 2)
 
-    def project(self, embeddings: np.ndarray | Tensor) -> np.ndarray:
+    def project(self, embeddings: np.ndarray) -> np.ndarray:
         """Embeddings (N, D) on the plane in which the reference spreads most (PCA): float32 (N, 2)."""
         middle, axes = self._plane
-        return ((torch.as_tensor(embeddings) - middle) @ axes).numpy()
+        return (embeddings - middle) @ axes
+
+    def check(self, embedding_dim: int) -> None:
+        """Raise ValueError where the arrays do not fit each other, or a model of so many numbers to an embedding."""
+        numbers = [each for each in (self.embeddings, self.lengths, self.distances) if each is not None]
+        fits = (
+            self.labels.dtype == np.int64
+            and self.embeddings.shape[1:] == (embedding_dim,)
+            and 3 <= len(self.embeddings) <= MOST_IMAGES
+            and all(each.shape == self.embeddings.shape[:1] for each in (self.labels, *numbers[1:]))
+            and all(each.dtype == np.float32 and np.isfinite(each).all() for each in numbers)
+        )
+        if not fits:
+            raise ValueError("its embeddings and labels do not fit the model or each other")
 
 
 def usual_range(lengths: np.ndarray, units: np.ndarray, share: float) -> tuple[float, float] | None:
@@ -115,6 +132,8 @@ def usual_range(lengths: np.ndarray, units: np.ndarray, share: float) -> tuple[f
     whose images are alike, the extremes of each unit are taken to be log-normal, and the range is the prediction interval
     for those of another. None with fewer than LEAST_UNITS.
     """
+    from scipy import special  # takes a while, for which what has enough images need not wait
+
     count = len(np.unique(units))
     if count < LEAST_UNITS or not (lengths > 0).all():
         return None
@@ -130,7 +149,7 @@ def usual_range(lengths: np.ndarray, units: np.ndarray, share: float) -> tuple[f
 
 
 def choose_reference(
-    network: SiameseNetwork,
+    network: "SiameseNetwork",
     images: np.ndarray,
     labels: np.ndarray | None,
     split: str,
@@ -142,38 +161,50 @@ def choose_reference(
 
     `mode` is that of the preprocessing, and `are_digits` says that the labels are digits: so the training distorts them.
     """
+    from siamese.data.storage import take_images
+    from siamese.network import embed_and_measure
+
     drawn = np.random.default_rng(seed).permutation(len(images))[:MOST_IMAGES]
     images, labels = take_images(images, drawn), np.zeros(len(drawn), np.int64) if labels is None else labels[drawn]
     embeddings, lengths = embed_and_measure(network, images)
-    reference = Reference(embeddings, torch.from_numpy(labels), lengths, split)
+    reference = Reference(embeddings.numpy(), labels, lengths.numpy(), split)
     return as_distorted(reference, network, images, mode, are_digits, seed) if split in SAME_CLASSES else reference
 
 
 def as_distorted(
-    reference: Reference, network: SiameseNetwork, images: np.ndarray, mode: str, are_digits: bool, seed: int = 0
+    reference: Reference, network: "SiameseNetwork", images: np.ndarray, mode: str, are_digits: bool, seed: int = 0
 ) -> Reference:
     """The same embeddings, with lengths and distances of its `images` (N, ...) as the training would distort them."""
+    import torch
+
+    from siamese.data.augmentation import AUGMENTATIONS
+    from siamese.distances import distance_matrix
+    from siamese.images.canonical import to_tensor
+    from siamese.network import embed_and_measure
+
+    known, labels = torch.from_numpy(reference.embeddings), torch.from_numpy(reference.labels)
     generator, lengths, distances = torch.Generator().manual_seed(seed), [], []
     for rows in torch.arange(len(images)).split(DISTORTED_AT_ONCE):
-        digits = reference.labels[rows] if are_digits else None
+        digits = labels[rows] if are_digits else None
         distorted = AUGMENTATIONS[mode](to_tensor(images[rows.numpy()]), generator, digits=digits)
         embeddings, measured = embed_and_measure(network, distorted)
-        to_others = distance_matrix(embeddings, reference.embeddings)  # (B, N)
+        to_others = distance_matrix(embeddings, known)  # (B, N)
         to_others[torch.arange(len(rows)), rows] = float("inf")
         lengths.append(measured)
         distances.append(to_others.amin(dim=1))
-    return replace(reference, lengths=torch.cat(lengths), distances=torch.cat(distances))
+    return replace(reference, lengths=torch.cat(lengths).numpy(), distances=torch.cat(distances).numpy())
 
 
-def save_reference(reference: Reference, network: SiameseNetwork, folder: Path) -> None:
+def save_reference(reference: Reference, network: "SiameseNetwork", folder: Path) -> None:
     """Write the reference into the folder of the model that made its embeddings, by write-then-rename."""
-    tensors = {"embeddings": reference.embeddings.contiguous(), "labels": reference.labels.contiguous()}
-    tensors |= {name: getattr(reference, name) for name in OPTIONAL if getattr(reference, name) is not None}
-    about = {"format": FORMAT, "model": fingerprint(network)}
-    write_file(folder / REFERENCE_FILE, lambda temporary: save_file(tensors, temporary, metadata=about))
+    from safetensors.numpy import save_file
+
+    arrays = {name: np.ascontiguousarray(array) for name, array in reference.arrays().items()}
+    about = {"format": FORMAT, "model": network.fingerprint()}
+    write_file(folder / REFERENCE_FILE, lambda temporary: save_file(arrays, temporary, metadata=about))
 
 
-def load_reference(folder: Path, network: SiameseNetwork, split: str = "given") -> Reference | None:
+def load_reference(folder: Path, network: "SiameseNetwork", split: str = "given") -> Reference | None:
     """The reference of a model folder, whose test images are what `split` says; None where it has none, or of other weights.
 
     Raises ValueError for a damaged one.
@@ -183,29 +214,15 @@ def load_reference(folder: Path, network: SiameseNetwork, split: str = "given") 
         return None
     if path.stat().st_size > MAX_REFERENCE_BYTES:
         raise ValueError(f"{path} has {path.stat().st_size:,} bytes, allowed: at most {MAX_REFERENCE_BYTES:,}")
+    from safetensors import SafetensorError, safe_open
+
     try:
-        with safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
-            names = set(file.keys())
-            if about.get("format") != FORMAT or names - OPTIONAL != {"embeddings", "labels"}:
+        with safe_open(path, framework="np") as file:
+            about, names = file.metadata() or {}, set(file.keys())
+            if about.get("format") != FORMAT or names - {*OPTIONAL} != {"embeddings", "labels"}:
                 raise ValueError("it is a safetensors file of another kind")
-            embeddings, labels = file.get_tensor("embeddings"), file.get_tensor("labels")
-            optional = {name: file.get_tensor(name) for name in OPTIONAL & names}
+            known = Reference(**{name: file.get_tensor(name) for name in names}, split=split)
+        known.check(network.config.embedding_dim)
     except (SafetensorError, OSError, ValueError) as error:
         raise ValueError(f"{path} is not a reference file: {one_line(str(error))}") from error
-    fits = (
-        embeddings.dtype == torch.float32
-        and labels.dtype == torch.int64
-        and embeddings.shape[1:] == (network.config.embedding_dim,)
-        and 3 <= len(embeddings) <= MOST_IMAGES
-        and labels.shape == embeddings.shape[:1]
-        and embeddings.isfinite().all()
-        and all(
-            each.dtype == torch.float32 and each.shape == labels.shape and each.isfinite().all()
-            for each in optional.values()
-        )
-    )
-    if not fits:
-        raise ValueError(f"{path} is a damaged reference file: its embeddings and labels do not fit the model or each other")
-    known = Reference(embeddings, labels, split=split, **optional)
-    return known if about.get("model") == fingerprint(network) else None
+    return known if about.get("model") == network.fingerprint() else None

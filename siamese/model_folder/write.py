@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor
 
 from siamese.config import ModelFolderConfig
@@ -14,18 +15,20 @@ from siamese.data.labelled_images import LabelledImages
 from siamese.data.pairs import LabelledPairs
 from siamese.evaluation.calibration import percent, probability_same
 from siamese.evaluation.metrics import PairDistances
-from siamese.model_folder.model_card import render_card
-from siamese.model_folder.reference import choose_reference, save_reference
-from siamese.model_folder.weights import (
+from siamese.model_folder.doubtful import Doubtful
+from siamese.model_folder.files import (
     CARD_FILE,
     CONFIG_FILE,
     METRICS_FILE,
+    ONNX_FILE,
     RESUME_FILE,
     WEIGHTS_FILE,
-    save_weights,
     staged,
     write_text,
 )
+from siamese.model_folder.model_card import DOUBTFUL_PICTURE, render_card
+from siamese.model_folder.reference import choose_reference, save_reference
+from siamese.model_folder.weights import save_weights
 from siamese.network import SiameseNetwork
 
 HARDEST_SHOWN = 16
@@ -39,13 +42,15 @@ def write_model_folder(
     embeddings: Tensor,
     pairs: PairDistances,
     left_out: Sequence[tuple[Path, str]] = (),
+    doubtful: Doubtful | None = None,
 ) -> None:
     """Write a complete model folder. An earlier model there stays untouched until every new file is written.
 
     Raises WriteError where that cannot be done; then the earlier model and the state that resumes the training are there.
 
     The `test` images, their `embeddings` (N, D) and the distances of all their `pairs` feed the plots.
-    `left_out` are the files of a folder of images that were not used, each with the reason.
+    `left_out` are the files of a folder of images that were not used, each with the reason; `doubtful`, images that disagree
+    with their class.
     """
     with staged(folder) as staging:
         save_weights(network, staging / WEIGHTS_FILE)
@@ -56,15 +61,19 @@ def write_model_folder(
         write_text(staging / CONFIG_FILE, config.to_json())
         log = (json.dumps(dataclasses.asdict(record)) + "\n" for record in config.history)
         write_text(staging / METRICS_FILE, "".join(log))
-        write_text(staging / CARD_FILE, render_card(config, left_out))
-        for name, figure in _figures(config, test, embeddings, pairs).items():
+        write_text(staging / CARD_FILE, render_card(config, left_out, doubtful=doubtful))
+        figures = _figures(config, test, embeddings, pairs, doubtful)
+        for name, figure in figures.items():
             drawn = io.BytesIO()  # to a file itself it would say "encoder error -2" where the disk is full
             figure.savefig(drawn, dpi=100, format="png")
             (staging / name).write_bytes(drawn.getbuffer())
-    (folder / RESUME_FILE).unlink(missing_ok=True)
+    for name in (RESUME_FILE, ONNX_FILE):  # the latter would be the earlier model
+        (folder / name).unlink(missing_ok=True)
+    if DOUBTFUL_PICTURE not in figures:
+        (folder / DOUBTFUL_PICTURE).unlink(missing_ok=True)  # of an earlier model
 
 
-def _figures(config, test, embeddings, pairs) -> dict:
+def _figures(config, test, embeddings, pairs, doubtful) -> dict:
     from siamese.model_folder import plots
 
     calibration = config.calibration
@@ -82,7 +91,7 @@ def _figures(config, test, embeddings, pairs) -> dict:
 
     threshold = calibration.threshold
     legend = "classes, " * isinstance(test, LabelledImages) + "distance d, probability of same p"
-    return {
+    figures = {
         "training_curve.png": plots.training_curve(config.history, config.training.best_epoch),
         "distances.png": plots.distance_histogram(pairs, threshold),
         "roc.png": plots.roc_curve(pairs, threshold),
@@ -90,3 +99,10 @@ def _figures(config, test, embeddings, pairs) -> dict:
         "false_accepts.png": gallery(False, "Different, but nearest"),
         "false_rejects.png": gallery(True, "Same, but farthest"),
     }
+    if doubtful and doubtful.shown:
+        images = np.stack([picture for each in doubtful.shown for picture in each.pictures])
+        pairs = [(2 * place, 2 * place + 1, each.to_others) for place, each in enumerate(doubtful.shown)]
+        titles = [f"{place}" for place in range(1, len(pairs) + 1)]
+        heading = "Nearer to another class than to their own, beside the nearest of that class"
+        figures[DOUBTFUL_PICTURE] = plots.pair_gallery(images, pairs, titles, heading)
+    return figures

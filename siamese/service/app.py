@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
 import torch
@@ -11,8 +11,11 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader
 from fastapi_offline import FastAPIOffline
+from pydantic_core import to_json
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from siamese.distances import paired_distance
@@ -26,8 +29,10 @@ from siamese.version import __version__
 
 KEY, HEADER, ORIGINS = "SIAMESE_API_KEY", "X-API-Key", "SIAMESE_CORS_ORIGINS"
 PREFIX, DOCUMENTS, STATIC, HEALTH = "/v1", "/docs", "/v1/static", "/health"
+FEW = 2  # pictures of a request, whose answer is made sooner than a thread could take it over
 REFUSALS = {
     400: "The request cannot be read.",
+    408: "The request comes too slowly.",
     413: "The request, or one of its pictures, has too many bytes.",
     415: "What was sent is neither a form nor JSON, or is no picture.",
     422: "Something is missing or out of range, or nothing is drawn on a picture.",
@@ -50,38 +55,41 @@ def create_app(verifier: Verifier, environment: Mapping[str, str] = os.environ) 
 
 
 def _add_routes(app: FastAPI, verifier: Verifier, key: str) -> None:
-    pool, named, threshold = Pool(), {"model": verifier.name}, verifier.config.calibration.threshold
+    pool, named, threshold = Pool(verifier.look_at_each), {"model": verifier.name}, verifier.config.calibration.threshold
     codes = REFUSALS | ({401: f"The header {HEADER} does not hold the key."} if key else {})
     refusals = {code: {"model": schemas.Problem, "description": text} for code, text in codes.items()}
     allowed = [Depends(_checking(key))] if key else []
 
     def ask(
-        path: str, kind: type[schemas.Question], answer: type, work: Callable[[Any], dict[str, Any]], about: str
+        path: str, kind: type[schemas.Question], answer: type, work: Callable[[Any, list[Look]], dict[str, Any]], about: str
     ) -> None:
-        async def endpoint(request: Request) -> JSONResponse:
-            return JSONResponse(await pool.run(work, await question_of(request, kind)))
+        async def endpoint(request: Request) -> Response:
+            asked = await question_of(request, kind)
+            looks = await _looks(pool, asked.named())
+            wait = run_in_threadpool if len(looks) > FEW else _at_once
+            return Response(await wait(lambda: to_json(work(asked, looks) | named)), media_type="application/json")
 
         app.post(
             f"{PREFIX}/{path}", response_model=answer, responses=refusals, dependencies=allowed, operation_id=path,
             summary=about, openapi_extra={"requestBody": request_body(kind)},
         )(endpoint)  # fmt: skip
 
-    def compare(asked: schemas.PairQuestion) -> dict[str, Any]:
-        a, b = _looks(verifier, {"image_a": asked.image_a, "image_b": asked.image_b})
-        return verifier.verify_looks(a, b, asked.threshold).to_dict() | named
+    def compare(asked: schemas.PairQuestion, looks: list[Look]) -> dict[str, Any]:
+        return verifier.verify_looks(*looks, asked.threshold).to_dict()
 
-    def embed(asked: schemas.PicturesQuestion) -> dict[str, Any]:
-        return {"embeddings": _embeddings(verifier, asked.images).tolist()} | named
+    def embed(asked: schemas.PicturesQuestion, looks: list[Look]) -> dict[str, Any]:
+        return {"embeddings": [look.embedding.tolist() for look in looks]}
 
-    def distances(asked: schemas.PicturesQuestion) -> dict[str, Any]:
-        rows = _embeddings(verifier, asked.images)
+    def distances(asked: schemas.PicturesQuestion, looks: list[Look]) -> dict[str, Any]:
+        rows = _rows(looks)
         found = torch.stack([paired_distance(rows, row) for row in rows])
-        return {"distances": found.tolist(), "threshold": threshold} | named
+        return {"distances": found.tolist(), "threshold": threshold}
 
-    def identify(asked: schemas.QueryQuestion) -> dict[str, Any]:
-        gallery, (query,) = Gallery(verifier), _looks(verifier, {"query": asked.query})
+    def identify(asked: schemas.QueryQuestion, looks: list[Look]) -> dict[str, Any]:
+        gallery, (query, *examples) = Gallery(verifier), looks
         for name, pictures in asked.examples.items():
-            gallery.enrol_embeddings(name, _embeddings(verifier, pictures, f"examples.{name}"))
+            of_class, examples = examples[: len(pictures)], examples[len(pictures) :]
+            gallery.enrol_embeddings(name, _rows(of_class))
         found = gallery.identify_embedding(torch.from_numpy(query.embedding), asked.threshold, asked.top)
         matches = [dict(match.__dict__) for match in found.matches]
         return {
@@ -89,7 +97,7 @@ def _add_routes(app: FastAPI, verifier: Verifier, key: str) -> None:
             "matches": matches,
             "threshold": found.threshold,
             "is_familiar": query.is_familiar,
-        } | named
+        }
 
     ask("compare", schemas.PairQuestion, schemas.Compared, compare, "Whether two pictures show the same")
     ask("embed", schemas.PicturesQuestion, schemas.Embedded, embed, "The embeddings of pictures")
@@ -111,27 +119,31 @@ def _add_routes(app: FastAPI, verifier: Verifier, key: str) -> None:
         return schemas.Health(status="ok")
 
 
-def _looks(verifier: Verifier, pictures: Mapping[str, bytes]) -> list[Look]:
-    """What the model makes of pictures, each under its name. Raises HTTPException for one that is of no use."""
+async def _looks(pool: Pool[Look | Exception], pictures: list[tuple[str, bytes]]) -> list[Look]:
+    """What the model makes of pictures, each with its name. Raises HTTPException for one that is of no use."""
     looks = []
-    for name, picture in pictures.items():
-        try:
-            looks.append(verifier.look(picture))
-        except ValueError as error:
-            raise HTTPException(415 if isinstance(error, NotAnImageError) else 422, f"{name}: {error}") from error
+    for (name, _), look in zip(pictures, await pool.look([picture for _, picture in pictures]), strict=True):
+        if isinstance(look, ValueError):
+            raise HTTPException(415 if isinstance(look, NotAnImageError) else 422, f"{name}: {look}") from look
+        if isinstance(look, Exception):
+            raise look
+        looks.append(look)
     return looks
 
 
-def _embeddings(verifier: Verifier, pictures: list[bytes], name: str = "images") -> torch.Tensor:
-    """Their embeddings (N, D). Raises HTTPException for one that is of no use."""
-    looks = _looks(verifier, {f"{name}.{place}": picture for place, picture in enumerate(pictures)})
+async def _at_once(work: Callable[[], bytes]) -> bytes:
+    return work()
+
+
+def _rows(looks: list[Look]) -> torch.Tensor:
+    """Their embeddings (N, D)."""
     return torch.stack([torch.from_numpy(look.embedding) for look in looks])
 
 
-def _checking(key: str) -> Callable[[str | None], None]:
+def _checking(key: str) -> Callable[[str | None], Awaitable[None]]:
     header = APIKeyHeader(name=HEADER, auto_error=False)
 
-    def check(sent: Annotated[str | None, Depends(header)]) -> None:
+    async def check(sent: Annotated[str | None, Depends(header)]) -> None:
         if not secrets.compare_digest((sent or "").encode(), key.encode()):
             raise HTTPException(
                 401, f"the header {HEADER} {'holds another key' if sent else 'is missing'}: ask the operator for it"

@@ -14,7 +14,7 @@ from siamese.config import one_line, shorten
 from siamese.guard.json_shape import check_shape
 from siamese.service.schemas import MOST_EXAMPLES, MOST_IMAGES, QueryQuestion, Question
 
-MOST_JSON = 8_000_000  # bytes
+MOST_JSON, SMALL_JSON = 8_000_000, 50_000  # bytes; what is small is read sooner than a thread could take it over
 MOST_FILE = 20_000_000  # bytes of one in a form; of the whole, see siamese.guard.gate
 MOST_FIELDS, LONGEST_FIELD = MOST_EXAMPLES + 10, 1000  # of a form, beside its files
 FORM, JSON = "multipart/form-data", "application/json"
@@ -24,19 +24,17 @@ Q = TypeVar("Q", bound=Question)
 async def question_of(request: Request, kind: type[Q]) -> Q:
     """What a request asks. Raises HTTPException with 400, 413, 415 or 422."""
     sent = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if sent == JSON:
-        content = await _from_json(request)
-    elif sent == FORM:
-        content = await _from_form(request, kind)
-    else:
-        raise HTTPException(415, f"the content type is {shorten(sent)}, allowed: {FORM}, {JSON}")
     try:
-        return await run_in_threadpool(kind.model_validate, content)
+        if sent == JSON:
+            return await _from_json(request, kind)
+        if sent == FORM:
+            return kind.model_validate(await _from_form(request, kind))
+        raise HTTPException(415, f"the content type is {shorten(sent)}, allowed: {FORM}, {JSON}")
     except pydantic.ValidationError as error:
         raise HTTPException(422, _sentence(error)) from error
 
 
-async def _from_json(request: Request) -> Any:
+async def _from_json(request: Request, kind: type[Q]) -> Q:
     body = bytearray()
     async for part in request.stream():
         body += part
@@ -47,9 +45,12 @@ async def _from_json(request: Request) -> Any:
     except ValueError as error:
         raise HTTPException(413, str(error)) from error
     try:
-        return await run_in_threadpool(json.loads, bytes(body))
+        content = json.loads(body) if len(body) < SMALL_JSON else await run_in_threadpool(json.loads, body)
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, f"the request is no JSON: {one_line(str(error))}") from error
+    if len(body) < SMALL_JSON:
+        return kind.model_validate(content)
+    return await run_in_threadpool(kind.model_validate, content)  # which decodes base64
 
 
 async def _from_form(request: Request, kind: type[Question]) -> dict[str, Any]:
@@ -120,7 +121,7 @@ def request_body(kind: type[Question]) -> dict[str, Any]:
 def _of_form(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema of a field in a form: pictures are files there."""
     if schema.get("contentEncoding") == "base64":
-        return {"type": "string", "format": "binary", "description": "a picture"}
+        return {"type": "string", "format": "binary", "minLength": 1, "description": "a picture"}
     if schema.get("type") == "array":
         return schema | {"items": _of_form(schema["items"]), "maxItems": MOST_IMAGES}
     return schema

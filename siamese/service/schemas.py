@@ -33,7 +33,9 @@ def filled(value: bytes) -> bytes:
     return value
 
 
-AS_BASE64 = {"type": "string", "contentEncoding": "base64", "description": "a picture in base64, or as a data URL"}
+AS_BASE64 = {
+    "type": "string", "contentEncoding": "base64", "minLength": 1, "description": "a picture in base64, or as a data URL",
+}  # fmt: skip
 Picture = Annotated[bytes, BeforeValidator(decoded), AfterValidator(filled), WithJsonSchema(AS_BASE64)]
 Pictures = Annotated[list[Picture], Field(min_length=1, max_length=MOST_IMAGES)]
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=r"\S")]
@@ -56,11 +58,19 @@ class PairQuestion(Question):
     image_b: Picture
     threshold: Threshold = None
 
+    def named(self) -> list[tuple[str, bytes]]:
+        """All pictures, each with its name."""
+        return [("image_a", self.image_a), ("image_b", self.image_b)]
+
 
 class PicturesQuestion(Question):
     """Some pictures."""
 
     images: Pictures
+
+    def named(self) -> list[tuple[str, bytes]]:
+        """As of PairQuestion."""
+        return _numbered("images", self.images)
 
 
 class QueryQuestion(Question):
@@ -72,6 +82,15 @@ class QueryQuestion(Question):
     ]
     threshold: Threshold = None
     top: Annotated[int, Field(ge=1, le=MOST_CLASSES, description="how many of the nearest classes to name")] = 5
+
+    def named(self) -> list[tuple[str, bytes]]:
+        """As of PairQuestion: the query, then the examples of each class."""
+        examples = [each for name, pictures in self.examples.items() for each in _numbered(f"examples.{name}", pictures)]
+        return [("query", self.query), *examples]
+
+
+def _numbered(name: str, pictures: list[bytes]) -> list[tuple[str, bytes]]:
+    return [(f"{name}.{place}", picture) for place, picture in enumerate(pictures)]
 
 
 class Compared(BaseModel):

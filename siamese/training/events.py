@@ -14,6 +14,7 @@ from siamese.config import (
 )
 from siamese.data.labelled_images import LabelledImages
 from siamese.data.pairs import LabelledPairs
+from siamese.model_folder.doubtful import Doubtful
 from siamese.training.settings import TrainingSettings
 
 
@@ -104,6 +105,7 @@ class Finished:
     config: ModelFolderConfig
     test: LabelledImages | LabelledPairs
     embeddings: Tensor  # of the test images, float32 (N, D) on the CPU
+    doubtful: Doubtful | None = None  # images that disagree with their class; None of labelled pairs
 
 
 Event = Started | Stepped | EpochEnded | Fitted | Finished

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from siamese.config import counted, one_line
 from siamese.data.folders import folder_files
@@ -18,6 +19,7 @@ from siamese.training.settings import TrainingSettings
 
 DIGEST_BYTES = 16  # of a file
 NAMED = 3  # files of each kind that are named
+PATIENCE = 2  # s, after which a bar shows how far it is
 AT_ONCE = 1 << 24  # bytes of images that are hashed at once: there may be more than the memory holds
 
 
@@ -51,7 +53,8 @@ def fingerprint_files(settings: TrainingSettings) -> Fingerprint:
     place = own.place.parent if own.are_pairs else own.place
     names = [Path(os.path.relpath(file, place)).as_posix() for file in files]
     with ThreadPoolExecutor() as pool:
-        return Fingerprint(dict(sorted(zip(names, pool.map(_digest, files), strict=True))))
+        digests = tqdm(pool.map(_digest, files), "noting which files", len(files), leave=False, delay=PATIENCE, disable=None)
+        return Fingerprint(dict(sorted(zip(names, digests, strict=True))))
 
 
 def fingerprint_split(splits: Splits) -> str:

@@ -11,6 +11,7 @@ from siamese.data.measured import bootstrap, calibrate
 from siamese.data.pairs import LabelledPairs
 from siamese.evaluation.calibration import distance_curve, measure
 from siamese.evaluation.metrics import PairDistances
+from siamese.model_folder.doubtful import find_doubtful
 from siamese.model_folder.write import write_model_folder
 from siamese.network import SiameseNetwork, embed_all
 from siamese.training.events import Diverged, Finished
@@ -40,7 +41,7 @@ def finish(state: TrainingState, setup: Setup) -> Finished:
         some = splits.training.at_most(MOST_LEARNT, settings.seed)
         learnt = embed_all(network, some.images), some.labels
     calibration = calibrate(splits.validation, embeddings, splits.record.split, learnt)
-    metrics, embeddings, pairs = _evaluate(network, splits.test, calibration, splits.record.split)
+    metrics, of_test, pairs = _evaluate(network, splits.test, calibration, splits.record.split)
     seen = _evaluate(network, splits.seen, calibration, splits.record.split)[0] if splits.seen else None
     config = ModelFolderConfig(
         encoder=network.config,
@@ -54,8 +55,9 @@ def finish(state: TrainingState, setup: Setup) -> Finished:
         seen=seen,
         distances=distance_curve(pairs),
     )
-    write_model_folder(settings.folder, network, config, splits.test, embeddings, pairs, splits.left_out)
-    return Finished(settings.folder, config, splits.test, embeddings)
+    doubtful = find_doubtful(network, splits, embeddings, of_test, settings.rotations, settings.seed)
+    write_model_folder(settings.folder, network, config, splits.test, of_test, pairs, splits.left_out, doubtful)
+    return Finished(settings.folder, config, splits.test, of_test, doubtful)
 
 
 def _record(state: TrainingState, setup: Setup) -> TrainingRecord:

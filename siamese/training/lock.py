@@ -10,11 +10,12 @@ from pathlib import Path
 
 from siamese.config import ModelFolderConfig, one_line, shorten
 from siamese.data.class_tree import SYSTEM_FOLDERS
-from siamese.model_folder.weights import (
+from siamese.model_folder.files import (
     CARD_FILE,
     CONFIG_FILE,
     MAX_CONFIG_BYTES,
     METRICS_FILE,
+    ONNX_FILE,
     REFERENCE_FILE,
     RESUME_FILE,
     WEIGHTS_FILE,
@@ -22,8 +23,8 @@ from siamese.model_folder.weights import (
 )
 
 LOCK_FILE = ".training.lock"
-OWN_FILES = {WEIGHTS_FILE, CONFIG_FILE, CARD_FILE, REFERENCE_FILE, METRICS_FILE, RESUME_FILE}
-# As siamese.model_folder.weights calls what it has not finished.
+OWN_FILES = {WEIGHTS_FILE, CONFIG_FILE, CARD_FILE, REFERENCE_FILE, METRICS_FILE, RESUME_FILE, ONNX_FILE}
+# As siamese.model_folder.files calls what it has not finished.
 HALF_WRITTEN = re.compile(rf"\.new-\w+|\.(tried|{'|'.join(map(re.escape, sorted(OWN_FILES)))})\.[a-z0-9_]{{8}}", re.ASCII)
 PLACE = 1 << 20  # of the byte that Windows locks: what lies there is not read
 

@@ -12,7 +12,7 @@ from siamese.data.augmentation import AUGMENTATIONS
 from siamese.data.sampling import derived_seed
 from siamese.devices import is_out_of_memory
 from siamese.evaluation.metrics import PairDistances
-from siamese.model_folder.weights import check_writable
+from siamese.model_folder.files import check_writable
 from siamese.network import embed_all
 from siamese.training.distributed import ALONE, World, gather_rows
 from siamese.training.events import (

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
+from tqdm import tqdm
 
 from siamese.config import UNSEEN_SPLITS, EncoderConfig, LossConfig, PreprocessConfig, counted, one_line
 from siamese.data.augmentation import AUGMENTATIONS
@@ -23,12 +24,12 @@ from siamese.encoders.backbone import choose_backbone
 from siamese.encoders.pretrained import find_weights, photo_weights, read_weights
 from siamese.evaluation.bootstrap import LEAST_UNITS
 from siamese.losses import Loss, build_loss
-from siamese.model_folder.weights import RESUME_FILE
-from siamese.network import SiameseNetwork, in_parts
+from siamese.model_folder.files import RESUME_FILE
+from siamese.network import SiameseNetwork, in_parts, list_of_parts
 from siamese.training.batches import Batches
 from siamese.training.distributed import World
 from siamese.training.events import Started
-from siamese.training.fingerprint import check_files, check_split, fingerprint_files, fingerprint_split
+from siamese.training.fingerprint import PATIENCE, check_files, check_split, fingerprint_files, fingerprint_split
 from siamese.training.settings import ENCODER_FOR, TrainingSettings
 from siamese.training.state import ADVICE, TrainingState
 
@@ -262,4 +263,6 @@ def _fit(
                 yield augment(part.to(device), random, len(images), slice(drawn, drawn + len(part)))
                 drawn += len(part)
 
-    network.encoder.fit(parts(), labels.repeat(copies + 1))
+    count = len(list_of_parts(images)) * (copies + 1)
+    shown = tqdm(parts(), "fitting the encoder", count, leave=False, delay=PATIENCE, disable=None)
+    network.encoder.fit(shown, labels.repeat(copies + 1))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from siamese.config import EpochRecord, one_line, shorten
-from siamese.model_folder.weights import RESUME_FILE, write_file
+from siamese.model_folder.files import RESUME_FILE, write_file
 from siamese.training.fingerprint import Fingerprint
 from siamese.training.settings import TrainingSettings, fill_in
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 from siamese.config import shorten
 from siamese.data.archives import ArchiveLimits, Chosen, choose_images, unpack
-from siamese.data.class_lists import find_lists
-from siamese.data.class_tree import find_classes
+from siamese.data.class_lists import Layout, find_lists
+from siamese.data.class_tree import find_classes, read_tree, suggest_names
 from siamese.images.formats import BEGINNING, LONGEST_BEGINNING, SUFFIXES
 from siamese.visitors.disk import size_to_be
 from siamese.visitors.limits import MEGABYTE, TrainingLimits
@@ -79,6 +79,29 @@ def _into_class_folders(folder: Path, classes: dict[str, list[Path]]) -> tuple[s
             if file.parent != place:
                 file.rename(_free(place, safe_file_name(file.name)))
     return tuple(sorted(path.relative_to(folder).as_posix() for path in unlisted))
+
+
+def sort_by_names(folder: Path, limits: TrainingLimits) -> tuple[str, ...]:
+    """Put the images of a folder, all of one class, into folders of the classes that their names tell: birch_01.jpg.
+
+    What has no such name is deleted, and its names are the result. Raises ValueError where the names tell none, a name
+    cannot be one, or there are too many; nothing is moved then.
+    """
+    classes = _classes(folder)
+    names = suggest_names([file for files in classes.values() for file in files]) if len(classes) == 1 else ""
+    if not names:
+        raise ValueError("the names of the files do not tell the classes, as birch_01.jpg and oak_01.jpg would")
+    tree = read_tree(folder, Layout(names=names))
+    _check_counts(tree.classes, limits)
+    places = {safe_class_name(label): files for label, files in tree.classes.items()}
+    for label, files in places.items():
+        (folder / label).mkdir(exist_ok=True)
+        for file in files:
+            file.rename(_free(folder / label, safe_file_name(file.name)))
+    others = [file for file, _ in tree.unread if file.is_file()]
+    for file in others:
+        file.unlink()
+    return tuple(sorted(file.relative_to(folder).as_posix() for file in others))
 
 
 def add_files(files: Sequence[str | Path], label: str, folder: Path, limits: TrainingLimits, take: Take = anything) -> str:

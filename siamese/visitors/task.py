@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from siamese.config import LEAST_STEPS, ModelFolderConfig
+from siamese.config import LEAST_STEPS, ModelFolderConfig, counted
 from siamese.training.recipe import batch_size_for
 from siamese.training.snapshot import EmbeddingMap, Snapshot
 
@@ -69,6 +69,11 @@ class DataReport:
     remarks: tuple[str, ...] = ()
     split: str = ""  # what a training can hold out of a folder: "classes", or images "within" them
     problem: str = ""  # where it can hold out nothing: what is missing
+    by_names: str = ""  # where all are in one class: the classes that the names of the files tell, in words
+
+
+class NamesTellClassesError(ValueError):
+    """All images are in one class, and the names of their files tell several."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,23 @@ class Checked:
     classes: int
     images: int
     split: str = ""  # of a folder, as its check found it can be; "": by the number of classes
+
+    @classmethod
+    def of(cls, report: DataReport, source: str, dataset: str) -> "Checked":
+        """What was reported on. Raises ValueError where it is too little, NamesTellClassesError where names tell classes."""
+        if report.by_names:
+            raise NamesTellClassesError(
+                f"all {report.images:,} usable images lie in one place, which makes one class. The names of the files tell "
+                f"{report.by_names}"
+            )
+        if report.classes < LEAST_CLASSES or report.images < LEAST_IMAGES:
+            raise ValueError(
+                f"there are {report.images} usable images in {counted(report.classes, 'class', 'classes')}; training needs "
+                f"at least {LEAST_IMAGES} in {LEAST_CLASSES}, and two or more in each"
+            )
+        if report.problem:
+            raise ValueError(report.problem)
+        return cls(source, dataset, report.classes, report.images, report.split)
 
     def plan(self) -> dict[str, str | int | None]:
         """What suits this data, as arguments of Task: all but the choices of the visitor."""

@@ -23,8 +23,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from siamese.config import one_line
+from siamese.config import counted, one_line
 from siamese.data.check import check_folder
+from siamese.data.class_lists import Layout
+from siamese.data.class_tree import find_classes
 from siamese.images.load import ignore_pillow_warnings
 from siamese.visitors.task import FEW_CLASSES, FINISH, SAMPLE, STOP, DataReport, HardPair, Result, ShownClass, Task, Update
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
 SECONDS_PER_UPDATE = 0.4
 NICE = 5  # how much a training gives way to the server; it gets all that is left over
-SHOWN_CLASSES, SHOWN_OF_CLASS, SHOWN_FILES = 24, 4, 100  # of a check
+SHOWN_CLASSES, SHOWN_OF_CLASS, SHOWN_FILES, SHOWN_NAMES = 24, 4, 100, 6  # of a check
 SHOWN_PAIRS = 6  # of each kind
 LONGEST_NAME, LONGEST_FILE = 60, 120  # characters
 
@@ -94,7 +96,14 @@ def check_data(dataset: str) -> DataReport:
         remarks=tuple(below(remark, 300) for remark in found.remarks),
         split=checked.split,
         problem=below(checked.problem, 500),
+        by_names=_classes_by_names(dataset, checked.suggestion) if checked.suggestion else "",
     )
+
+
+def _classes_by_names(dataset: str, names: str) -> str:
+    found = list(find_classes(dataset, Layout(names=names)))
+    listed = ", ".join(one_line(name, LONGEST_NAME) for name in found[:SHOWN_NAMES])
+    return f"{counted(len(found), 'class', 'classes')}: {listed}{', ...' if len(found) > SHOWN_NAMES else ''}"
 
 
 def _report(images: np.ndarray, labels: np.ndarray, names: tuple[str, ...], seen: str) -> DataReport:

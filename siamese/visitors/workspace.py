@@ -16,9 +16,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from siamese.config import counted
 from siamese.data.archives import pack
-from siamese.model_folder.weights import RESUME_FILE
+from siamese.model_folder.files import RESUME_FILE
 from siamese.verifier import Verifier
 from siamese.visitors import class_folders
 from siamese.visitors.class_folders import contents
@@ -26,7 +25,7 @@ from siamese.visitors.disk import size_on_disk
 from siamese.visitors.host import Host
 from siamese.visitors.limits import MEGABYTE
 from siamese.visitors.queue import QueueFullError, Run
-from siamese.visitors.task import LEAST_CLASSES, LEAST_IMAGES, SAMPLE, Checked, DataReport, Task
+from siamese.visitors.task import SAMPLE, Checked, DataReport, NamesTellClassesError, Task
 from siamese.visitors.worker import check_data
 
 TRAINING_BYTES = 100 * MEGABYTE  # that a training writes to the disk; no more than a quarter of what may be there
@@ -140,6 +139,12 @@ class Workspace:
             with self._writing() as take:
                 return class_folders.take_archive(archive, self.folder / SOURCES["zip"], self.limits, take)
 
+    def sort_by_names(self) -> tuple[str, ...]:
+        """See siamese.visitors.class_folders."""
+        with self._lock:
+            self._check_ready()
+            return class_folders.sort_by_names(self.folder / SOURCES["zip"], self.limits)
+
     def add_files(self, files: list[str], label: str) -> str:
         """See siamese.visitors.class_folders."""
         with self._lock:
@@ -172,11 +177,12 @@ class Workspace:
     def check(self, source: str) -> tuple[DataReport, Checked]:
         """The report on what was brought from one of SOURCES, and what can be trained on: the next training is on that.
 
-        Raises ValueError where nothing can; an archive of such is not kept.
+        Raises ValueError where nothing can; an archive of such is not kept, unless it is a NamesTellClassesError, after
+        which `sort_by_names` helps.
         """
         try:
             return self._check(source)
-        except QueueFullError:
+        except (QueueFullError, NamesTellClassesError):
             raise
         except ValueError:
             if source == "zip" and self._folder and not self._lent and not (self._run and not self._run.is_over):
@@ -189,14 +195,7 @@ class Workspace:
             report, dataset, before = _sample_report(), SAMPLE, []
         else:
             report, dataset, before = self._check_brought(source)
-        if report.classes < LEAST_CLASSES or report.images < LEAST_IMAGES:
-            raise ValueError(
-                f"there are {report.images} usable images in {counted(report.classes, 'class', 'classes')}; training needs "
-                f"at least {LEAST_IMAGES} in {LEAST_CLASSES}, and two or more in each"
-            )
-        if report.problem:
-            raise ValueError(report.problem)
-        checked = Checked(source, dataset, report.classes, report.images, report.split)
+        checked = Checked.of(report, source, dataset)
         with self._lock:
             if contents(dataset) != before:
                 raise ValueError("the images have changed while they were checked: check them again")

@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
         else:
             images = test.images
         places = _places(reference.embeddings, embeddings)
-        reference = dataclasses.replace(reference, lengths=lengths[places], distances=None)
+        reference = dataclasses.replace(reference, lengths=lengths[places].numpy(), distances=None)
         if config.data.split in SAME_CLASSES:
             are_digits = config.data.dataset in DATASETS and DATASETS[config.data.dataset].is_of_digits
             reference = as_distorted(reference, verifier.network, images[places], config.preprocess.mode, are_digits)
@@ -71,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
     if config.data.dataset in DATASETS:
         is_rest = np.ones(len(lengths), bool)
         is_rest[_places(reference.embeddings, embeddings)] = False
-        rest = zip(embeddings[is_rest], lengths[is_rest].tolist(), strict=True)
+        rest = zip(embeddings[is_rest].numpy(), lengths[is_rest].tolist(), strict=True)
         known = [reference.is_familiar(*each) for each in rest]
         _report(f"rest of {config.data.dataset}'s test", known)
     for folder in [*arguments.like, *arguments.unlike]:
@@ -145,10 +145,11 @@ def _embed_folder(verifier: Verifier, folder: str) -> tuple[np.ndarray, torch.Te
     return np.stack(images), *embed_and_measure(verifier.network, to_tensor(np.stack(images)))
 
 
-def _places(reference: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
+def _places(reference: np.ndarray, embeddings: torch.Tensor) -> torch.Tensor:
     """Where among the embeddings (N, D) each of the reference (M, D) is: int64 (M,)."""
     exact = "donot_use_mm_for_euclid_dist"  # the product rounds
-    found = [torch.cdist(rows, embeddings, compute_mode=exact).min(dim=1) for rows in reference.split(100)]
+    rows_at_once = torch.from_numpy(reference).split(100)
+    found = [torch.cdist(rows, embeddings, compute_mode=exact).min(dim=1) for rows in rows_at_once]
     if max(float(part.values.max()) for part in found) > NEAR:
         raise SystemExit("some images of the reference are not among these")
     return torch.cat([part.indices for part in found])

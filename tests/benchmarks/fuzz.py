@@ -1,10 +1,13 @@
 """Whatever comes to the open routes of the demo: no status of 500, no traceback, and no growth.
 
 python -m venv /tmp/fuzz && /tmp/fuzz/bin/pip install schemathesis     # for itself: the demo does not need it
-python tests/benchmarks/fuzz.py --python /tmp/fuzz/bin/python [--minutes 10]
+python tests/benchmarks/fuzz.py --python /tmp/fuzz/bin/python [--minutes 10] [--serve]
 
 Schemathesis makes requests from a description of the routes, right ones and wrong ones; beside it, broken HTTP goes to bare
 sockets. A status of 503 is an answer of a full queue, and counted apart. Exits with 1 where something was found.
+
+With --serve it is `siamese serve`, and its own description (OpenAPI) that Schemathesis checks all answers by: all its checks
+but that each request which fits the description is accepted, since none can say which bytes are a picture.
 """
 
 import argparse
@@ -155,6 +158,20 @@ def fuzz_sockets(port: int, end: float, found: list, counts: collections.Counter
                 found.append(f"{answer[:12]!r} to {sent!r}")
 
 
+def check_service(python: str, minutes: float) -> int:
+    """Schemathesis' own report on `siamese serve`; 1 where it found something, or the log has a traceback."""
+    from throughput import SERVE, running
+
+    with tempfile.TemporaryFile("w+") as log, running(*SERVE, log=log) as (port, _):
+        command = [str(Path(python).with_name("st")), "--no-color", "run", f"http://127.0.0.1:{port}/v1/openapi.json"]
+        command += ["--checks", "all", "--exclude-checks", "positive_data_acceptance", "--continue-on-failure"]
+        found = subprocess.run([*command, "--max-time", str(int(60 * minutes)), "--warnings", "off"]).returncode
+        log.seek(0)
+        tracebacks = log.read().count("Traceback")
+    print(f"{tracebacks} tracebacks in the log")
+    return int(bool(found or tracebacks))
+
+
 def threads(pid: int) -> int:
     """How many a process has."""
     return len(list(Path(f"/proc/{pid}/task").iterdir()))
@@ -165,12 +182,15 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", help="of an environment with schemathesis")
     parser.add_argument("--minutes", type=float, default=10, help="(default: 10)")
+    parser.add_argument("--serve", action="store_true", help="`siamese serve` instead of the demo")
     parser.add_argument("--log", type=Path, help="a file for what the server has logged")
     parser.add_argument("--routes", nargs=2, metavar=("URL", "END"), help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
     if arguments.routes:
         fuzz_routes(arguments.routes[0], float(arguments.routes[1]))
         return 0
+    if arguments.serve:
+        return check_service(arguments.python or sys.executable, arguments.minutes)
 
     from app_fixtures import running_app
     from siege import disk, memory

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from siamese.commands.embedding_tables import check_kind, write_table
-from siamese.model_folder.weights import WriteError
+from siamese.model_folder.files import WriteError
 
 FILES = ["a, b.png", 'quote".png', "line\nbreak.png", "bytes \udcff.png"]
 READABLE = [*FILES[:3], "bytes \\xff.png"]

@@ -12,6 +12,7 @@ from pseudo_terminal import COLUMNS, at_a_terminal, without_colours
 
 from siamese.commands.terminal import HEADINGS, StopRequest, describe_seen, follow, in_words, row
 from siamese.config import DataRecord, EpochRecord, Metrics
+from siamese.model_folder.doubtful import Doubtful
 from siamese.training.events import Ask, EpochEnded, Finished, Fitted, Sample, Started, Stepped
 from siamese.training.settings import TrainingSettings
 
@@ -26,7 +27,7 @@ def test_what_happens_is_said_a_line_each(verifier, trained_folder, tmp_path, ca
     steps = [Stepped(number, 4, 2, torch.tensor(1.0), 1.0) for number in (3, 4)]
     ended = EpochEnded(EpochRecord(2, 0.1234, 90.5, 9.5, 0.98765, 61.2), True, sample)
     config = dataclasses.replace(verifier.config, seen=None)
-    finished = Finished(trained_folder, config, None, torch.zeros(2, 2))
+    finished = Finished(trained_folder, config, None, torch.zeros(2, 2), Doubtful(3, 1234, ()))
     follow(iter([started, *steps, ended, Fitted(2, 61.2), finished]), StopRequest())
     stdout, stderr = capsys.readouterr()
     lines = stdout.splitlines()
@@ -36,8 +37,10 @@ def test_what_happens_is_said_a_line_each(verifier, trained_folder, tmp_path, ca
     assert lines[3] == "best: epoch 2 of 2; evaluating on the test images"
     pairs = config.metrics.same_pairs + config.metrics.different_pairs
     assert f"test, {pairs:,} pairs: balanced accuracy {config.metrics.balanced_accuracy:.2f}%" in lines[4]
-    assert lines[5] == f"wrote {trained_folder}; try next:"
-    assert [line.partition("  #")[0].strip() for line in lines[6:]] == [
+    assert lines[5].startswith("3 of 1,234 images are nearer to another class than to their own: see ")
+    assert lines[5].endswith(f"{trained_folder / 'README.md'}")
+    assert lines[6] == f"wrote {trained_folder}; try next:"
+    assert [line.partition("  #")[0].strip() for line in lines[7:]] == [
         f"python -m siamese compare A.png B.png --model {trained_folder}",
         f"SIAMESE_MODEL={trained_folder} python -m siamese demo",
         f"python -m siamese push {trained_folder} --repo-id USER/NAME",

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from siamese.config import EncoderConfig, ModelFolderConfig
-from siamese.model_folder import weights as checkpoint
-from siamese.model_folder.weights import CONFIG_FILE, RESUME_FILE, WEIGHTS_FILE, load_model, write_text
+from siamese.model_folder import files as checkpoint
+from siamese.model_folder.files import CONFIG_FILE, RESUME_FILE, WEIGHTS_FILE, write_text
+from siamese.model_folder.weights import load_model
 from siamese.training.state import TrainingState
 
 

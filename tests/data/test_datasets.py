@@ -134,6 +134,7 @@ def test_datasets_come_in_the_shape_of_the_encoder(tmp_path):
     assert training.images.shape == (2000, 28, 28)
     assert test.images.shape == (1000, 28, 28)
     assert np.array_equal(test.labels, load_mnist_sample()[1].labels)
+    assert (training.sources[0], test.sources[-1]) == ("training 0", "test 999")
 
 
 def test_a_download_draws_no_bar_into_a_log(tmp_path, monkeypatch, capfd):

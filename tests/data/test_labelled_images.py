@@ -1,18 +1,20 @@
 """Images with their classes: what is taken keeps its class, and pairs are those of a loop."""
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
 import torch
 
-from siamese.data.labelled_images import LabelledImages, group_numbers
+from siamese.data.labelled_images import LabelledImages, group_numbers, sources_of
 
 
 @pytest.fixture(scope="module")
 def data(digits) -> LabelledImages:
     images, labels = digits
-    return LabelledImages(images, labels, has_copies=labels == 3, groups=np.arange(10) // 5)
+    sources = sources_of(f"{label}/{number}.png" for number, label in enumerate(labels))
+    return LabelledImages(images, labels, has_copies=labels == 3, groups=np.arange(10) // 5, sources=sources)
 
 
 def test_what_is_taken_comes_in_the_order_asked_for_with_all_that_is_known_of_it(data):
@@ -23,7 +25,9 @@ def test_what_is_taken_comes_in_the_order_asked_for_with_all_that_is_known_of_it
     np.testing.assert_array_equal(taken.labels, data.labels[indices])
     np.testing.assert_array_equal(taken.has_copies, data.labels[indices] == 3)
     assert taken.groups is data.groups
-    assert LabelledImages(data.images, data.labels).take(indices).has_copies is None
+    assert taken.sources.tolist() == [f"{data.labels[place]}/{place}.png" for place in indices]
+    bare = LabelledImages(data.images, data.labels).take(indices)
+    assert bare.has_copies is bare.sources is None
 
 
 def test_a_draw_is_seeded_in_order_and_of_different_images(data):
@@ -47,6 +51,15 @@ def test_pairs_are_those_of_a_loop(data):
     assert pairs.different == pytest.approx(sorted(distance for distance, *_ in found[False]), rel=1e-4)
     assert part.hardest(embeddings, True, 1) == [(*max(found[True])[1:], pytest.approx(max(found[True])[0], rel=1e-4))]
     assert part.hardest(embeddings, False, 1) == [(*min(found[False])[1:], pytest.approx(min(found[False])[0], rel=1e-4))]
+
+
+def test_names_of_very_many_images_take_little_more_than_their_letters():
+    tracemalloc.start()
+    sources = sources_of(f"a folder/of class {number % 1000}/{number:07}.png" for number in range(30_000))
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size < 30_000 * 100
+    assert sources[-1] == "a folder/of class 999/0029999.png"
 
 
 def test_classes_of_a_folder_are_of_its_group():

@@ -10,7 +10,7 @@ from PIL import Image
 
 from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data.folders import read_folder
-from siamese.data.labelled_images import LabelledImages
+from siamese.data.labelled_images import LabelledImages, sources_of
 from siamese.data.splits import choose_split, default_split, load_splits, split_folder, with_rotations
 
 
@@ -91,12 +91,19 @@ def test_near_copies_of_a_folder_are_in_one_part_whatever_their_class_and_number
                  for parts in (training, [splits.validation], [splits.test])]  # fmt: skip
         assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
         assert sum(len(part) for part in (*training, splits.validation, splits.test)) == len(found.images)
+        file = {image.tobytes(): path for image, path in zip(found.images, found.files, strict=True)}
+        for part in (*training, splits.validation, splits.test):
+            assert [tmp_path / str(source) for source in part.sources] == [file[image.tobytes()] for image in part.images]
 
 
 def test_rotated_classes_are_classes_of_their_own():
-    data = dataclasses.replace(numbered([0, 0, 1, 1, 1]), groups=np.array([0, 1]))
+    data = dataclasses.replace(
+        numbered([0, 0, 1, 1, 1]), groups=np.array([0, 1]), names=("a", "b"), sources=sources_of("vwxyz")
+    )
     turned = with_rotations(data)
     assert turned.groups.tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert turned.names == ("a", "b", *(f"{name}, turned by {by}°" for by in (90, 180, 270) for name in "ab"))
+    assert turned.sources.tolist() == list("vwxyz" * 4)
     assert turned.labels.tolist() == [0, 0, 1, 1, 1, 2, 2, 3, 3, 3, 4, 4, 5, 5, 5, 6, 6, 7, 7, 7]
     for turns in range(4):
         for image, original in zip(turned.images[5 * turns : 5 * turns + 5], data.images, strict=True):

@@ -8,29 +8,25 @@ import inspect
 import logging
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import gradio as gr
 import httpx
 import numpy as np
 import pytest
 import uvicorn
-from gradio import http_server, networking, queueing, state_holder
-from gradio.data_classes import ImageData, ListFiles, PredictBodyInternal
+from gradio import http_server, networking, state_holder
+from gradio.data_classes import ImageData, ListFiles
 from gradio_client import Client
 from PIL import Image, UnidentifiedImageError
 
 from siamese.demo.api import _batch
 from siamese.demo.gradio_patches import (
-    HALF_LIFE,
-    MOST_WAITING,
     Demo,
     GradioServer,
     Session,
     UploadedFiles,
     UploadedImage,
     WithoutStub,
-    Work,
     keep_little_of_sessions,
     refusal,
     serve_with,
@@ -259,74 +255,6 @@ def test_what_the_page_does_by_itself_is_refused_in_a_sentence(blocks, caplog):
     with pytest.raises(gr.Error if blocks is Demo else IndexError, match=r"nothing to be computed|no backend"):
         asyncio.run(demo.call_function(listener, []))
     assert not caplog.records
-
-
-def waiting_after(blocks: gr.Blocks, *hosts: str) -> list[str]:
-    """Who waits in the queue, in order, after requests from these addresses; the last is what is said to the last."""
-
-    async def ask() -> list[str]:
-        for host in hosts:
-            request = SimpleNamespace(client=SimpleNamespace(host=host))
-            body = PredictBodyInternal(fn_index=0, data=[], session_hash=host)
-            last = await blocks._queue.push(body, request, None)
-        waiting = next(iter(blocks._queue.event_queue_per_concurrency_id.values())).queue
-        return [event.request.client.host for event in waiting], last
-
-    return asyncio.run(ask())
-
-
-@pytest.mark.parametrize(("kind", "expected"), [(gr.Blocks, "aaabbac"), (Demo, "abcabaa")])
-def test_the_queue_takes_turns(kind, expected):
-    with kind(analytics_enabled=False) as blocks:
-        gr.Button().click(lambda: None)
-    assert "".join(waiting_after(blocks.queue(), *"aaabbac")[0]) == expected
-
-
-def test_of_programs_who_has_had_least_work_done_comes_first():
-    with Demo(analytics_enabled=False) as blocks:
-        gr.Button().click(lambda: None)
-    blocks.queue()._queue.work.add("a", 2)
-    blocks._queue.work.add("b", 1)
-    assert "".join(waiting_after(blocks, *"aabbc")[0]) == "cbaba"
-
-
-def test_work_of_a_program_is_counted_and_half_of_it_forgotten_in_time():
-    now = 0.0
-    work = Work(clock=lambda: now)
-    work.add("a", 8)
-    now = HALF_LIFE
-    work.add("b", 1)
-    now = 3 * HALF_LIFE
-    assert work.of_all() == {"a": 1, "b": 0.25}
-    now = 100 * HALF_LIFE
-    assert work.of_all() == {}, "or it would grow with each address"
-
-
-@pytest.mark.parametrize("visibility", ["public", "private"])
-def test_only_the_time_of_programs_is_noted(visibility, monkeypatch):
-    """Of the page's own listeners some wait for others."""
-
-    async def slow(*arguments):
-        await asyncio.sleep(0.05)
-
-    monkeypatch.setattr(queueing.Queue, "process_events", slow)
-    with Demo(analytics_enabled=False) as blocks:
-        gr.Button().click(lambda: None, api_visibility=visibility)
-    request = SimpleNamespace(client=SimpleNamespace(host="a"))
-    event = SimpleNamespace(fn=blocks.fns[0], request=request)
-    asyncio.run(blocks.queue()._queue.process_events([event], False, 0.0, event.fn))
-    assert (blocks._queue.work.of_all()["a"] >= 0.04) == (visibility == "public")
-
-
-def test_one_address_has_so_many_places_in_the_queue_and_this_machine_any_number():
-    with Demo(analytics_enabled=False) as blocks:
-        gr.Button().click(lambda: None)
-    blocks.queue(max_size=64)
-    waiting, last = waiting_after(blocks, *["203.0.113.7"] * (MOST_WAITING + 1))
-    assert len(waiting) == MOST_WAITING
-    said = f"there are {MOST_WAITING} requests of your address waiting already: try again later"
-    assert last == (False, said, "queue_full")
-    assert waiting_after(blocks, *["127.0.0.1"] * 40)[1][0]
 
 
 def test_a_server_is_launched_with_what_launch_has_no_arguments_for(monkeypatch):

@@ -12,7 +12,8 @@ from siamese.config import EncoderConfig, ModelFolderConfig
 from siamese.encoders import backbone, pretrained
 from siamese.encoders.backbone import choose_backbone, side_for
 from siamese.images.canonical import to_tensor
-from siamese.model_folder.weights import CONFIG_FILE, WEIGHTS_FILE, load_model, save_weights, write_text
+from siamese.model_folder.files import CONFIG_FILE, WEIGHTS_FILE, write_text
+from siamese.model_folder.weights import load_model, save_weights
 from siamese.network import SiameseNetwork, embed_all
 
 NAMES = ("timm/mobilenetv3_small_050", "timm/test_vit", "timm/test_convnext", "timm/test_maxvit")

@@ -8,7 +8,8 @@ import torchvision
 from torch.nn import functional
 
 from siamese.config import EncoderConfig, ModelFolderConfig
-from siamese.model_folder.weights import CONFIG_FILE, WEIGHTS_FILE, load_model, save_weights, write_text
+from siamese.model_folder.files import CONFIG_FILE, WEIGHTS_FILE, write_text
+from siamese.model_folder.weights import load_model, save_weights
 from siamese.network import SiameseNetwork
 from siamese.training.settings import TrainingSettings, check
 

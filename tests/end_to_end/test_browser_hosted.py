@@ -11,7 +11,7 @@ from hub_fake.jobs import FullHubServer, Job
 from hub_fake.protocol import WRITER
 from playwright.sync_api import Page, expect
 
-from siamese.model_folder.weights import CONFIG_FILE
+from siamese.model_folder.files import CONFIG_FILE
 
 pytest.importorskip("authlib", reason="gradio[oauth] is not installed")
 from openid_provider import SCOPES, Provider

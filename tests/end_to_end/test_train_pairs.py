@@ -19,7 +19,7 @@ from siamese import Verifier
 from siamese.__main__ import main
 from siamese.commands import train
 from siamese.data.pairs import list_pairs
-from siamese.model_folder.weights import RESUME_FILE, WEIGHTS_FILE
+from siamese.model_folder.files import RESUME_FILE, WEIGHTS_FILE
 
 pytestmark = pytest.mark.slow
 

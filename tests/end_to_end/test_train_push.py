@@ -11,6 +11,7 @@ from hub_fake.protocol import READER, WRITER
 from hub_fake.server import HubServer
 
 from siamese.commands import train
+from siamese.model_folder.model_card import SHOW_PIXELS
 from siamese.model_folder.weights import load_model
 
 pytestmark = pytest.mark.slow
@@ -59,7 +60,7 @@ def test_what_is_trained_on_own_pictures_is_pushed_without_them_to_a_private_rep
     here = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
     assert b"grandma" in here["README.md"]
     pushed = server.files("ada/own")
-    assert set(here) - set(pushed) == {"false_accepts.png", "false_rejects.png"}
+    assert set(here) - set(pushed) == set(here) & set(SHOW_PIXELS) >= {"false_accepts.png", "false_rejects.png"}
     for name, content in pushed.items():
         assert not [
             word
@@ -75,10 +76,18 @@ def test_what_is_trained_on_own_pictures_is_pushed_without_them_to_a_private_rep
     assert {name: server.files("ada/shown")[name] for name in here} == here
 
 
-@pytest.mark.parametrize("flag", ["--private", "--public", "--publish-pictures", "--without-reference"])
+@pytest.mark.parametrize("flag", ["--private", "--public", "--publish-pictures", "--without-reference", "--onnx"])
 def test_how_to_push_is_refused_without_a_push(flag, tmp_path, capsys):
     assert train.main([*ONE_EPOCH, "--output", str(tmp_path / "model"), flag]) == 2
     assert f"error: {flag} says where or how to push: add --push" in capsys.readouterr().err
+    assert not (tmp_path / "model").exists()
+
+
+def test_without_the_libraries_for_onnx_nothing_is_trained_that_is_to_be_pushed_as_that(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    flags = ["--push", "--repo-id", "ada/digits", "--onnx", "--output", str(tmp_path / "model")]
+    assert train.main([*ONE_EPOCH, *flags]) == 2
+    assert "onnxscript: pip install onnx onnxscript onnxruntime" in capsys.readouterr().err
     assert not (tmp_path / "model").exists()
 
 

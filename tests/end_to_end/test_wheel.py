@@ -18,7 +18,8 @@ from PIL import Image
 from siamese import Verifier
 from siamese.hub.project import project_files
 from siamese.hub.sources import bundled_models
-from siamese.model_folder.weights import CONFIG_FILE, REFERENCE_FILE, WEIGHTS_FILE, load_model
+from siamese.model_folder.files import CONFIG_FILE, REFERENCE_FILE, WEIGHTS_FILE
+from siamese.model_folder.weights import load_model
 from siamese.version import __version__
 
 pytestmark = pytest.mark.slow

@@ -84,6 +84,13 @@ def test_what_is_not_open_is_not_found(path):
         assert "the page is at /" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(("method", "path", "allowed"), [("GET", UPLOAD, "POST"), ("TRACE", "/health", "GET, HEAD")])
+def test_a_method_that_is_not_for_an_open_address_is_told_which_are(method, path, allowed):
+    answer = client().request(method, path)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+    assert answer.json()["detail"] == f"the method '{method}' is not for this address, allowed: {allowed}"
+
+
 def test_behind_a_proxy_that_keeps_its_prefix_the_same_is_open():
     visitor = client(prefix="/demo/")
     assert visitor.post("/demo" + JOIN, content=b"{}").status_code == 404, "of the app: this one knows no prefix"

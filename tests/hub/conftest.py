@@ -11,7 +11,7 @@ from hub_fake.jobs import Commands, FullHubServer, full_hub
 from hub_fake.protocol import USERS
 from hub_fake.server import HubServer
 
-from siamese.model_folder.weights import CARD_FILE, CONFIG_FILE
+from siamese.model_folder.files import CARD_FILE, CONFIG_FILE
 
 NUMBERS = count()
 

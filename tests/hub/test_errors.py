@@ -16,9 +16,7 @@ from huggingface_hub import HfApi, ModelInfo, _commit_api, errors, file_download
 from huggingface_hub.utils import httpx
 
 from siamese.hub.errors import HubError, explained
-from siamese.model_folder.weights import (
-    CARD_FILE,
-)
+from siamese.model_folder.files import CARD_FILE
 
 REFUSALS = [  # status, the requests that get it, what is said of it
     (402, "POST /api/repos/create", "paid plan"),

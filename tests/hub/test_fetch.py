@@ -17,13 +17,7 @@ from hub_fake.server import Fault
 from PIL import Image
 
 from siamese import Verifier
-from siamese.model_folder.weights import (
-    CARD_FILE,
-    CONFIG_FILE,
-    MAX_WEIGHTS_BYTES,
-    REFERENCE_FILE,
-    WEIGHTS_FILE,
-)
+from siamese.model_folder.files import CARD_FILE, CONFIG_FILE, MAX_WEIGHTS_BYTES, REFERENCE_FILE, WEIGHTS_FILE
 
 NUMBERS = count()
 

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from hub_fake.expect import assert_explained
 from hub_fake.protocol import READER, STRANGER
 
-from siamese.model_folder.weights import CONFIG_FILE, WEIGHTS_FILE
+from siamese.model_folder.files import CONFIG_FILE, WEIGHTS_FILE
 
 datasets = pytest.importorskip("datasets", reason="needs the extra siamese[datasets]")
 
@@ -135,6 +136,10 @@ def test_pairs_are_those_of_a_file_of_pairs(server, client, repo, pictures):
     assert "value" in found, found
     found = found["value"]["pairs"]
     assert found == [[digest(pictures[a]), digest(pictures[b]), same] for a, b, same in pairs]
+    checked = client.call("command", "check", repo)["value"]
+    assert re.match(r"(?s).*\d+ usable pairs, \d+ same and \d+ different, of \d+ images; 0 left out", checked["out"]), (
+        checked
+    )
 
 
 def test_private_and_gated_datasets_use_the_login(server, client, repo, pictures):

@@ -121,6 +121,15 @@ def test_networks_of_timm_come_along_where_they_may_be_needed(digit_folder, hub,
         assert ("'timm>" in script) == is_needed
 
 
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_what_writes_onnx_comes_along_where_the_push_sends_it(is_asked):
+    plan = make_plan("cpu-basic", {"push": True, "repo_id": "ada/digits", "onnx": is_asked})
+    script = plan.command("1" * 40, "2" * 40)[-1]
+    assert (" 'onnxscript>" in script) == is_asked
+    assert ("--onnx" in plan.push) == is_asked
+    assert "--onnx" not in plan.train
+
+
 def test_what_lists_the_images_is_sent_along(digit_folder, tmp_path):
     rows = [f"{file.relative_to(digit_folder)},{file.parent.name[-1]}" for file in sorted(digit_folder.rglob("*.*"))]
     (digit_folder / "labels.csv").write_text("\n".join(["file,label", *rows]))

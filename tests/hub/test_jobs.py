@@ -15,7 +15,7 @@ from hub_fake.expect import package_files
 from hub_fake.jobs import Finished, FullHubServer, Job, full_hub, run_job
 from hub_fake.protocol import READER, WRITER
 
-from siamese.model_folder.weights import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
+from siamese.model_folder.files import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
 
 PUSH = ["--push", "--repo-id", "ada/digits"]
 JOB = "000000000000000000000001"

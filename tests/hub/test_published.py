@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hub_fake.client import LEFT_OUT
 from hub_fake.expect import contents, pushed
@@ -12,11 +13,13 @@ from hub_fake.protocol import WRITER
 from siamese import Verifier
 from siamese.config import DataRecord, ModelFolderConfig
 from siamese.data.datasets import is_own
+from siamese.export.onnx_network import read_onnx
 from siamese.hub.published import HIDDEN, OWN, published, without_names, without_paths
+from siamese.model_folder.files import CARD_FILE, CONFIG_FILE, ONNX_FILE, REFERENCE_FILE, WEIGHTS_FILE
 from siamese.model_folder.model_card import PLOTS, SHOW_PIXELS
-from siamese.model_folder.weights import CARD_FILE, CONFIG_FILE, REFERENCE_FILE, WEIGHTS_FILE, load_model
+from siamese.model_folder.weights import load_model
 
-NAMES = ["family", "/home/ada", "my pictures", *(file.stem for file, _ in LEFT_OUT)]
+NAMES = ["family", "/home/ada", "my pictures", "grandma", "aunt-mary", "at-the-beach", *(file.stem for file, _ in LEFT_OUT)]
 
 
 def sent(folder: Path, **choices) -> dict[str, bytes]:
@@ -150,6 +153,28 @@ def test_a_push_takes_away_what_an_earlier_one_has_published(revision, server, c
         assert name in second["text"]
     assert "earlier commits still hold them" in second["text"]
     assert "deleted there" not in pushed(client, own_folder, repo, revision=revision, without_reference=True)["text"]
+
+
+@pytest.mark.exhaustive
+def test_as_onnx_it_is_the_same_model_that_names_no_more_and_goes_with_a_push_that_lacks_it(
+    server, client, own_folder, repo, digits
+):
+    for library in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(library, reason="ONNX is an extra")
+    first = pushed(client, own_folder, repo, onnx=True)
+    stored = server.files(repo)
+    assert not [word for word in NAMES if word.encode() in stored[ONNX_FILE]]
+    assert f"`{ONNX_FILE}`" in stored[CARD_FILE].decode()
+    network, config, reference = read_onnx(stored[ONNX_FILE])
+    own, images = Verifier.from_pretrained(own_folder), digits[0][:9]
+    assert config == ModelFolderConfig.from_json(stored[CONFIG_FILE].decode())
+    assert np.array_equal(reference.embeddings, own.reference.embeddings)
+    assert network.embed_alike(images)[0] == pytest.approx(own.embed_canonical(images), abs=1e-5)
+    assert pushed(client, own_folder, repo, onnx=True)["commit"] == first["commit"]  # the same bytes
+    assert f"deleted there: {ONNX_FILE} of an earlier push; --onnx sends it" in pushed(client, own_folder, repo)["text"]
+    left = server.files(repo)
+    assert ONNX_FILE not in left
+    assert ONNX_FILE not in left[CARD_FILE].decode()
 
 
 def test_what_is_published_loads_from_the_hub(client, own_folder, repo):

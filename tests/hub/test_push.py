@@ -18,11 +18,7 @@ from hub_fake.protocol import STRANGER, WRITER
 from hub_fake.server import Fault
 
 from siamese.hub.push import push_command
-from siamese.model_folder.weights import (
-    CARD_FILE,
-    CONFIG_FILE,
-    WEIGHTS_FILE,
-)
+from siamese.model_folder.files import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
 
 HEADLINE = "99.72% balanced pair accuracy on mnist"
 

@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import load
 
 from siamese.hub.sent_images import MARKER, of_pairs
-from siamese.model_folder.weights import WEIGHTS_FILE
+from siamese.model_folder.files import WEIGHTS_FILE
 
 PUSH = ["--push", "--repo-id", "ada/mine"]
 DATASET = "datasets/ada/mine-data"

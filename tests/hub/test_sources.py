@@ -18,7 +18,7 @@ from siamese import Verifier
 from siamese.hub import fetch
 from siamese.hub.errors import HubUnavailableError
 from siamese.hub.sources import bundled_models, locate_model, split_revision
-from siamese.model_folder.weights import CONFIG_FILE, MAX_CONFIG_BYTES, WEIGHTS_FILE
+from siamese.model_folder.files import CONFIG_FILE, MAX_CONFIG_BYTES, WEIGHTS_FILE
 
 
 def test_a_folder_is_located_before_the_hub_is_asked(untrained_folder):
@@ -29,7 +29,7 @@ def test_a_folder_is_located_before_the_hub_is_asked(untrained_folder):
 @pytest.mark.parametrize("source", ["nowhere", "a/b/c", Path("user/name")])
 def test_what_is_neither_folder_nor_repository_is_refused(source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match="is not a folder or ZIP file here, not a Hub repository USER/NAME"):
+    with pytest.raises(ValueError, match="is not a folder, ZIP or ONNX file here, not a Hub repository USER/NAME"):
         locate_model(source)
 
 
@@ -152,7 +152,7 @@ def test_a_model_mistyped_where_models_are_is_not_looked_for_on_the_hub(source, 
 @pytest.mark.parametrize("source", ["./first", "../runs/x/first", "~/first", "/first", "./runs/frist", "runs\\\\first/x"])
 def test_what_can_be_no_repository_is_a_folder_that_is_not_there(source, runs, monkeypatch):
     monkeypatch.setattr(fetch, "fetch_model", None)
-    with pytest.raises(ValueError, match="is not a folder or ZIP file here, not a Hub repository USER/NAME") as caught:
+    with pytest.raises(ValueError, match="is not a folder, ZIP or ONNX file here, not a Hub repository USER/NAME") as caught:
         locate_model(source)
     assert ("there is 'runs/first'" in str(caught.value)) == (source == "./runs/frist")
 

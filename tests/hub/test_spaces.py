@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 
 from siamese.hub.project import extra
 from siamese.hub.sources import bundled_models
-from siamese.model_folder.weights import CONFIG_FILE, REFERENCE_FILE, WEIGHTS_FILE
+from siamese.model_folder.files import CONFIG_FILE, REFERENCE_FILE, WEIGHTS_FILE
 
 SPACE = "spaces/ada/demo"
 # https://huggingface.co/docs/hub/spaces-config-reference

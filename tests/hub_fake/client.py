@@ -42,21 +42,33 @@ def make_own_folder(folder: Path) -> None:
 
     command = "python train.py --dataset /home/ada/family --data-dir='my pictures' --epochs 3 --loss supcon --lr 1e-3"
     data = DataRecord("family", 5, 3, 9, split="classes", left_out=2)
-    make_model_folder(folder, 0, data, TrainingRecord(command), LEFT_OUT)
+    make_model_folder(folder, 0, data, TrainingRecord(command), LEFT_OUT, make_doubtful())
     network, config = load_model(folder)
     side = config.encoder.image_size
     images = np.random.default_rng(0).integers(0, 255, (9, side, side), np.uint8)
     save_reference(choose_reference(network, images, None, data.split), network, folder)
 
 
-def make_model_folder(folder: Path, seed: int = 0, data=None, training=None, left_out=()) -> None:
+def make_doubtful():
+    """A picture that disagrees with its class, and the names of both."""
+    import numpy as np
+
+    from siamese.model_folder.doubtful import Doubtful, DoubtfulImage
+
+    black = np.zeros((8, 8), np.uint8)
+    shown = DoubtfulImage("grandma/ada-at-the-beach.png", "grandma", "aunt-mary", 1.5, 0.25, (black, black))
+    return Doubtful(1, 9, (shown,))
+
+
+def make_model_folder(folder: Path, seed: int = 0, data=None, training=None, left_out=(), doubtful=None) -> None:
     """A complete model folder without a training: random weights, a card, small plots."""
     import torch
     from PIL import Image
 
     from siamese.config import DataRecord, EncoderConfig, Metrics, ModelFolderConfig, TrainingRecord
+    from siamese.model_folder import files
     from siamese.model_folder import model_card as card
-    from siamese.model_folder import weights as checkpoint
+    from siamese.model_folder.weights import save_weights
     from siamese.network import SiameseNetwork
 
     torch.manual_seed(seed)
@@ -65,11 +77,11 @@ def make_model_folder(folder: Path, seed: int = 0, data=None, training=None, lef
         encoder=EncoderConfig(embedding_dim=8), data=data or DataRecord("mnist"), training=training or TrainingRecord(),
         metrics=metrics,
     )  # fmt: skip
-    checkpoint.save_weights(SiameseNetwork(config.encoder), folder / checkpoint.WEIGHTS_FILE)
-    checkpoint.write_text(folder / checkpoint.CONFIG_FILE, config.to_json())
-    checkpoint.write_text(folder / checkpoint.CARD_FILE, card.render_card(config, left_out))
-    checkpoint.write_text(folder / checkpoint.METRICS_FILE, "{}\n")
-    for number, name in enumerate(card.PLOTS):
+    save_weights(SiameseNetwork(config.encoder), folder / files.WEIGHTS_FILE)
+    files.write_text(folder / files.CONFIG_FILE, config.to_json())
+    files.write_text(folder / files.CARD_FILE, card.render_card(config, left_out, doubtful=doubtful))
+    files.write_text(folder / files.METRICS_FILE, "{}\n")
+    for number, name in enumerate((*card.PLOTS, card.DOUBTFUL_PICTURE)):
         Image.new("L", (20, 20 + number), seed).save(folder / name)
 
 

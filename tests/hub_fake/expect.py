@@ -8,7 +8,7 @@ from pathlib import Path
 from hub_fake.client import ROOT, HubClient
 from hub_fake.protocol import USERS, WRITER
 from hub_fake.server import HubServer
-from siamese.model_folder.weights import CARD_FILE, CONFIG_FILE, METRICS_FILE, WEIGHTS_FILE
+from siamese.model_folder.files import CARD_FILE, CONFIG_FILE, METRICS_FILE, WEIGHTS_FILE
 
 AT_ONCE = 12  # pushes or fetches that run at the same time
 

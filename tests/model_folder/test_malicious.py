@@ -20,7 +20,7 @@ from hub_fake.client import ROOT, make_model_folder
 from safetensors.torch import load_file, save_file
 
 from siamese.config import EncoderConfig
-from siamese.model_folder.weights import CONFIG_FILE, MAX_CONFIG_BYTES, MAX_WEIGHTS_BYTES, WEIGHTS_FILE
+from siamese.model_folder.files import CONFIG_FILE, MAX_CONFIG_BYTES, MAX_WEIGHTS_BYTES, WEIGHTS_FILE
 from siamese.network import SiameseNetwork
 
 MOST_SECONDS, MOST_BYTES = 1.0, 500e6

@@ -17,8 +17,9 @@ from siamese.evaluation.calibration import probability_same
 from siamese.evaluation.metrics import PairDistances, hardest_pairs, pair_distances
 from siamese.losses import LOSSES
 from siamese.model_folder import plots
-from siamese.model_folder.model_card import MODEL_PLACEHOLDER, PLOTS, render_card
-from siamese.model_folder.weights import BUNDLED_WEIGHTS, load_model
+from siamese.model_folder.files import BUNDLED_WEIGHTS
+from siamese.model_folder.model_card import DOUBTFUL_PICTURE, MODEL_PLACEHOLDER, PLOTS, render_card
+from siamese.model_folder.weights import load_model
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +53,13 @@ def rounded_as_shown(shown: str, value: float) -> bool:
 # ---- The card ----
 
 
-def test_the_card_is_rendered_from_the_config(card, config):
-    assert render_card(config) == card
+def test_the_card_is_rendered_from_the_config_but_for_the_images_that_disagree(card, config):
+    start, end = card.index(" images are nearer to another class"), card.index("(disagreeing.png)\n")
+    start = card.rindex("\n\n", 0, start) + 1
+    assert card[:start] + card[end + len("(disagreeing.png)\n") :] == render_card(config)
+    sources = re.findall(r"^\| (training|test) (\d+) \| (\d) \| (\d) \| [\d.]+ \| [\d.]+ \|$", card, re.M)
+    assert len(sources) == len(set(sources)) == 20
+    assert all(int(number) < (2000 if part == "training" else 1000) and own != like for part, number, own, like in sources)
 
 
 @pytest.mark.parametrize("name", ["digits", "glyphs"])
@@ -218,7 +224,7 @@ def test_the_margin_is_stated_where_the_loss_has_one(config):
 
 def test_every_linked_picture_is_there_and_not_empty(card, trained_folder):
     linked = re.findall(r"!\[[^]]+\]\(([^)]+)\)", card)
-    assert sorted(linked) == sorted(PLOTS)
+    assert sorted(linked) == sorted([*PLOTS, DOUBTFUL_PICTURE])
     for name in linked:
         with Image.open(trained_folder / name) as picture:
             assert picture.format == "PNG"

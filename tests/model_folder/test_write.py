@@ -7,7 +7,7 @@ import re
 from model_files import FILES, names
 
 from siamese.encoders import ENCODERS
-from siamese.model_folder.model_card import PLOTS
+from siamese.model_folder.model_card import DOUBTFUL_PICTURE, PLOTS
 from siamese.model_folder.weights import load_model
 
 
@@ -20,7 +20,7 @@ def test_every_encoder_with_every_loss_gives_a_complete_folder(any_folder):
     assert names(any_folder) == FILES
     assert names(any_folder.parent) == {any_folder.name}
     linked = re.findall(r"!\[[^]]+\]\(([^)]+)\)", (any_folder / "README.md").read_text(encoding="utf-8"))
-    assert sorted(linked) == sorted(PLOTS)
+    assert sorted(linked) == sorted([*PLOTS, DOUBTFUL_PICTURE])
 
 
 def test_the_log_is_the_history_of_the_config(trained_folder):

@@ -13,7 +13,8 @@ from terminal import wait_for
 from training.distributed_gradients import gradients
 
 from siamese.commands import train as command_line
-from siamese.model_folder.weights import RESUME_FILE, load_model
+from siamese.model_folder.files import RESUME_FILE
+from siamese.model_folder.weights import load_model
 from siamese.training.distributed import ALONE
 from siamese.training.events import Ask, Interrupted
 from siamese.training.loop import train

@@ -2,13 +2,18 @@
 
 import dataclasses
 import os
+import re
+import sys
 
 import numpy as np
 import pytest
 import torch
+from terminal import Screen
 
 from siamese.config import EncoderConfig, PreprocessConfig
+from siamese.data.folders import read_folder
 from siamese.data.splits import load_splits
+from siamese.training import fingerprint
 from siamese.training.fingerprint import (
     Fingerprint,
     check_files,
@@ -98,3 +103,17 @@ def test_every_pixel_and_label_counts():
             changed[-1] = (changed[-1] + 1) % 10
             other = dataclasses.replace(splits, **{part: dataclasses.replace(data, **{field: changed})})
             assert fingerprint_split(other) != before, (part, field)
+
+
+def test_what_takes_long_has_a_bar_at_a_terminal_alone(settings, digit_folder, monkeypatch, capsys):
+    monkeypatch.setattr(fingerprint, "PATIENCE", 0)
+    preprocess, encoder = PreprocessConfig("ink"), EncoderConfig(image_size=28)
+    fingerprint_files(settings)
+    read_folder(digit_folder, preprocess, encoder, progress=True)
+    assert capsys.readouterr().err == ""
+    for progress in (True, False):
+        monkeypatch.setattr(sys, "stderr", Screen())
+        fingerprint_files(settings)
+        read_folder(digit_folder, preprocess, encoder, progress=progress)
+        assert re.search(r"noting which files: .*/28", sys.stderr.getvalue())
+        assert bool(re.search(r"reading images: .*/28", sys.stderr.getvalue())) == progress

@@ -8,7 +8,8 @@ from siamese.config import EncoderConfig
 from siamese.encoders import ENCODERS
 from siamese.evaluation.metrics import pair_distances
 from siamese.images.canonical import to_tensor
-from siamese.model_folder.weights import RESUME_FILE, load_model
+from siamese.model_folder.files import RESUME_FILE
+from siamese.model_folder.weights import load_model
 from siamese.network import SiameseNetwork, embed_all
 from siamese.training import finish
 

@@ -16,7 +16,7 @@ from app_fixtures import ROOT
 from PIL import Image
 
 from siamese.data.datasets.mnist import load_sample_digits
-from siamese.model_folder.weights import RESUME_FILE, WEIGHTS_FILE
+from siamese.model_folder.files import RESUME_FILE, WEIGHTS_FILE
 
 pytestmark = pytest.mark.slow
 

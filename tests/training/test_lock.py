@@ -12,7 +12,7 @@ from terminal import assert_refused, run
 
 from siamese.data import class_tree
 from siamese.data.class_tree import read_tree
-from siamese.model_folder.weights import CONFIG_FILE, RESUME_FILE, WEIGHTS_FILE
+from siamese.model_folder.files import CONFIG_FILE, RESUME_FILE, WEIGHTS_FILE
 from siamese.training import lock
 from siamese.training.lock import LOCK_FILE, check_output, only_training
 

@@ -14,7 +14,8 @@ from siamese.commands import train as command_line
 from siamese.config import ModelFolderConfig, TrainingRecord
 from siamese.data.datasets.mnist import load_mnist_sample
 from siamese.images.canonical import to_tensor
-from siamese.model_folder.weights import RESUME_FILE, WriteError, load_model
+from siamese.model_folder.files import RESUME_FILE, WriteError
+from siamese.model_folder.weights import load_model
 from siamese.network import embed_all
 from siamese.training import loop as training
 from siamese.training.events import Ask, EpochEnded, Finished, Fitted, Interrupted, OutOfMemory, Started, Stepped

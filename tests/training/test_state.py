@@ -8,7 +8,7 @@ from full_disk import REASON, files_of_at_most
 from torch import nn
 
 from siamese.config import EpochRecord
-from siamese.model_folder.weights import RESUME_FILE, WriteError
+from siamese.model_folder.files import RESUME_FILE, WriteError
 from siamese.training.fingerprint import Fingerprint
 from siamese.training.settings import TrainingSettings, fill_in
 from siamese.training.state import TrainingState

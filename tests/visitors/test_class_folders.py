@@ -15,6 +15,7 @@ from siamese.visitors.class_folders import (
     counts,
     safe_class_name,
     safe_file_name,
+    sort_by_names,
     take_archive,
 )
 from siamese.visitors.limits import TrainingLimits
@@ -112,3 +113,39 @@ def test_an_archive_whose_list_names_the_classes_becomes_class_folders(digits, t
     drawing = Image.fromarray(digits[0][20])
     assert add_drawing(drawing, "sign_a", tmp_path / "own", limits) == "sign_a"
     assert counts(tmp_path / "own") == {"sign b": 6, "sign_a": 7}
+
+
+def write_trees(folder: Path, digits, images: int = 4) -> Path:
+    """So many pictures of each of three trees in one folder, as birch_000.png, and one of nothing in particular."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for label, name in enumerate(("birch", "oak", "elm")):
+        for number, image in enumerate(digits[0][digits[1] == label][:images]):
+            Image.fromarray(image).save(folder / f"{name}_{number:03}.png")
+    Image.fromarray(digits[0][999]).save(folder / "notes.png")
+    return folder
+
+
+@pytest.mark.parametrize("place", ["", "trees/all"])
+def test_images_are_sorted_by_the_names_of_their_files_in_whatever_folder(place, digits, tmp_path, limits):
+    folder = tmp_path / "own"
+    write_trees(tmp_path / "brought" / place, digits)
+    take_archive(zipped(tmp_path / "brought", tmp_path / "flat.zip"), folder, limits)
+    assert len(counts(folder)) == 1
+    assert [Path(name).name for name in sort_by_names(folder, limits)] == ["notes.png"]
+    assert counts(folder) == {"birch": 4, "elm": 4, "oak": 4}
+    with pytest.raises(ValueError, match="the names of the files do not tell the classes"):  # there are classes now
+        sort_by_names(folder, limits)
+
+
+def test_where_names_make_too_many_classes_or_impossible_ones_nothing_is_moved(digits, tmp_path, limits):
+    folder = write_trees(tmp_path / "own", digits)
+    for bounds, message in (
+        (TrainingLimits(classes=2), "makes 3 classes, allowed: at most 2"),
+        (limits, "allowed: 1 to 40"),
+    ):
+        before = sorted(folder.rglob("*"))
+        with pytest.raises(ValueError, match=message):
+            sort_by_names(folder, bounds)
+        assert sorted(folder.rglob("*")) == before
+        for number in range(2):
+            Image.fromarray(digits[0][number]).save(folder / f"{'long' * 12}_{number}.png")

@@ -15,7 +15,7 @@ from hub_fake.jobs import FullHubServer, Job, full_hub
 from hub_fake.protocol import WRITER
 
 from siamese.commands import train
-from siamese.model_folder.weights import CONFIG_FILE
+from siamese.model_folder.files import CONFIG_FILE
 from siamese.visitors.hosted import Choices, Login, plan_of
 from siamese.visitors.task import SAMPLE, Checked
 

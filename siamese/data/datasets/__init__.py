@@ -12,7 +12,7 @@ from siamese.data.datasets.mnist import MNIST, MNIST_SAMPLE
 from siamese.data.datasets.omniglot import OMNIGLOT
 from siamese.data.datasets.qmnist import QMNIST
 from siamese.data.datasets.usps import USPS
-from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages
+from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages, sources_of
 from siamese.images.canonical import canonical_images
 from siamese.suggestions import did_you_mean
 
@@ -47,12 +47,17 @@ def load_dataset(
 ) -> tuple[LabelledImages, LabelledImages]:
     """Training and test images of the dataset `name`, made canonical; of the test, at most MOST_EVALUATED.
 
+    Each is named as "training" or "test" and its number there, from 0.
     Raises ValueError with the choices, or DatasetNotAvailable with what to do.
     """
     if name not in DATASETS:
         hint = did_you_mean(name, DATASETS)
         raise ValueError(f"unknown dataset {name!r}, available: {', '.join(DATASETS)}; or the path of a folder{hint}")
     training, test = DATASETS[name].load(data_dir)
+    training, test = (
+        dataclasses.replace(part, sources=sources_of(f"{which} {number}" for number in range(len(part))))
+        for which, part in (("training", training), ("test", test))
+    )
     return tuple(
         dataclasses.replace(part, images=canonical_images(part.images, preprocess, encoder.image_size, encoder.channels))
         for part in (training, test.at_most(MOST_EVALUATED, seed=0))

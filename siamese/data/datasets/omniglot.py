@@ -23,7 +23,8 @@ def load_omniglot(data_dir: str | Path) -> tuple[LabelledImages, LabelledImages]
             classes = find_classes(Path(data_dir) / folder)
             images = [np.asarray(load_image(file).convert("L")) for files in classes.values() for file in files]
             labels = np.repeat(np.arange(len(classes)), [len(files) for files in classes.values()])
-            parts.append(LabelledImages(np.stack(images), labels, groups=group_numbers(tuple(classes))))
+            names = tuple(classes)
+            parts.append(LabelledImages(np.stack(images), labels, groups=group_numbers(names), names=names))
     return tuple(parts)
 
 

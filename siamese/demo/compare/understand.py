@@ -22,7 +22,7 @@ class Map:
             return
         flat = reference.project(reference.embeddings)  # (N, 2)
         self._low, self._high = flat.min(axis=0), flat.max(axis=0)
-        places, labels = self._place(flat), reference.labels.numpy()
+        places, labels = self._place(flat), reference.labels
         classes = np.unique(labels)
         is_coloured = 1 < len(classes) <= MOST_COLOURS
         for number, label in enumerate(classes if is_coloured else [None]):

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import gradio as gr
 from gradio.processing_utils import save_file_to_cache
@@ -24,7 +24,7 @@ from siamese.losses import LOSSES
 from siamese.visitors.class_folders import LONGEST_CLASS
 from siamese.visitors.limits import TrainingLimits
 from siamese.visitors.queue import Run, TrainingQueue
-from siamese.visitors.task import EPOCHS, Update
+from siamese.visitors.task import EPOCHS, NamesTellClassesError, Update
 from siamese.visitors.workspace import Workspace
 
 TITLE, ID = "Train", "train"
@@ -43,10 +43,13 @@ def create_tab(page: Page) -> None:
     report = gr.HTML("", elem_id="data-check", render=False)
     said = gr.HTML(note(""), elem_id="data-note", render=False)
     start = gr.Button("Start", variant="primary", interactive=False, elem_id="start", render=False)
-    found = [report, said, start]  # what a check of images changes
+    by_names = gr.Button("Take the classes from the names of the files", visible=False, elem_id="by-names", render=False)
+    found = [report, said, start, by_names]  # what a check of images changes
     source = gr.Radio(SOURCES, value="sample", label="Images", elem_id="source")
     parts = [_archive_part(page, found), _hand_part(page, found)]
     said.render()
+    by_names.render()
+    by_names.click(sort_by_names, page.own, found, **PRIVATE)
     report.render()
     source.input(choose, [source, page.own], [*parts, *found], **PRIVATE)
 
@@ -82,7 +85,7 @@ def _hand_part(page: Page, found: list) -> gr.Column:
         with gr.Column(elem_classes="stage"), gr.Column(elem_classes="paper"):
             sketchpad("class")
             drawing = gr.Textbox(visible=False)
-    own, (report, _, start) = page.own, found
+    own, (report, _, start, _) = page.own, found
     add_button.click(add_files, [label, files, own], [files, made], **PRIVATE)
     drawn = draw_button.click(add_drawing, [label, drawing, own], made, js=drawings_js({1: "class"}), **PRIVATE)
     drawn.then(None, None, None, js=f"() => siamese.empty('{ID}')", **PRIVATE)
@@ -192,14 +195,17 @@ def look_through(space: Workspace, source: str, message: str = "") -> list:
     """The report on what was brought, and whether it can be trained on."""
     try:
         report, checked = mine(space).check(source)
+    except NamesTellClassesError as error:
+        return _nothing(f"{message}{error}.", offers_names=True)
     except (ValueError, OSError) as error:
         return _nothing(in_words(error), problem=True)
-    return [view.data_check(report), note(f"{message}{checked.sentence()}"), gr.Button(interactive=True)]
+    said = note(f"{message}{checked.sentence()}")
+    return [view.data_check(report), said, gr.Button(interactive=True), gr.Button(visible=False)]
 
 
-def _nothing(message: str = "", problem: bool = False) -> list:
-    """No report, and nothing to train on."""
-    return ["", note(message, problem), gr.Button(interactive=False)]
+def _nothing(message: str = "", problem: bool = False, offers_names: bool = False) -> list:
+    """No report, and nothing to train on, but perhaps the offer to sort by the names of the files."""
+    return ["", note(message, problem), gr.Button(interactive=False), gr.Button(visible=offers_names)]
 
 
 def choose(source: str, space: Workspace) -> list:
@@ -219,10 +225,22 @@ def take_archive(path: str | None, space: Workspace) -> list:
         return [None, *_nothing(in_words(error), problem=True)]
     finally:
         uploads.delete(path)
+    return [None, *look_through(space, "zip", _passed_over(others))]
+
+
+def sort_by_names(space: Workspace) -> list:
+    """Take the classes of what was brought as a ZIP file from the names of its files, and look through it."""
+    try:
+        others = mine(space).sort_by_names()
+    except (ValueError, OSError) as error:
+        return _nothing(in_words(error), problem=True)
+    return look_through(space, "zip", _passed_over(others, "whose names tell no class"))
+
+
+def _passed_over(others: Sequence[str], why: str = "of no kind that is read") -> str:
     others = sorted(others, key=lambda name: not name.lower().endswith(OTHER_SUFFIXES))  # pictures of kinds not read first
     named = ", ".join(one_line(name, 60) for name in others[:SHOWN_OTHERS]) + ", ..." * (len(others) > SHOWN_OTHERS)
-    left = f"{counted(len(others), 'file')} passed over, of no kind that is read: {named}. " if others else ""
-    return [None, *look_through(space, "zip", left)]
+    return f"{counted(len(others), 'file')} passed over, {why}: {named}. " if others else ""
 
 
 def add_files(label: str, paths: list[str] | None, space: Workspace) -> list:

@@ -4,7 +4,6 @@ import re
 
 import numpy as np
 import pytest
-import torch
 
 from siamese.demo.compare import understand
 from siamese.demo.compare.understand import SIZE, Map, overlay
@@ -17,8 +16,8 @@ CORNERS = np.array([[3, 0, 0], [-3, 0, 0], [0, 2, 0], [0, -2, 0]], np.float32)
 def four() -> Map:
     """Four classes of 30 images each at the ends of a cross."""
     noise = np.random.default_rng(0).normal(0, 0.05, (120, 3)).astype(np.float32)
-    labels = torch.arange(120) % 4
-    return Map(Reference(torch.from_numpy(CORNERS[labels] + noise), labels))
+    labels = np.arange(120) % 4
+    return Map(Reference(CORNERS[labels] + noise, labels))
 
 
 def marks(svg: str) -> list[tuple[float, float]]:
@@ -49,7 +48,7 @@ def test_only_the_images_that_there_are_get_marked(given, four):
 
 
 def test_many_classes_share_one_colour_and_no_reference_is_said(four):
-    many = Map(Reference(torch.randn(60, 4, generator=torch.Generator().manual_seed(0)), torch.arange(60) % 20))
+    many = Map(Reference(np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32), np.arange(60) % 20))
     svg = many.draw([None, None])
     assert "class-0" not in svg
     assert svg.count("<text") == 0

@@ -1,14 +1,20 @@
-"""The push of the tab Train: with the visitor's login, of the visitor's own pictures none, and one true sentence."""
+"""The tab Train: a push with the visitor's login, of their own pictures none, in true sentences; and classes by names."""
 
 import subprocess
 import sys
 
 import pytest
+from brought import zipped
 from hub_fake.client import environment, make_model_folder, make_own_folder
 from hub_fake.protocol import WRITER
 from hub_fake.server import HubServer
+from PIL import Image
 
+from siamese.demo.train import tab
 from siamese.model_folder.model_card import SHOW_PIXELS
+from siamese.visitors.disk import Disk
+from siamese.visitors.limits import MEGABYTE, TrainingLimits
+from siamese.visitors.workspace import Workspaces
 
 # As the page calls it, in a process that knows no other Hub: a folder, a repository, and what is ticked.
 PROGRAM = """
@@ -76,3 +82,29 @@ def test_of_a_dataset_by_name_the_account_decides_unless_private_is_ticked(serve
     assert "ada/x is public" in push(tmp_path / "model", private="no")
     assert set(SHOW_PIXELS) < set(server.files("ada/x"))
     assert "ada/y is private" in push(tmp_path / "model", private="yes", repo_id="ada/y")
+
+
+@pytest.mark.slow
+def test_names_of_files_that_tell_classes_are_offered_in_words_and_taken_at_a_click(tmp_path, digits):
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for label, name in enumerate(("birch", "oak", "elm")):
+        for number, image in enumerate(digits[0][digits[1] == label][:7]):
+            Image.fromarray(image).save(flat / f"{name}_{number:03}.png")
+    Image.fromarray(digits[0][999]).save(flat / "notes.png")
+    with Workspaces(TrainingLimits(), Disk(tmp_path / "disk", 100 * MEGABYTE)) as opened:
+        space = opened.open()
+        _, report, said, start, offer = tab.take_archive(str(zipped(flat, tmp_path / "flat.zip")), space)
+        assert (report, start.interactive, offer.visible) == ("", False, True)
+        assert "all 22 usable images lie in one place" in said
+        assert "The names of the files tell 3 classes: birch, elm, oak." in said
+        assert "--" not in said
+        report, said, start, offer = tab.sort_by_names(space)
+        assert (start.interactive, offer.visible) == (True, False)
+        assert "1 file passed over, whose names tell no class: notes.png." in said
+        assert "21 images of 3 classes" in said
+        assert ">birch<" in report
+        assert space.checked().classes == 3
+        report, said, start, offer = tab.sort_by_names(space)  # once more: there is nothing to sort
+        assert (start.interactive, offer.visible) == (False, False)
+        assert "do not tell the classes" in said
