@@ -29,7 +29,7 @@ FORMAT = "siamese-gallery-1"
 MAX_GALLERY_BYTES = 4_000_000_000
 MAX_NAME_LENGTH = 200
 INDEX_FROM = 200_000  # examples; fewer are searched exactly, in milliseconds
-WORTH_AN_INDEX = 5000  # queries that take longer without it than it takes to make it
+WORTH_AN_INDEX = 5000  # queries: for fewer it is not made unasked, since making it takes long too
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Gallery:
     """Named classes with enrolled examples, searched exactly: one matrix product over all embeddings.
 
     That is milliseconds for 100,000 examples. From INDEX_FROM, and where many are asked, `make_index` makes it faster and
-    approximate: distances stay exact, and a near example is missed now and then (tests/benchmarks/README.md says how often).
+    approximate: distances stay exact, and a near example is missed now and then (tests/benchmarks/gallery.py --index says how often).
     """
 
     def __init__(self, verifier: Verifier) -> None:

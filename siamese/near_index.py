@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 LINKS, BREADTH_OF_BUILDING = 16, 128  # of each embedding to others, and of the search that finds them: usearch's own values
-BREADTH = 128  # of a search; what share of the nearest it finds is in tests/benchmarks/README.md
+BREADTH = 128  # of a search; what share of the nearest it finds measures tests/benchmarks/gallery.py
 ROWS_AT_ONCE = 100_000
 
 
@@ -28,7 +28,7 @@ class NearIndex:
 
     @classmethod
     def of(cls, embeddings: np.ndarray) -> "NearIndex":
-        """The index of embeddings, float32 (N, D), made by all processors: about a minute for a million."""
+        """The index of embeddings, float32 (N, D), made by all processors."""
         index = cls(embeddings.shape[1])
         for start in range(0, len(embeddings), ROWS_AT_ONCE):
             part = embeddings[start : start + ROWS_AT_ONCE]
