@@ -14,7 +14,9 @@ from siamese.data.class_tree import find_images
 if TYPE_CHECKING:
     from siamese.embedded_files import EmbeddedFiles
 
-APPROXIMATE = "note: so many are searched by an index, which misses the nearest now and then; see `Gallery.make_index`"
+APPROXIMATE = (
+    "note: so many are searched by an index, which misses the nearest of about one query in eight; see `Gallery.make_index`"
+)
 HELP = "image files, folders of them at any depth, or - for a list of files on stdin, a line each"
 
 
