@@ -56,8 +56,8 @@ class Gallery:
     """Named classes with enrolled examples, searched exactly: one matrix product over all embeddings.
 
     That is milliseconds for 100,000 examples. From INDEX_FROM, and where many are asked, `make_index` makes it faster and
-    approximate: distances stay exact, and near examples are missed. Among a million it found 87% of the nearest, 79% of the nearest ten
-    (tests/benchmarks/README.md).
+    approximate: distances stay exact, but near examples are missed. Among a million it found 87% of the nearest, and 79% of
+    the nearest ten (tests/benchmarks/README.md).
     """
 
     def __init__(self, verifier: Verifier) -> None:
