@@ -2,6 +2,8 @@
 
 import io
 import re
+import subprocess
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -24,6 +26,12 @@ def assert_refused(result: tuple[int, str, str], *expected: str) -> None:
     assert re.fullmatch(r"error: [^\n]+\n", stderr), stderr
     for text in expected:
         assert text in stderr
+
+
+def wait_for(beginning: str, process: subprocess.Popen, seconds: float = 0) -> None:
+    """Read the stdout of a process, as text, up to the line that begins so, and wait for so long."""
+    next(line for line in process.stdout if line.startswith(beginning))
+    time.sleep(seconds)
 
 
 class Screen(io.StringIO):

@@ -107,3 +107,8 @@ def test_unknown_encoder_lists_the_choices():
         encoder_class("vast")
     with pytest.raises(ValueError, match=expected):
         SiameseNetwork(EncoderConfig("vast"))
+
+
+def test_embedding_draws_no_bar_into_a_log(bundled, digits, capfd):
+    embed_all(bundled.network, digits[0][:4], progress="embedding")
+    assert capfd.readouterr() == ("", "")

@@ -4,20 +4,24 @@ import argparse
 import sys
 from collections.abc import Callable
 
+from siamese.command_line import CommandLine, styled
+
 
 def parser_of(command: str, text: str) -> argparse.ArgumentParser:
     """An empty parser of one of the commands."""
-    return argparse.ArgumentParser(prog=f"siamese {command}", description=text)
+    return CommandLine(prog=f"siamese {command}", description=text)
 
 
 def add_model_flags(parser: argparse.ArgumentParser, json: bool = True) -> None:
     """The flags of commands that use a model."""
-    parser.add_argument(
+    model = parser.add_argument_group("model")
+    model.add_argument(
         "--model", help="folder, ONNX file, bundled model or Hub repository USER/NAME[@REVISION]; default: digits"
     )
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, mps or auto (default: cpu)")
+    model.add_argument("--device", default="cpu", help="cpu, cuda, mps or auto (default: cpu)")
     if json:
-        parser.add_argument("--json", action="store_true", help="print one JSON object instead of words")
+        output = parser.add_argument_group("output")
+        output.add_argument("--json", action="store_true", help="print one JSON object instead of words")
 
 
 def load(arguments: argparse.Namespace):
@@ -61,5 +65,5 @@ def run(command: Callable[[argparse.Namespace], int | None], arguments: argparse
 
 
 def _fail(code: int, why: object) -> int:
-    print(f"error: {why}", file=sys.stderr)
+    print(f"{styled('error:', 'bold red', sys.stderr)} {why}", file=sys.stderr)
     return code

@@ -11,6 +11,7 @@ import torch
 from tqdm import tqdm
 
 from siamese.commands import add_model_flags, image_flags, load, parser_of, run
+from siamese.commands.pictures import APPROXIMATE
 from siamese.config import readable
 from siamese.data.class_tree import find_classes
 from siamese.evaluation.calibration import percent
@@ -53,15 +54,17 @@ def one_shot(arguments: argparse.Namespace) -> None:
         for file in files
     ]
     support = classes_of(arguments.support, arguments, arguments.support_split)
-    for name, files in tqdm(support.items(), "enrolling", leave=False):
+    for name, files in tqdm(support.items(), "enrolling", leave=False, disable=None):
         looks = [look for file in files if (look := look_or_warn(verifier, file)) is not None]
         if not looks:
             raise ValueError(f"class {name!r} of {arguments.support!r} has no readable image")
         gallery.enrol_embeddings(
             readable(name or Path(arguments.support).name), np.stack([look.embedding for look in looks])
         )
+    if gallery.make_index_for(len(queries)):
+        print(APPROXIMATE, file=sys.stderr)
     results, right = [], []
-    for label, file in tqdm(queries, "recognising", leave=False):
+    for label, file in tqdm(queries, "recognising", leave=False, disable=None):
         if (look := look_or_warn(verifier, file)) is None:
             continue
         found = gallery.identify_embedding(torch.from_numpy(look.embedding), arguments.threshold, arguments.top)

@@ -1,44 +1,53 @@
-"""A training on the terminal: what happens, a line each, and Ctrl-C as a wish."""
+"""A training on the terminal: how far it is, a line for each epoch, and Ctrl-C as a wish."""
 
 import contextlib
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
 
-from tqdm import tqdm
-
-from siamese.config import Metrics
+from siamese.command_line import program, styled
+from siamese.config import EpochRecord, Metrics
 from siamese.evaluation.bootstrap import interval_in_words
 from siamese.model_folder.files import CARD_FILE
 from siamese.training.events import Ask, EpochEnded, Event, Finished, Fitted, Started, Stepped
+from siamese.training.progress import Pace
+
+HEADINGS = "epoch      loss  balanced accuracy      EER      AUC     time"  # of the lines of `row`
 
 
 def follow(events: Iterator[Event], stop: "StopRequest") -> None:
-    """Train, and say on the terminal what happens; once the loop runs, `stop` waits for the step to end."""
-    bar = None
+    """Train, and say what happens; once the loop runs, `stop` waits for the step to end.
+
+    On a terminal the epochs are a table, with a bar for the whole training below it. Elsewhere there is no bar, and a line
+    for each epoch says how much time is left.
+    """
+    pace, is_terminal = Pace(), sys.stdout.isatty()
     with contextlib.ExitStack() as stack:
-        stack.callback(lambda: bar and bar.close())
+        bar = None
         for event in events:
             match event:
                 case Started():
                     stop.is_patient = True
                     print_start(event)
-                    epochs, length = event.epochs, event.steps // event.epochs
-                    bar = epoch_bar(event.step // length + 1, epochs, length, event.step % length)
+                    epochs = event.epochs
+                    if is_terminal:
+                        print(f"\n{styled(HEADINGS, 'bold')}")
+                        bar = stack.enter_context(Bar(event))
                 case Stepped():
-                    bar.update()
+                    pace.take(event)
+                    if bar:
+                        bar.move(event, pace.seconds_left())
                 case EpochEnded(record, is_best):
-                    bar.close()
-                    print(
-                        f"epoch {record.epoch}/{epochs}  loss {record.loss:.4f}  validation: balanced accuracy "
-                        f"{record.balanced_accuracy:.2f}%  EER {record.equal_error_rate:.2f}%  AUC {record.roc_auc:.5f}  "
-                        f"({record.seconds:.0f} s{', best so far' if is_best else ''})"
-                    )
-                    bar = epoch_bar(record.epoch + 1, epochs, length)
+                    if is_terminal:
+                        print(styled(row(record, epochs, is_best), "bold green" if is_best else ""))
+                    else:
+                        print(line(record, epochs, is_best, pace.seconds_left()), flush=True)
                 case Fitted():
-                    print("evaluating on the test images")
+                    stack.close()  # the bar is done
+                    print(f"best: epoch {event.best_epoch} of {epochs}; evaluating on the test images", flush=True)
                 case Finished():
-                    print(describe_result(event))
+                    print(f"{describe_result(event)}\n{what_next(event)}")
 
 
 def print_start(started: Started) -> None:
@@ -46,27 +55,88 @@ def print_start(started: Started) -> None:
     for file, reason in started.left_out:
         print(f"left out {file}: {reason}", file=sys.stderr)
     for remark in started.remarks:
-        print(f"note: {remark}", file=sys.stderr)
+        print(f"{styled('note:', 'yellow', sys.stderr)} {remark}", file=sys.stderr)
     print(started.description)
     if started.step:
         print(f"continuing after step {started.step:,} of {started.steps:,}")
 
 
-def epoch_bar(epoch: int, epochs: int, length: int, done: int = 0) -> tqdm:
-    """The progress bar of an epoch of `length` steps, of which some are done; none after the last epoch."""
-    return tqdm(desc=f"epoch {epoch}/{epochs}", total=length, leave=False, initial=done, disable=epoch > epochs)
+class Bar:
+    """The progress of a whole training at the foot of the terminal, within `with`."""
+
+    def __init__(self, started: Started) -> None:
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn  # for terminals alone
+
+        words = (TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"), BarColumn(), TaskProgressColumn())
+        left = TextColumn("{task.fields[left]}")
+        self._progress = Progress(*words, left, transient=True)
+        self._task = self._progress.add_task(
+            "", completed=started.step, total=started.steps, epochs=started.epochs, left="",
+            epoch=min(started.step * started.epochs // max(started.steps, 1) + 1, started.epochs),
+        )  # fmt: skip
+
+    def __enter__(self) -> "Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._progress.stop()
+
+    def move(self, step: Stepped, seconds_left: float | None) -> None:
+        """Show that a step was made."""
+        left = "" if seconds_left is None else f"{in_words(seconds_left)} left"
+        self._progress.update(self._task, completed=step.step, epoch=step.epoch, left=left)
+
+
+def row(record: EpochRecord, epochs: int, is_best: bool) -> str:
+    """An epoch in the table below HEADINGS."""
+    return (
+        f"{f'{record.epoch}/{epochs}':>7} {record.loss:7.4f}  {record.balanced_accuracy:16.2f}%"
+        f"  {record.equal_error_rate:6.2f}%  {record.roc_auc:.5f}  {in_words(record.seconds):>7}"
+        f"{'  best so far' if is_best else ''}"
+    )
+
+
+def line(record: EpochRecord, epochs: int, is_best: bool, seconds_left: float | None) -> str:
+    """An epoch where there is no table."""
+    left = f", {in_words(seconds_left)} left" if seconds_left else ""
+    return (
+        f"epoch {record.epoch}/{epochs}  loss {record.loss:.4f}  validation: balanced accuracy "
+        f"{record.balanced_accuracy:.2f}%  EER {record.equal_error_rate:.2f}%  AUC {record.roc_auc:.5f}  "
+        f"({in_words(record.seconds)}{', best so far' if is_best else ''}{left})"
+    )
+
+
+def in_words(seconds: float) -> str:
+    """A time as people say it: "45 s", "12 min", "3.5 h"."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 99.5 * 60 else f"{seconds / 3600:.1f} h"
 
 
 def describe_result(finished: Finished) -> str:
-    """What was measured, and how to use what was written."""
-    metrics, folder, split = finished.config.metrics, finished.folder, finished.config.data.split
+    """What was measured."""
+    metrics, split = finished.config.metrics, finished.config.data.split
     return (
         f"test, {metrics.same_pairs + metrics.different_pairs:,} pairs: balanced accuracy "
         f"{metrics.balanced_accuracy:.2f}% ({interval_in_words(metrics, 'balanced_accuracy', 2, split)}), "
         f"EER {metrics.equal_error_rate:.2f}%, AUC {metrics.roc_auc:.5f}, "
         f"calibration error {metrics.calibration_error:.2f}%\n{describe_seen(finished.config.seen, split)}"
-        f"{describe_doubtful(finished)}wrote {folder}; try: python -m siamese compare A.png B.png --model {folder}"
+        f"{describe_doubtful(finished)}".rstrip()
     )
+
+
+def what_next(finished: Finished) -> str:
+    """What was written, and three commands to try with it."""
+    folder, start = shlex.quote(str(finished.folder)), program()
+    commands = (
+        (f"{start} compare A.png B.png --model {folder}", "same or different?"),
+        (f"SIAMESE_MODEL={folder} {start} demo", "the page"),
+        (f"{start} push {folder} --repo-id USER/NAME", "share it"),
+    )
+    width = max(len(command) for command, _ in commands)
+    listed = "\n".join(f"  {command:{width}}  {styled('# ' + why, 'dim')}" for command, why in commands)
+    return f"wrote {finished.folder}; try next:\n{listed}"
 
 
 def describe_seen(seen: Metrics | None, split: str = "classes") -> str:

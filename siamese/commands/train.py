@@ -7,6 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from siamese.command_line import CommandLine, styled
 from siamese.commands import image_flags, print_anything
 from siamese.commands import push as push_flags
 from siamese.commands.terminal import StopRequest, follow
@@ -53,19 +54,20 @@ def started_as() -> list[str]:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of training; every flag states its unit and default."""
-    parser = argparse.ArgumentParser(
+    parser = CommandLine(
         prog=" ".join(started_as()),
         description=__doc__,
         epilog=f"A first try without any download: {' '.join(started_as())} --dataset mnist-sample --output runs/first ; "
         "then python -m siamese compare A.png B.png --model runs/first",
         formatter_class=HelpFormatter,
     )
-    add = parser.add_argument
+    images = parser.add_argument_group("images")
+    add = images.add_argument
     add(
         "--dataset",
         help=f"what to train on: {', '.join(DATASETS)}; or a folder of class folders; or USER/NAME[@REVISION] on the Hub",
     )
-    image_flags.add_flags(parser)
+    image_flags.add_flags(images)
     add("--pairs", metavar="CSV", help="instead: labelled pairs, in columns image_a, image_b, is_same; paths from that file")
     add("--data-dir", help="folder of datasets; one that is there (DIR/MNIST/raw/...) is not downloaded")
     add(
@@ -77,6 +79,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("--image-size", type=int, help="of a folder: px a side that the network sees, 8..512; chosen if not given")
     add("--channels", type=int, help="of a folder: 1 grey, 3 colour; chosen if not given")
     add("--rotations", action="store_true", help="count each class turned by 90, 180 and 270 degrees as three more")
+    add("--validation-share", type=float, help="held out for validation, 0.01..0.5; 0.1 if not given, 0.2 for a folder")
+    add("--test-share", type=float, help="of a folder: share of classes (groups, images) to test on, 0.01..0.5")
+    add = parser.add_argument_group("network and loss").add_argument
     chosen = ", ".join(f"{name} for {kind}" for kind, name in ENCODER_FOR.items())
     add(
         "--encoder",
@@ -95,6 +100,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--embedding-dim", type=int, help="numbers per embedding, 1..4096; the encoder's own width if not given")
     add("--loss", help=f"objective: {', '.join(LOSSES)}; with --pairs bce if not given, or contrastive")
     add("--margin", type=float, help="contrastive and triplet losses: margin, in units of distance; 1 and 0.5 if not given")
+    add = parser.add_argument_group("training").add_argument
     add(
         "--epochs",
         type=int,
@@ -112,20 +118,19 @@ def build_parser() -> argparse.ArgumentParser:
         type=float,
         help="share of the steps so far that the running average of weights looks back on, 0..1; 0: no average",
     )
-    add(
-        "--validation-share", type=float, help="share held out for validation, 0.01..0.5; 0.1 if not given, 0.2 for a folder"
-    )
-    add("--test-share", type=float, help="of a folder: share of classes (groups, images) to test on, 0.01..0.5")
     add("--augment", action=argparse.BooleanOptionalAction, help="distort training images at random")
     add("--precision", choices=("auto", *PRECISIONS), help="of the encoder's arithmetic; auto: what is fast")
     add("--device", choices=("auto", "cpu", "cuda", "mps"), help="auto takes a GPU where there is one")
     add("--seed", type=int, help="of the split, the weights, the batches and the augmentation")
+    add = parser.add_argument_group("output").add_argument
     add("--output", help="folder to write, runs/DATASET[-ENCODER]-LOSS if not given")
     add("--resume", action="store_true", help="continue the interrupted training in --output, under its own settings")
     add("--overwrite", action="store_true", help="start again where --output holds an interrupted training")
+    hub = parser.add_argument_group("Hugging Face Hub")
+    add = hub.add_argument
     add("--push", action="store_true", help="when done, upload the model folder to the Hugging Face Hub, as --repo-id")
     add("--repo-id", metavar="USER/NAME", help="repository to push to; made if it is not there")
-    push_flags.add_flags(parser)
+    push_flags.add_flags(hub)
     add("--hosted", metavar="FLAVOR", help="train on hosted hardware, as a Hugging Face Job that pushes: t4-small, l4x1...")
     add("--hosted-timeout", default=DEFAULT_TIMEOUT, help="when the job is stopped: a number with m, h or d")
     add("--yes", action="store_true", help="with --hosted and images of one's own: send them without asking")
@@ -220,7 +225,7 @@ def run(arguments: argparse.Namespace, given: dict, world: World, argv: list[str
 
 def fail(code: int, why: object) -> int:
     """Say why, in a line; the exit code."""
-    print(f"error: {why}", file=sys.stderr)
+    print(f"{styled('error:', 'bold red', sys.stderr)} {why}", file=sys.stderr)
     return code
 
 

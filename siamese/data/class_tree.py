@@ -58,6 +58,24 @@ def find_classes(folder: str | Path, layout: Layout = BY_FOLDERS) -> dict[str, l
     return read_tree(folder, layout).classes
 
 
+def find_images(folder: str | Path) -> tuple[list[Path], tuple[tuple[Path, str], ...]]:
+    """All image files at any depth of a folder, whatever classes they are of, sorted; and what looks like pictures and is
+    not opened, with the reason. What is hidden and what systems made is passed over. Raises ValueError where there is none.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"{str(folder)!r} is not a folder")
+    walk = _Walk(folder)
+    if not walk.places:
+        raise _no_images(folder, walk)
+    return [file for files in walk.places.values() for file in files], tuple(walk.unread)
+
+
+def _no_images(folder: Path, walk: "_Walk") -> ValueError:
+    why = f"; {walk.unread[0][0]}: {walk.unread[0][1]}" if walk.unread else ""
+    return ValueError(f"there are no images in {str(folder)!r}, at any depth; looked for {', '.join(SUFFIXES)}{why}")
+
+
 def read_tree(folder: str | Path, layout: Layout = BY_FOLDERS) -> ClassTree:
     """All below a folder. Raises ValueError as `find_classes` does."""
     folder = Path(folder)
@@ -73,8 +91,7 @@ def read_tree(folder: str | Path, layout: Layout = BY_FOLDERS) -> ClassTree:
     walk = _Walk(folder)
     places = walk.places
     if not places:
-        why = f"; {walk.unread[0][0]}: {walk.unread[0][1]}" if walk.unread else ""
-        raise ValueError(f"there are no images in {str(folder)!r}, at any depth; looked for {', '.join(SUFFIXES)}{why}")
+        raise _no_images(folder, walk)
     if layout.names is not None:
         return _by_names(places, layout.names, walk)
     places, about_copies = _without_copies(places)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from siamese.command_line import CommandLine
 from siamese.guard.address import LAST_PORT, is_free
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ PROGRAM = "siamese demo"  # what messages call the command
 
 def build_parser(program: str = PROGRAM) -> argparse.ArgumentParser:
     """The arguments."""
-    parser = argparse.ArgumentParser(
+    parser = CommandLine(
         prog=program,
         description="Open the same-or-different demo in a web page.",
         epilog="SIAMESE_MODEL (environment): the model to load: a folder, a bundled model such as digits, or a Hugging Face "

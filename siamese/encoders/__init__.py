@@ -8,6 +8,7 @@ from siamese.encoders.hog import HOGEncoder
 from siamese.encoders.residual import ResidualEncoder
 from siamese.encoders.resnet18 import ResNet18Encoder
 from siamese.encoders.seed import SeedEncoder
+from siamese.suggestions import did_you_mean
 
 ENCODERS: dict[str, type[Encoder]] = {
     "compact": CompactEncoder,
@@ -26,7 +27,8 @@ def encoder_class(name: str) -> type[Encoder]:
     if name in LOADED_ONLY:
         return LOADED_ONLY[name]
     if name not in ENCODERS:
-        raise ValueError(f"unknown encoder {shorten(name)}, available: {', '.join(ENCODERS)}, {PREFIX}NAME")
+        hint = did_you_mean(name, ENCODERS)
+        raise ValueError(f"unknown encoder {shorten(name)}, available: {', '.join(ENCODERS)}, {PREFIX}NAME{hint}")
     return ENCODERS[name]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from siamese.config import shorten
 from siamese.data.archives import ArchiveLimits, Chosen, unpack
 from siamese.model_folder.files import BUNDLED_WEIGHTS, CONFIG_FILE, DEFAULT_BUNDLED, LOADED
+from siamese.suggestions import did_you_mean
 
 SIMILAR = 5  # models that a message names in place of one that is not there
 LOCAL_ALONE = re.compile(r"[./~]|.*\\")  # begins, or goes on, as no name of a repository does
@@ -44,6 +45,7 @@ def locate_model(source: str | Path | None, revision: str | None = None) -> tupl
         raise ValueError(
             f"model {shorten(str(source))} is not a folder, ZIP or ONNX file here, not a Hub repository USER/NAME "
             f"and not a bundled model: {', '.join(bundled)}{_and_similar(_similar_folders(Path(source)))}"
+            f"{did_you_mean(str(source), bundled)}"
         )
     similar = [] if revision else _similar_folders(Path(source))
     if any(folder.parent == Path(source).parent for folder in similar):

@@ -11,6 +11,7 @@ from siamese.losses.cross_entropy import PairwiseCrossEntropy
 from siamese.losses.proxy import ProxyLoss
 from siamese.losses.supervised_contrastive import SupervisedContrastiveLoss
 from siamese.losses.triplet import HardTripletLoss, SemiHardTripletLoss, TripletLoss
+from siamese.suggestions import did_you_mean
 
 LOSSES: dict[str, type[Loss]] = {
     "bce": PairwiseCrossEntropy,
@@ -31,7 +32,7 @@ def for_labelled_pairs() -> tuple[str, ...]:
 def loss_class(name: str) -> type[Loss]:
     """The class that `name` stands for in LOSSES. Raises ValueError with the choices."""
     if name not in LOSSES:
-        raise ValueError(f"unknown loss {name!r}, available: {', '.join(LOSSES)}")
+        raise ValueError(f"unknown loss {name!r}, available: {', '.join(LOSSES)}{did_you_mean(name, LOSSES)}")
     return LOSSES[name]
 
 

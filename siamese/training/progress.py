@@ -15,6 +15,25 @@ SMOOTHED = 20  # a point of the curve is the mean over a part in 20 of the steps
 LONGEST_NAME = 40  # characters of a class's name
 
 
+class Pace:
+    """How fast a run of a training is, which may have begun in the middle of it."""
+
+    def __init__(self) -> None:
+        self._first: Stepped | None = None
+        self._last: Stepped | None = None
+
+    def take(self, step: Stepped) -> None:
+        """Note a step."""
+        self._first, self._last = self._first or step, step
+
+    def seconds_left(self) -> float | None:
+        """How long the remaining steps and what lies between them will take; None before there is a pace."""
+        if self._last is None or self._last.step == self._first.step:
+            return None
+        made, seconds = self._last.step - self._first.step, self._last.seconds - self._first.seconds
+        return seconds / made * (self._last.steps - self._last.step)
+
+
 class TrainingProgress:
     """A training as an onlooker knows it.
 
@@ -32,7 +51,7 @@ class TrainingProgress:
         self.best_epoch = 0
         self.sample: Sample | None = None  # after the last epoch
         self.maps: tuple[np.ndarray, np.ndarray] | None = None  # float32 (N, 2) twice: the epoch before, and the last one
-        self._first: tuple[int, float] = (0, 0.0)  # step and seconds at which this run of the training began
+        self._pace = Pace()
         self._losses: list[float] = []
         self._unread: list[Tensor] = []  # losses still on the device
 
@@ -42,8 +61,7 @@ class TrainingProgress:
             case Started():
                 self.phase, self.step, self.steps, self.epochs = "training", event.step, event.steps, event.epochs
             case Stepped():
-                if not self._losses and not self._unread:
-                    self._first = (event.step, event.seconds)
+                self._pace.take(event)
                 self._unread.append(event.loss)
                 self.step, self.epoch, self.seconds = event.step, event.epoch, event.seconds
             case EpochEnded():
@@ -65,10 +83,7 @@ class TrainingProgress:
 
     def seconds_left(self) -> float | None:
         """How long the remaining steps will take at the pace of those made; None before there is a pace."""
-        made = self.step - self._first[0]
-        if self.phase in ("measuring", "finished"):
-            return 0.0
-        return (self.seconds - self._first[1]) / made * (self.steps - self.step) if made > 0 else None
+        return 0.0 if self.phase in ("measuring", "finished") else self._pace.seconds_left()
 
     def snapshot(self) -> Snapshot:
         """How far it is, and its curves."""

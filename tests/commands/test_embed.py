@@ -6,6 +6,8 @@ import numpy as np
 from scipy.spatial.distance import euclidean
 from terminal import assert_refused, run
 
+from siamese import Verifier, embedded_files
+
 
 def test_it_prints_the_embeddings_of_the_verifier_in_the_order_of_the_files(pictures, trained_folder, verifier, capsys):
     files = [pictures["sketch"], pictures["small"], pictures["sketch"]]
@@ -47,5 +49,42 @@ def test_a_file_that_is_no_picture_is_refused_and_an_earlier_output_stays(pictur
 
 
 def test_an_output_of_another_kind_is_refused_before_the_model_is_loaded(pictures, tmp_path, capsys):
-    command = ["embed", pictures["small"], "--model", tmp_path / "nowhere", "--output", tmp_path / "found.csv"]
-    assert_refused(run(command, capsys), "found.csv'", "allowed: a file that ends with .npz")
+    command = ["embed", pictures["small"], "--model", tmp_path / "nowhere", "--output", tmp_path / "found.txt"]
+    assert_refused(run(command, capsys), "found.txt'", "allowed: a file that ends with .npz, .csv, .parquet")
+    assert_refused(run([*command, "--json"], capsys), "--json prints the embeddings", "leave one of them out")
+
+
+def test_of_a_folder_what_is_no_picture_is_named_and_left_out(digit_folder, trained_folder, verifier, tmp_path, capsys):
+    (digit_folder / "digit 0" / "broken.png").write_text("no picture")
+    output = tmp_path / "found.npz"
+    code, stdout, stderr = run(["embed", digit_folder, "--model", trained_folder, "-o", output], capsys)
+    assert (code, stderr.count("left out")) == (0, 1)
+    assert stdout == f"wrote 28 embeddings of {verifier.config.encoder.embedding_dim} numbers to {output}\n"
+    assert not list(tmp_path.glob(".found*"))
+    with np.load(output) as stored:
+        np.testing.assert_array_equal(stored["embeddings"], verifier.embed(stored["files"].tolist()))
+    code, stdout, _ = run(["embed", digit_folder, "--model", trained_folder], capsys)
+    assert len(json.loads(stdout)["embeddings"]) == 28
+    code, stdout, _ = run(["embed", digit_folder, "--model", trained_folder, "-o", "-"], capsys)
+    assert len(stdout.splitlines()) == 29
+
+
+def test_an_interrupted_folder_goes_on_with_the_same_command(digit_folder, trained_folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(embedded_files, "AT_ONCE", 10)
+    command = ["embed", digit_folder, "--model", trained_folder, "--output", tmp_path / "found.npz"]
+    embed, calls = Verifier.embed_canonical, []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return embed(*arguments)
+
+    monkeypatch.setattr(Verifier, "embed_canonical", interrupted)
+    code, stdout, stderr = run(command, capsys)
+    assert (code, stdout) == (130, "")
+    assert "20 of 28 files are done: the same command goes on from there" in stderr
+    code, stdout, stderr = run(command, capsys)
+    assert code == 0
+    assert "20 of 28 files were done already" in stderr
+    assert len(calls) == 4

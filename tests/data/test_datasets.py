@@ -1,15 +1,19 @@
 """The bundled sample, and datasets from their files on disk and never from the network."""
 
+import functools
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 from dataset_files import BUILT_IN, put_omniglot, write_idx
 from make_mnist_sample import draw_sample
+from torchvision.datasets.utils import download_url
 
 from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.data.datasets import DATASETS, load_dataset
-from siamese.data.datasets.base import DatasetNotAvailable
+from siamese.data.datasets.base import DatasetNotAvailable, explained
 from siamese.data.datasets.mnist import SAMPLE_FILE, load_mnist, load_mnist_sample
 
 
@@ -80,7 +84,9 @@ def test_full_mnist_and_the_sample_made_from_it(full_mnist_root, no_network):
 def test_built_in_datasets_are_read_from_their_files_upright_with_labels_from_0(name, tmp_path, monkeypatch):
     for variable in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(variable, "http://127.0.0.1:1")
+    assert not DATASETS[name].is_here(tmp_path)
     BUILT_IN[name](tmp_path)
+    assert DATASETS[name].is_here(tmp_path)
     for part, sample in zip(DATASETS[name].load(tmp_path), load_mnist_sample(), strict=True):
         expected = sample.images[:40, 6:22, 6:22] if name == "usps" else sample.images[:40]
         assert np.abs(part.images.astype(int) - expected).max() <= (1 if name == "usps" else 0)
@@ -96,7 +102,9 @@ def test_omniglot_is_read_from_its_files_with_the_alphabet_of_each_character(tmp
         monkeypatch.setenv(variable, "http://127.0.0.1:1")
     with pytest.raises(DatasetNotAvailable, match=r"cannot be downloaded: .*omniglot-py/images_background"):
         DATASETS["omniglot"].load(tmp_path)
+    assert not DATASETS["omniglot"].is_here(tmp_path)
     drawings = put_omniglot(tmp_path)
+    assert DATASETS["omniglot"].is_here(tmp_path)
     training, test = DATASETS["omniglot"].load(tmp_path)
     assert np.array_equal(np.concatenate([training.images, test.images]), np.stack(drawings))
     assert training.labels.tolist() == [label for label in range(12) for _ in range(8)]
@@ -127,3 +135,19 @@ def test_datasets_come_in_the_shape_of_the_encoder(tmp_path):
     assert test.images.shape == (1000, 28, 28)
     assert np.array_equal(test.labels, load_mnist_sample()[1].labels)
     assert (training.sources[0], test.sources[-1]) == ("training 0", "test 999")
+
+
+def test_a_download_draws_no_bar_into_a_log(tmp_path, monkeypatch, capfd):
+    (tmp_path / "there").write_bytes(bytes(100_000))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    handler = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=tmp_path)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/there"
+        with explained("MNIST", tmp_path, "MNIST/raw"):
+            download_url(url, tmp_path, "here")
+        assert (tmp_path / "here").stat().st_size == 100_000
+        assert capfd.readouterr().err == ""
+        download_url(url, tmp_path, "again")
+        assert "100%" in capfd.readouterr().err  # where not, torchvision draws none any more
+        server.shutdown()

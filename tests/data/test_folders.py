@@ -200,3 +200,8 @@ def test_settings_of_unreadable_files_are_refused(tmp_path):
     (tmp_path / "1.png").write_text("no picture")
     with pytest.raises(ValueError, match="none of a sample of"):
         choose_settings(folder_files(tmp_path))
+
+
+def test_reading_draws_no_bar_into_a_log(digit_folder, capfd):
+    read_folder(digit_folder, PreprocessConfig(), EncoderConfig(), progress=True)
+    assert capfd.readouterr() == ("", "")

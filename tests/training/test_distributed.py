@@ -3,13 +3,13 @@
 import itertools
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from terminal import wait_for
 from training.distributed_gradients import gradients
 
 from siamese.commands import train as command_line
@@ -84,12 +84,8 @@ def test_two_processes_take_the_steps_of_one(root, trained_by_one, tmp_path):
 def test_one_process_goes_on_where_two_stopped(root, trained_by_one, tmp_path):
     folder = tmp_path / "model"
     command = [*IN_TWO, "train.py", *SEED_TRAINING, "--output", str(folder)]
-    process = subprocess.Popen(
-        command, cwd=root, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    for line in process.stderr:  # the progress bar: each state is a line here
-        if re.match(r"epoch 1/2: .* [1-9]/10", line):
-            break
+    process = subprocess.Popen(command, cwd=root, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for("epoch 1/2 ", process)  # which is over then
     process.send_signal(signal.SIGINT)  # torchrun hands it on to its processes
     process.communicate(timeout=300)
     assert {path.name for path in folder.iterdir()} == {RESUME_FILE}

@@ -14,6 +14,7 @@ from siamese.data.datasets.qmnist import QMNIST
 from siamese.data.datasets.usps import USPS
 from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages, sources_of
 from siamese.images.canonical import canonical_images
+from siamese.suggestions import did_you_mean
 
 DATASETS: dict[str, Dataset] = {
     "mnist": MNIST,
@@ -50,7 +51,8 @@ def load_dataset(
     Raises ValueError with the choices, or DatasetNotAvailable with what to do.
     """
     if name not in DATASETS:
-        raise ValueError(f"unknown dataset {name!r}, available: {', '.join(DATASETS)}; or the path of a folder")
+        hint = did_you_mean(name, DATASETS)
+        raise ValueError(f"unknown dataset {name!r}, available: {', '.join(DATASETS)}; or the path of a folder{hint}")
     training, test = DATASETS[name].load(data_dir)
     training, test = (
         dataclasses.replace(part, sources=sources_of(f"{which} {number}" for number in range(len(part))))

@@ -1,6 +1,7 @@
 """What a dataset by name is, and how those that torchvision knows are loaded."""
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,11 @@ from siamese.data.labelled_images import LabelledImages
 
 class DatasetNotAvailable(ValueError):
     """The data is not on disk and cannot be downloaded."""
+
+
+def mnist_files(folder: str, *prefixes: str) -> tuple[str, ...]:
+    """Where torchvision has the images of a dataset in MNIST's format."""
+    return tuple(f"{folder}/raw/{prefix}-images-idx3-ubyte" for prefix in prefixes or ("train", "t10k"))
 
 
 def load_from_torchvision(
@@ -34,7 +40,8 @@ def load_from_torchvision(
 def explained(name: str, data_dir: str | Path, folder: str) -> Iterator[None]:
     """Errors of a download, or of files that are not what they claim, become a DatasetNotAvailable."""
     try:
-        yield
+        with _no_bars_in_logs():
+            yield
     except (RuntimeError, OSError) as error:
         raise DatasetNotAvailable(
             f"{name} is not in {str(data_dir)!r} and cannot be downloaded: point --data-dir at a folder that holds "
@@ -47,6 +54,19 @@ def explained(name: str, data_dir: str | Path, folder: str) -> Iterator[None]:
         ) from error
 
 
+@contextlib.contextmanager
+def _no_bars_in_logs() -> Iterator[None]:
+    """torchvision draws the bar of a download also where nobody sees it move, and has no option against that."""
+    from torchvision.datasets import utils
+
+    bar = utils.tqdm
+    utils.tqdm = functools.partial(bar, disable=None, leave=False)  # None: off where this is no terminal
+    try:
+        yield
+    finally:
+        utils.tqdm = bar
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A dataset by name: how to load it, and what a model card says of it."""
@@ -56,5 +76,13 @@ class Dataset:
     hub_id: str  # its repository on the Hugging Face Hub, "" where it has none
     preprocess: str = "ink"  # how its images are prepared, see siamese.config.PreprocessConfig
     image_size: int = 28  # px a side that the network sees
-    images: int = 60_000  # for training, about
+    images: int = 60_000  # for training
     is_of_digits: bool = False  # whether its classes are the digits 0 to 9
+    test_images: int = 10_000
+    classes: int = 10  # of both parts
+    side: int = 28  # px, of its images
+    files: tuple[str, ...] = ()  # what there is below --data-dir once it is there; none: it comes with the package
+
+    def is_here(self, data_dir: str | Path) -> bool:
+        """Whether it needs no download."""
+        return all((Path(data_dir) / file).exists() for file in self.files)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from siamese.data.datasets.base import Dataset, load_from_torchvision
+from siamese.data.datasets.base import Dataset, load_from_torchvision, mnist_files
 from siamese.data.labelled_images import LabelledImages
 
 SAMPLE_FILE = Path(__file__).resolve().parents[1] / "mnist_sample.npz"
@@ -31,5 +31,5 @@ def load_sample_digits() -> tuple[np.ndarray, np.ndarray]:
     return test.images, test.labels
 
 
-MNIST = Dataset(load_mnist, f"70,000 {ABOUT}", "ylecun/mnist", is_of_digits=True)
-MNIST_SAMPLE = Dataset(load_mnist_sample, f"3,000 {ABOUT}", "ylecun/mnist", images=2000, is_of_digits=True)
+MNIST = Dataset(load_mnist, f"70,000 {ABOUT}", "ylecun/mnist", is_of_digits=True, files=mnist_files("MNIST"))
+MNIST_SAMPLE = Dataset(load_mnist_sample, f"3,000 {ABOUT}", "ylecun/mnist", images=2000, test_images=1000, is_of_digits=True)

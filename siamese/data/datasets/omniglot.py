@@ -34,4 +34,9 @@ OMNIGLOT = Dataset(
     "(2015, MIT), tested on the 20 alphabets of its evaluation set",
     "",
     image_size=40,
+    images=19_280,
+    test_images=13_180,
+    classes=1623,
+    side=105,
+    files=("omniglot-py/images_background", "omniglot-py/images_evaluation"),
 )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from siamese.data.datasets.base import Dataset, load_from_torchvision
+from siamese.data.datasets.base import Dataset, load_from_torchvision, mnist_files
 from siamese.data.labelled_images import LabelledImages
 
 
@@ -13,5 +13,9 @@ def load_qmnist(data_dir: str | Path) -> tuple[LabelledImages, LabelledImages]:
 
 
 QMNIST = Dataset(
-    load_qmnist, "70,000 digits, QMNIST by C. Yadav and L. Bottou (2019, BSD), a rebuilt MNIST", "", is_of_digits=True
+    load_qmnist,
+    "70,000 digits, QMNIST by C. Yadav and L. Bottou (2019, BSD), a rebuilt MNIST",
+    "",
+    is_of_digits=True,
+    files=mnist_files("QMNIST", "qmnist-train", "qmnist-test"),
 )

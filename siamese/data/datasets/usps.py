@@ -10,4 +10,7 @@ USPS = Dataset(
     "",
     images=7291,
     is_of_digits=True,
+    test_images=2007,
+    side=16,
+    files=("usps.bz2", "usps.t.bz2"),
 )
