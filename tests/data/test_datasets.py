@@ -142,6 +142,7 @@ def test_a_download_draws_no_bar_into_a_log(tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     handler = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
     with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=tmp_path)) as server:
+        server.handle_error = lambda *_: None  # of a download that leaves before the end
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/there"
         with explained("MNIST", tmp_path, "MNIST/raw"):
