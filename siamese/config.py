@@ -52,6 +52,7 @@ class EncoderConfig:
     image_size: int = 28  # H = W of the canonical image in pixels, 8..512
     channels: int = 1  # 1 grey, 3 colour
     backbone: BackboneConfig | None = field(default=None, metadata=ADDED_LATER)  # of "timm/..." alone
+    mirrors: bool = field(default=True, metadata=ADDED_LATER)  # "hog", "timm/...": an image is the same mirrored
 
     def __post_init__(self) -> None:
         if (self.backbone is not None) != self.name.startswith("timm/"):

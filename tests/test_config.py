@@ -147,7 +147,7 @@ ADDED_LATER |= {("data", "validation_groups"): 0, ("data", "test_groups"): 0, ("
 ADDED_LATER |= {("training", "finished_at_step"): 0, ("calibration", "doubt"): 0}
 ADDED_LATER |= {("preprocess", "version"): 1, ("data", "revision"): "", ("data", "is_public"): False}
 ADDED_LATER |= {("data", "has_own_parts"): False}
-ADDED_LATER |= {("encoder", "backbone"): None}
+ADDED_LATER |= {("encoder", "backbone"): None, ("encoder", "mirrors"): True}
 
 
 @pytest.mark.parametrize("path", [path for path in KEYS if path not in ADDED_LATER], ids=dotted)

@@ -8,6 +8,7 @@ from siamese.encoders.hog import HOGEncoder
 from siamese.encoders.residual import ResidualEncoder
 from siamese.encoders.resnet18 import ResNet18Encoder
 from siamese.encoders.seed import SeedEncoder
+from siamese.encoders.whitened import WhitenedEncoder
 from siamese.suggestions import did_you_mean
 
 ENCODERS: dict[str, type[Encoder]] = {
@@ -35,6 +36,8 @@ def encoder_class(name: str) -> type[Encoder]:
 def build_encoder(config: EncoderConfig) -> Encoder:
     """An encoder with random weights. Raises ValueError for an unknown one, or shapes that it cannot have."""
     kind = encoder_class(config.name)
-    if kind is BackboneEncoder:
-        return BackboneEncoder(config)
-    return kind(config.embedding_dim, config.image_size, config.channels)
+    shape = (config.embedding_dim, config.image_size, config.channels)
+    encoder = BackboneEncoder(config) if kind is BackboneEncoder else kind(*shape)
+    if isinstance(encoder, WhitenedEncoder):
+        encoder.mirrors = config.mirrors
+    return encoder

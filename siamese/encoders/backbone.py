@@ -28,8 +28,7 @@ class BackboneEncoder(WhitenedEncoder):
     tell apart (Yosinski et al. 2014). `fit` computes the linear map that makes images of one class vary alike in all
     directions (within-class covariance normalisation: Hatch, Kajarekar and Stolcke 2006). It keeps the directions in which
     the training images do not vary at all: others do, and there they differ the most. The network itself does not change,
-    unless `tune` is called: then it goes on learning from there, together with the map. An image and its mirror image have
-    the same embedding, as the two sides of most things in photographs are of one kind.
+    unless `tune` is called: then it goes on learning from there, together with the map.
     """
 
     citation = (
@@ -78,9 +77,11 @@ class BackboneEncoder(WhitenedEncoder):
     def features(self, images: Tensor) -> Tensor:
         if not (self.is_tuned and self.training):
             return super().features(images)
-        # One side of each image stands for both, for half the time: that of every second one is its mirror image.
-        turned = torch.arange(len(images), device=images.device)[:, None, None, None] % 2 == 1
-        found = 2 * self.one_sided(torch.where(turned, images.flip(3), images)) - self.mean
+        if self.mirrors:
+            # One side of each image stands for both, for half the time: that of every second one is its mirror image.
+            turned = torch.arange(len(images), device=images.device)[:, None, None, None] % 2 == 1
+            images = torch.where(turned, images.flip(3), images)
+        found = (1 + self.mirrors) * self.one_sided(images) - self.mean
         with torch.autocast(images.device.type, enabled=False):
             return F.linear(found, self.weight) * self.metric  # (B, D)
 

@@ -18,8 +18,7 @@ class HOGEncoder(WhitenedEncoder):
 
     A network with a few hundred photographs to learn from learns those by heart. Here the features are fixed, and `fit`
     computes the linear map that makes images of one class vary alike in all directions (within-class covariance
-    normalisation: Hatch, Kajarekar and Stolcke 2006); gradient descent then weighs its axes. An image and its mirror image
-    have the same embedding, as the two sides of most things in photographs are of one kind.
+    normalisation: Hatch, Kajarekar and Stolcke 2006); gradient descent then weighs its axes.
     """
 
     citation = (

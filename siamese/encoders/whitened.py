@@ -10,11 +10,13 @@ from siamese.encoders.base import Encoder
 class WhitenedEncoder(Encoder):
     """Fixed features under a linear map that `fit` computes, whose axes gradient descent then weighs.
 
-    An image and its mirror image have the same embedding, as the two sides of most things in photographs are of one kind.
+    Where it `mirrors`, an image and its mirror image have the same embedding, as the two sides of most things in photographs
+    are of one kind; those of writing are not.
     Subclasses define `one_sided` and `fit`, and call `start_metric` once the features can be computed.
     """
 
     is_fitted = True
+    mirrors = True
 
     def start_metric(self, embedding_dim: int, count: int) -> None:
         """Make the map from `count` features to `embedding_dim` numbers; before `fit`, a random rotation of them."""
@@ -30,8 +32,8 @@ class WhitenedEncoder(Encoder):
 
     @torch.no_grad()
     def fixed_features(self, images: Tensor) -> Tensor:
-        """Features of an image and its mirror image, added up: (B, C, H, W), float in 0..1 -> (B, F)."""
-        return self.one_sided(images) + self.one_sided(images.flip(3))
+        """Features of an image, or of it and its mirror image, added up: (B, C, H, W), float in 0..1 -> (B, F)."""
+        return self.one_sided(images) + self.one_sided(images.flip(3)) if self.mirrors else self.one_sided(images)
 
     def one_sided(self, images: Tensor) -> Tensor:
         """Features of the images alone: (B, C, H, W), float in 0..1 -> (B, F)."""

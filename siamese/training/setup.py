@@ -101,7 +101,8 @@ def prepare(state: TrainingState, world: World) -> Setup:
     found = find_weights(settings.encoder, settings.backbone_weights) if settings.backbone_weights else None
     weights = found and found.source + TUNED * settings.tune
     backbone = found and choose_backbone(settings.encoder, settings.image_size, weights)[0]
-    encoder = EncoderConfig(settings.encoder, settings.embedding_dim, settings.image_size, settings.channels, backbone)
+    shape = (settings.embedding_dim, settings.image_size, settings.channels)
+    encoder = EncoderConfig(settings.encoder, *shape, backbone, mirrors=settings.preprocess == "photo")
     source, before = settings.pairs or settings.dataset, state.data
     if world.is_main:  # the one that saves it
         state.data = fingerprint_files(settings)

@@ -23,7 +23,9 @@ def test_an_older_folder_loads_and_computes_what_torchvision_does(channels, tmp_
     if channels == 1:
         weights["conv1.weight"] = weights["conv1.weight"].sum(dim=1, keepdim=True)
     network.encoder.layers.load_state_dict(weights, strict=False)
-    text = ModelFolderConfig(encoder=network.config).to_json().replace(',\n    "backbone": null', "")  # which came later
+    text = (
+        ModelFolderConfig(encoder=network.config).to_json().replace(',\n    "backbone": null,\n    "mirrors": true', "")
+    )  # which came later
     write_text(tmp_path / CONFIG_FILE, text)
     save_weights(network, tmp_path / WEIGHTS_FILE)
     loaded, _ = load_model(tmp_path)

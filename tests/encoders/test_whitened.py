@@ -1,11 +1,14 @@
 """Fixed features under a computed map: what the encoders of that kind share."""
 
 import pytest
-import torch
-from networks import build
+from PIL import Image
 from torch import Tensor
 
+from siamese import Verifier
+from siamese.commands import train
+from siamese.config import EncoderConfig
 from siamese.images.canonical import to_tensor
+from siamese.network import SiameseNetwork
 
 
 @pytest.fixture(scope="module")
@@ -13,13 +16,21 @@ def images(digits) -> Tensor:
     return to_tensor(digits[0][:8])
 
 
-def test_an_image_and_its_mirror_image_have_one_embedding(images):
-    network = build("hog").eval()
-    torch.testing.assert_close(network.embed(images), network.embed(images.flip(3)), rtol=1e-4, atol=1e-5)
+def test_an_image_and_its_mirror_image_have_one_embedding_where_it_is_no_writing(images):
+    for mirrors in (True, False):
+        network = SiameseNetwork(EncoderConfig("hog", 32, mirrors=mirrors)).eval()
+        furthest = (network.embed(images) - network.embed(images.flip(3))).abs().max()
+        assert (furthest < 1e-4) == mirrors
 
 
-def test_before_it_is_fitted_the_map_is_a_rotation_and_only_its_axes_are_weighed_by_descent():
-    encoder = build("hog").encoder
-    torch.testing.assert_close(encoder.weight @ encoder.weight.T, torch.eye(len(encoder.weight)), rtol=1e-4, atol=1e-5)
-    assert [name for name, each in encoder.named_parameters() if each.requires_grad] == ["metric"]
-    assert encoder.is_fitted
+def test_photographs_mirror_and_drawings_do_not(tmp_path, digits):
+    for mode in ("photo", "ink"):
+        for label in range(4):
+            folder = tmp_path / mode / str(label)
+            folder.mkdir(parents=True)
+            for number, image in enumerate(digits[0][digits[1] == label][:8]):
+                Image.fromarray(image).save(folder / f"{number}.png")
+        flags = ["--dataset", str(tmp_path / mode), "--preprocess", mode, "--encoder", "hog", "--split", "within"]
+        flags += ["--image-size", "28", "--epochs", "1", "--device", "cpu", "--output", str(tmp_path / f"model-{mode}")]
+        assert train.main(flags) == 0
+        assert Verifier.from_pretrained(tmp_path / f"model-{mode}").config.encoder.mirrors == (mode == "photo")
