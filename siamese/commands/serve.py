@@ -1,6 +1,7 @@
 """Answer programs over plain HTTP: compare, embed, distances, identify; described at /docs. No page, no Gradio."""
 
 import argparse
+import contextlib
 import os
 from functools import partial
 
@@ -53,9 +54,17 @@ def serve(arguments: argparse.Namespace) -> None:
     app = Forwarded(Gate(create_app(verifier), service_routes(), 0, Rates(requests), hint=hint), trusted(os.environ))
     host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
     place = f"http://{host}:{arguments.port}"
-    print(f"model {verifier.name}; ask {place}, described at {place}{DOCUMENTS}; Ctrl-C ends it", flush=True)
+    said = f"model {verifier.name}; ask {place}, described at {place}{DOCUMENTS}; Ctrl-C ends it"
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list | None = None) -> None:
+            await super().startup(sockets)
+            print(said, flush=True)  # from now on it answers, and Ctrl-C is its own to handle
+
     protocol = partial(BoundedProtocol, connections=Connections(app.trusts))
-    uvicorn.run(
+    config = uvicorn.Config(
         app, host=arguments.host, port=arguments.port, http=protocol, proxy_headers=False, log_level="warning",
         timeout_graceful_shutdown=5,
     )  # fmt: skip
+    with contextlib.suppress(KeyboardInterrupt):  # raised again once all is closed
+        Server(config).run()

@@ -28,6 +28,7 @@ from siamese.hub.errors import DISK_FULL, MISTAKES, is_mistake_of_ours
 logger = logging.getLogger(__name__)
 
 NOT_THE_CALLERS = "this went wrong here, not by your fault; the server's log says why"
+OF_ANOTHER_KIND = "what was sent is not of the kind that is asked for here: reload the page and try again"
 GradioServer = http_server.Server
 LONGEST_PATH = 4096  # characters
 
@@ -133,6 +134,11 @@ class Demo(gr.Blocks):
         except Exception as error:
             raise self._refused(error) from error
 
+    def validate_inputs(self, block_fn: Any, inputs: list) -> None:
+        """Gradio's own. Raises gr.Error in place of its advice to whoever wrote the page."""
+        if len(inputs) < len(block_fn.inputs):
+            raise refusal(OF_ANOTHER_KIND)
+
     async def call_function(self, block_fn: Any, *args: Any, **kwargs: Any) -> dict:
         """Gradio's own. Raises gr.Error for whatever a handler did not expect, and logs that with its traceback.
 
@@ -170,7 +176,7 @@ class Demo(gr.Blocks):
         if isinstance(error, gr.Error):  # Gradio's own words: no such choice, a file of another kind or too large
             return refusal(error.message)
         if isinstance(error, (*MISTAKES, KeyError)):
-            return refusal("what was sent is not of the kind that is asked for here: reload the page and try again")
+            return refusal(OF_ANOTHER_KIND)
         return refusal(
             "a file was not uploaded, cannot be fetched or is no longer here: choose it again, "
             "or in a program pass gradio_client.handle_file(path or URL)"

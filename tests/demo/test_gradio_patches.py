@@ -115,6 +115,16 @@ def test_what_is_refused_is_said_in_a_sentence_to_whoever_sent_it(blocks):
         assert "was not uploaded" in str(caught.value)
 
 
+def test_a_page_that_sends_too_little_is_told_to_reload():
+    """As one that was opened before the server was renewed."""
+    for blocks in (Demo(), gr.Blocks()):
+        with blocks:
+            gr.Button().click(lambda *_: None, [gr.State(), gr.Textbox()], None)
+        with pytest.raises((gr.Error, ValueError)) as caught:
+            asyncio.run(blocks.preprocess_data(blocks.fns[0], [None], None))
+        assert ("reload the page" in str(caught.value)) == isinstance(blocks, Demo)  # Gradio: advice for who wrote it
+
+
 def test_a_disk_that_is_full_while_a_value_is_taken_in_is_no_fault_of_the_callers(monkeypatch):
     """As where a picture comes as base64."""
 

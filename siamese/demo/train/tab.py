@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 
 import gradio as gr
+from gradio.events import Dependency
 from gradio.processing_utils import save_file_to_cache
 
 from siamese.config import counted, one_line
@@ -45,35 +46,39 @@ def create_tab(page: Page) -> None:
     start = gr.Button("Start", variant="primary", interactive=False, elem_id="start", render=False)
     by_names = gr.Button("Take the classes from the names of the files", visible=False, elem_id="by-names", render=False)
     encoder, epochs = _encoder_and_epochs(page.workspaces.limits.epochs)
-    # What a check of images changes, and what it is told.
-    found, asked = [report, said, start, by_names, epochs], [page.own, encoder]
+    found = [report, said, start]  # what a check of images changes
     source = gr.Radio(SOURCES, value="sample", label="Images", elem_id="source")
-    parts = [_archive_part(page, found, asked), _hand_part(page, found, asked)]
+    parts, checked = zip(_archive_part(page, found), _hand_part(page, found), strict=True)
     said.render()
     by_names.render()
-    by_names.click(sort_by_names, asked, found, **PRIVATE)
     report.render()
-    source.input(choose, [source, *asked], [*parts, *found], **PRIVATE)
-    encoder.input(suited, asked, epochs, **PRIVATE)
 
     def open_workspace(request: gr.Request) -> Workspace:
         """One for the page that has just been loaded."""
         return page.workspaces.open(request.session_hash)
 
     opened = page.blocks.load(open_workspace, None, page.own, **PRIVATE)
-    opened.then(lambda space, encoder: look_through(space, "sample", encoder), asked, found, **PRIVATE)
+    checked += (
+        by_names.click(sort_by_names, page.own, found, **PRIVATE),
+        source.input(choose, [source, page.own], [*parts, *found], **PRIVATE),
+        opened.then(lambda space: look_through(space, "sample"), page.own, found, **PRIVATE),
+    )
+    for done in checked:
+        done.then(what_fits, [page.own, encoder], [epochs, by_names], **PRIVATE)
+    encoder.input(suited, [page.own, encoder], epochs, **PRIVATE)
     _training_part(page, start, report, encoder, epochs)
 
 
-def _archive_part(page: Page, found: list, asked: list) -> gr.Column:
+def _archive_part(page: Page, found: list) -> tuple[gr.Column, Dependency]:
+    """The part for ZIP files, and the event in which one is checked."""
     with gr.Column(visible=False) as part:
         most = f"up to {page.workspaces.limits.megabytes:,} MB"
         archive = UploadedFiles(file_types=[".zip"], label=f"ZIP, {most}", height=140, elem_id="archive")
-    archive.upload(take_archive, [archive, *asked], [archive, *found], **PRIVATE)
-    return part
+    return part, archive.upload(take_archive, [archive, page.own], [archive, *found], **PRIVATE)
 
 
-def _hand_part(page: Page, found: list, asked: list) -> gr.Column:
+def _hand_part(page: Page, found: list) -> tuple[gr.Column, Dependency]:
+    """The part for classes by hand, and the event in which they are checked."""
     with gr.Column(visible=False) as part, gr.Row(elem_id="hand"):
         with gr.Column():
             label = gr.Textbox(label="Name of the class", max_length=LONGEST_CLASS, max_lines=1, elem_id="class-name")
@@ -88,13 +93,12 @@ def _hand_part(page: Page, found: list, asked: list) -> gr.Column:
         with gr.Column(elem_classes="stage"), gr.Column(elem_classes="paper"):
             sketchpad("class")
             drawing = gr.Textbox(visible=False)
-    own, (report, _, start, *_) = page.own, found
+    own, (report, _, start) = page.own, found
     add_button.click(add_files, [label, files, own], [files, made], **PRIVATE)
     drawn = draw_button.click(add_drawing, [label, drawing, own], made, js=drawings_js({1: "class"}), **PRIVATE)
     drawn.then(None, None, None, js=f"() => siamese.empty('{ID}')", **PRIVATE)
-    check_button.click(lambda space, encoder: look_through(space, "hand", encoder), asked, found, **PRIVATE)
     forget_button.click(forget, own, [made, report, start], **PRIVATE)
-    return part
+    return part, check_button.click(lambda space: look_through(space, "hand"), own, found, **PRIVATE)
 
 
 def _training_part(page: Page, start: gr.Button, report: gr.HTML, encoder: gr.Dropdown, epochs: gr.Slider) -> None:
@@ -196,17 +200,25 @@ def in_words(error: Exception) -> str:
     return uploads.NO_DISK if error.errno in DISK_FULL else NOT_THE_CALLERS
 
 
-def look_through(space: Workspace, source: str, encoder: str, message: str = "") -> list:
-    """The report on what was brought, whether it can be trained on, and in how many epochs."""
+def look_through(space: Workspace, source: str, message: str = "") -> list:
+    """The report on what was brought, and whether it can be trained on."""
     try:
         report, checked = mine(space).check(source)
     except NamesTellClassesError as error:
-        return _nothing(f"{message}{error}.", offers_names=True)
+        space.offers_names = True
+        return _nothing(f"{message}{error}.")
     except (ValueError, OSError) as error:
         return _nothing(in_words(error), problem=True)
     said = note(f"{message}{checked.sentence()}")
-    shown = [view.data_check(report), said, gr.Button(interactive=True), gr.Button(visible=False)]
-    return [*shown, suited(space, encoder)]
+    return [view.data_check(report), said, gr.Button(interactive=True)]
+
+
+def what_fits(space: Workspace | None, encoder: str) -> list:
+    """After a check: the number of epochs, and the button that takes classes from names, where they tell some."""
+    offered = getattr(space, "offers_names", False)
+    if offered:
+        space.offers_names = False  # by the next check anew
+    return [suited(space, encoder), gr.Button(visible=offered)]
 
 
 def suited(space: Workspace | None, encoder: str) -> gr.Slider:
@@ -219,19 +231,19 @@ def suited(space: Workspace | None, encoder: str) -> gr.Slider:
     return gr.Slider(value=value, info=why)
 
 
-def _nothing(message: str = "", problem: bool = False, offers_names: bool = False) -> list:
-    """No report, and nothing to train on, but perhaps the offer to sort by the names of the files."""
-    return ["", note(message, problem), gr.Button(interactive=False), gr.Button(visible=offers_names), gr.skip()]
+def _nothing(message: str = "", problem: bool = False) -> list:
+    """No report, and nothing to train on."""
+    return ["", note(message, problem), gr.Button(interactive=False)]
 
 
-def choose(source: str, space: Workspace, encoder: str) -> list:
+def choose(source: str, space: Workspace) -> list:
     """What belongs to a source of images, and the report on what it holds already."""
     is_there = source == "sample" or mine(space).has(source)
-    found = look_through(space, source, encoder) if is_there else _nothing()
+    found = look_through(space, source) if is_there else _nothing()
     return [gr.Column(visible=source == "zip"), gr.Column(visible=source == "hand"), *found]
 
 
-def take_archive(path: str | None, space: Workspace, encoder: str) -> list:
+def take_archive(path: str | None, space: Workspace) -> list:
     """Unpack a ZIP file, and look through it; the file itself is not kept."""
     try:
         if path is None:
@@ -241,16 +253,16 @@ def take_archive(path: str | None, space: Workspace, encoder: str) -> list:
         return [None, *_nothing(in_words(error), problem=True)]
     finally:
         uploads.delete(path)
-    return [None, *look_through(space, "zip", encoder, _passed_over(others))]
+    return [None, *look_through(space, "zip", _passed_over(others))]
 
 
-def sort_by_names(space: Workspace, encoder: str) -> list:
+def sort_by_names(space: Workspace) -> list:
     """Take the classes of what was brought as a ZIP file from the names of its files, and look through it."""
     try:
         others = mine(space).sort_by_names()
     except (ValueError, OSError) as error:
         return _nothing(in_words(error), problem=True)
-    return look_through(space, "zip", encoder, _passed_over(others, "whose names tell no class"))
+    return look_through(space, "zip", _passed_over(others, "whose names tell no class"))
 
 
 def _passed_over(others: Sequence[str], why: str = "of no kind that is read") -> str:
