@@ -36,7 +36,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 LIMITS = {"SIAMESE_TRAIN_MEGABYTES": "1", "SIAMESE_TRAIN_IMAGES": "50", "SIAMESE_TRAIN_CLASSES": "5"}
 # Of the processor, in the server and in the process that looks at images, more than harmless ones take: most of that is to
 # import what splits them, two seconds here and four there. Of a clock, others have a share too.
-SECONDS = 2
+SECONDS = 4
 
 
 def classes(count: int, images: int, name: str = "class {}/{}.png") -> bytes:
