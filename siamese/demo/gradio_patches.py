@@ -136,8 +136,9 @@ class Demo(gr.Blocks):
 
     def validate_inputs(self, block_fn: Any, inputs: list) -> None:
         """Gradio's own. Raises gr.Error in place of its advice to whoever wrote the page."""
-        if len(inputs) < len(block_fn.inputs):
+        if block_fn.api_visibility != "public" and len(inputs) < len(block_fn.inputs):
             raise refusal(OF_ANOTHER_KIND)
+        super().validate_inputs(block_fn, inputs)
 
     async def call_function(self, block_fn: Any, *args: Any, **kwargs: Any) -> dict:
         """Gradio's own. Raises gr.Error for whatever a handler did not expect, and logs that with its traceback.

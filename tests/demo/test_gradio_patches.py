@@ -119,7 +119,7 @@ def test_a_page_that_sends_too_little_is_told_to_reload():
     """As one that was opened before the server was renewed."""
     for blocks in (Demo(), gr.Blocks()):
         with blocks:
-            gr.Button().click(lambda *_: None, [gr.State(), gr.Textbox()], None)
+            gr.Button().click(lambda *_: None, [gr.State(), gr.Textbox()], None, api_visibility="private")
         with pytest.raises((gr.Error, ValueError)) as caught:
             asyncio.run(blocks.preprocess_data(blocks.fns[0], [None], None))
         assert ("reload the page" in str(caught.value)) == isinstance(blocks, Demo)  # Gradio: advice for who wrote it

@@ -138,7 +138,7 @@ def bring(visitor: Visitor, content: bytes) -> list:
     """What the page shows of an archive that was uploaded: an empty upload, the report, a line, the button Start."""
     answer = visitor.send("archive", "upload", as_file(upload(visitor.app, "pictures.zip", content)), None)
     assert "data" in answer, answer
-    return answer["data"]
+    return answer["data"][:4]
 
 
 def on_disk(folder: Path) -> dict[str, int]:

@@ -98,20 +98,20 @@ def test_names_of_files_that_tell_classes_are_offered_in_words_and_taken_at_a_cl
     Image.fromarray(digits[0][999]).save(flat / "notes.png")
     with Workspaces(TrainingLimits(), Disk(tmp_path / "disk", 100 * MEGABYTE)) as opened:
         space = opened.open()
-        _, report, said, start = tab.take_archive(str(zipped(flat, tmp_path / "flat.zip")), space)
+        _, report, said, start, _ = tab.take_archive(str(zipped(flat, tmp_path / "flat.zip")), space)
         _, offer = tab.what_fits(space, FITTING)
         assert (report, start.interactive, offer.visible) == ("", False, True)
         assert "all 22 usable images lie in one place" in said
         assert "The names of the files tell 3 classes: birch, elm, oak." in said
         assert "--" not in said
-        report, said, start = tab.sort_by_names(space)
+        report, said, start, _ = tab.sort_by_names(space)
         _, offer = tab.what_fits(space, FITTING)
         assert (start.interactive, offer.visible) == (True, False)
         assert "1 file passed over, whose names tell no class: notes.png." in said
         assert "21 images of 3 classes" in said
         assert ">birch<" in report
         assert space.checked().classes == 3
-        report, said, start = tab.sort_by_names(space)
+        report, said, start, _ = tab.sort_by_names(space)
         _, offer = tab.what_fits(space, FITTING)  # once more: there is nothing to sort
         assert (start.interactive, offer.visible) == (False, False)
         assert "do not tell the classes" in said
