@@ -16,6 +16,7 @@ from siamese.data.duplicates import SIDE
 from siamese.data.folders import read_files
 from siamese.data.storage import allocate
 from siamese.model_folder.files import WriteError
+from siamese.training.lock import alone_in
 from siamese.verifier import Verifier
 
 AT_ONCE = 256  # pictures that are encoded, and kept, in one go
@@ -77,19 +78,19 @@ class UnfinishedEmbeddings:
 
     def __enter__(self) -> "UnfinishedEmbeddings":
         """Raises ValueError where another process is at it, WriteError."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._rows = (self.folder / "rows.jsonl").open("a+b")
-            _lock(self._rows, self.folder)
-            self._embeddings = (self.folder / "embeddings.f32").open("a+b")
-        except OSError as error:
-            raise WriteError(self.folder, error) from error
-        self._read()
+        with contextlib.ExitStack() as opened:
+            opened.enter_context(alone_in(self.folder, ".lock", "writes embeddings into"))
+            try:
+                self._rows = opened.enter_context((self.folder / "rows.jsonl").open("a+b"))
+                self._embeddings = opened.enter_context((self.folder / "embeddings.f32").open("a+b"))
+            except OSError as error:
+                raise WriteError(self.folder, error) from error
+            self._read()
+            self._opened = opened.pop_all()
         return self
 
     def __exit__(self, *_) -> None:
-        self._rows.close()
-        self._embeddings.close()
+        self._opened.close()
 
     def _read(self) -> None:
         """Take what is there, as far as it is whole and of this model; the rest goes."""
@@ -176,18 +177,3 @@ def _stamp(file: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0  # reading it will say why not
     return found.st_size, found.st_mtime_ns
-
-
-def _lock(file, folder: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise ValueError(
-            f"another process writes into {str(folder)!r}: wait until it ends, or choose another --output"
-        ) from error
-    except OSError:
-        pass  # a file system without locks

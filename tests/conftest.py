@@ -4,6 +4,7 @@ Nothing here needs a network. SIAMESE_TEST_DATA, where it is set, names a torchv
 """
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import torchvision
 from app_fixtures import App, running_app
 from filelock import FileLock
 from gradio_client import Client
+from hub_fake.server import HubServer
 from hypothesis import settings
 from PIL import Image
 
@@ -68,6 +70,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ranks.get(item.path, 0))
 
 
+# What a run that is to find every fault must have: libraries, also optional ones, and Chromium.
+LACKING = re.compile(r"could not import|not installed|\bextra\b|no Chromium")
+
+
+def _not_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Have a skip for something that is lacking fail where CI is set, or nobody would see that nothing was tested."""
+    reason = str(report.longrepr[2]) if report.skipped and isinstance(report.longrepr, tuple) else ""
+    if os.environ.get("CI") and LACKING.search(reason):
+        report.outcome, report.longrepr = "failed", f"in CI nothing may be lacking: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """See _not_in_ci."""
+    report = yield
+    _not_in_ci(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    """See _not_in_ci; of a whole file."""
+    report = yield
+    _not_in_ci(report)
+    return report
+
+
 def made_once(shared: Path, name: str, make: Callable[[Path], object]) -> Path:
     """The folder `name`, which `make` fills for all workers of a run; the first one that wants it does."""
     folder = shared / f"made-{name}" / name
@@ -84,6 +113,14 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that all workers of this run have in common."""
     folder = tmp_path_factory.getbasetemp()
     return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture
+def hub_server() -> Iterator[HubServer]:
+    """A Hub on loopback that holds nothing."""
+    server = HubServer()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")

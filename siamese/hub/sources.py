@@ -77,7 +77,8 @@ def _similar_folders(source: Path) -> list[Path]:
 
 def _close(name: str, folder: Path) -> list[str]:
     """The folders in `folder` with a name like `name`, the most alike first."""
-    return difflib.get_close_matches(name, [path.name for path in folder.glob("*/")]) if name else []
+    names = [path.name for path in folder.glob("*/") if not path.name.startswith(".")]
+    return difflib.get_close_matches(name, names) if name else []
 
 
 def _and_similar(folders: list[Path]) -> str:

@@ -1,4 +1,4 @@
-"""One training at a time in a folder: a second one is refused, and what a killed one left half-written is cleared away."""
+"""One training, or other work, at a time in a folder; what a killed training left half-written is cleared away."""
 
 import contextlib
 import os
@@ -60,21 +60,31 @@ def _is_model(folder: Path) -> bool:
 def only_training(folder: Path) -> Iterator[None]:
     """Within, this is the one training that writes into `folder`, which is made; what a killed one left unfinished is gone.
 
+    Raises as `alone_in`.
+    """
+    with alone_in(folder, LOCK_FILE, "is training into"):
+        for entry in list(folder.iterdir()):
+            if HALF_WRITTEN.fullmatch(entry.name):
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink(missing_ok=True)
+        yield
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path, lock: str, doing: str) -> Iterator[None]:
+    """Within, no other process that asks for the file `lock` works in `folder`, which is made; `doing` says what, in words.
+
     The system holds the lock and drops it with the process, whatever ends that. Where it has none to give, as some network
     file systems, the file says who is at it. Raises ValueError that names the other process, WriteError.
     """
     made = [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
-    path = folder / LOCK_FILE
+    path = folder / lock
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = _take(path)
+        descriptor = _take(path, doing)
     except OSError as error:
         _remove_empty(made)
         raise WriteError(folder, error) from error
     try:
-        for entry in list(folder.iterdir()):
-            if HALF_WRITTEN.fullmatch(entry.name):
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink(missing_ok=True)
         yield
     finally:
         with contextlib.suppress(OSError):
@@ -86,7 +96,7 @@ def only_training(folder: Path) -> Iterator[None]:
         _remove_empty(made)
 
 
-def _take(path: Path) -> int:
+def _take(path: Path, doing: str) -> int:
     """The descriptor of the lock file, locked."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -94,7 +104,7 @@ def _take(path: Path) -> int:
             is_free = _lock(descriptor)
             is_there = path.exists() and os.path.samestat(path.stat(), os.fstat(descriptor))
             if is_free is False or (is_free is None and _is_alive(_owner(descriptor))):
-                raise ValueError(_refusal(path, _owner(descriptor)))
+                raise ValueError(_refusal(path, _owner(descriptor), doing))
             if is_there:
                 os.ftruncate(descriptor, 0)
                 os.write(descriptor, f"{os.getpid()} {socket.gethostname()}".encode())
@@ -146,11 +156,11 @@ def _is_alive(owner: tuple[int, str]) -> bool:
     return True
 
 
-def _refusal(path: Path, owner: tuple[int, str]) -> str:
+def _refusal(path: Path, owner: tuple[int, str], doing: str) -> str:
     number, host = owner
     who = f"process {number} on {host}" if number else "another process"
     return (
-        f"{who} is training into {str(path.parent)!r}: wait until it ends, stop it, or choose another --output (if it has "
+        f"{who} {doing} {str(path.parent)!r}: wait until it ends, stop it, or choose another --output (if it has "
         f"ended and this stays, delete {path})"
     )
 

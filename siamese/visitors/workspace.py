@@ -61,7 +61,6 @@ class Workspace:
         self._copies: list[Path] = []
         self._used = time.monotonic()
         self._lock = threading.RLock()
-        self.offers_names = False  # whether the names of files tell classes, where those of the last check were in one
         self._is_closed = False
 
     def __deepcopy__(self, memo: dict) -> "Workspace":

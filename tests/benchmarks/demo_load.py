@@ -8,6 +8,8 @@ of this process. Any error of any client is counted, and the first one printed.
 
 import argparse
 import contextlib
+import itertools
+import math
 import socket
 import statistics
 import subprocess
@@ -64,13 +66,16 @@ def running_bare(folder: Path) -> Iterator[str]:
         process.wait(30)
 
 
-def load(url: str, pictures: list[Path], clients: int, comparisons: int) -> tuple[float, list[float], list[str]]:
-    """Seconds for all, seconds of each comparison, errors."""
-    connected = [Client(url, verbose=False) for _ in range(clients)]
+def load(
+    connected: list[Client], pictures: list[Path], comparisons: float, most: float = math.inf
+) -> tuple[float, list[float], list[str]]:
+    """Seconds for all, seconds of each comparison, errors; none is begun after `most` seconds."""
     latencies, errors = [], []
 
     def work(number: int) -> None:
-        for count in range(number, comparisons, clients):
+        for count in itertools.count(number, len(connected)):
+            if count >= comparisons or time.perf_counter() - began >= most:
+                break
             a, b = pictures[count % len(pictures)], pictures[(7 * count + 1) % len(pictures)]
             started = time.perf_counter()
             try:
@@ -79,13 +84,13 @@ def load(url: str, pictures: list[Path], clients: int, comparisons: int) -> tupl
                 errors.append(f"{type(error).__name__}: {error}")
             latencies.append(time.perf_counter() - started)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(clients)]
-    started = time.perf_counter()
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(len(connected))]
+    began = time.perf_counter()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return time.perf_counter() - started, latencies, errors
+    return time.perf_counter() - began, latencies, errors
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -109,8 +114,9 @@ def main(argv: list[str] | None = None) -> int:
         for row in ("bare", "demo"):
             with running_bare(folder) if row == "bare" else running_app(folder) as running:
                 url = running if row == "bare" else running.url
-                load(url, pictures, 2, 20)  # warm
-                seconds, latencies, errors = load(url, pictures, arguments.clients, arguments.comparisons)
+                connected = [Client(url, verbose=False) for _ in range(arguments.clients)]
+                load(connected[:2], pictures, 20)  # warm
+                seconds, latencies, errors = load(connected, pictures, arguments.comparisons)
             rates[row] = arguments.comparisons / seconds
             print(
                 f"{row}: {arguments.comparisons:,} comparisons by {arguments.clients} clients, {rates[row]:.1f} a second, "

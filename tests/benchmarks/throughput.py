@@ -15,13 +15,13 @@ import argparse
 import asyncio
 import contextlib
 import json
+import math
 import os
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -105,7 +105,8 @@ async def load(port: int, sent: list[bytes], clients: int, seconds: float, expec
 
 def gradio_load(url: str, folder: Path, pngs: list[bytes], clients: int) -> Callable[[float], Row]:
     """What loads the demo for some seconds, with so many clients that are connected already."""
-    from gradio_client import Client, handle_file
+    from demo_load import load as compare
+    from gradio_client import Client
 
     connected = [Client(url, verbose=False) for _ in range(clients)]
     paths = [folder / f"{number}.png" for number in range(len(pngs))]
@@ -113,27 +114,8 @@ def gradio_load(url: str, folder: Path, pngs: list[bytes], clients: int) -> Call
         path.write_bytes(content)
 
     def load_once(seconds: float) -> Row:
-        took: list[float] = []
-        wrong: list[str] = []
-        end = time.perf_counter() + seconds
-
-        def work(number: int) -> None:
-            while (started := time.perf_counter()) < end:
-                number += clients
-                a, b = (handle_file(paths[place % len(paths)]) for place in (number, 7 * number + 1))
-                try:
-                    connected[number % clients].predict(image_a=a, image_b=b, api_name="/compare")
-                except Exception as error:  # whatever it is, it counts
-                    wrong.append(f"{type(error).__name__}: {error}")
-                took.append(time.perf_counter() - started)
-
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(clients)]
-        started = time.perf_counter()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return len(took) / (time.perf_counter() - started), took, wrong
+        spent, took, wrong = compare(connected, paths, math.inf, seconds)
+        return len(took) / spent, took, wrong
 
     return load_once
 

@@ -45,19 +45,12 @@ def weights() -> dict:
 
 
 @pytest.fixture
-def server():
-    server = HubServer()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def ask(server, tmp_path):
+def ask(hub_server, tmp_path):
     """Finds weights in a process of its own, whose cache stays."""
 
     def call(*asked: str, **more: str) -> list:
         command = [sys.executable, "-c", PROGRAM, *asked]
-        variables = environment(server.endpoint, tmp_path / "home", **more)
+        variables = environment(hub_server.endpoint, tmp_path / "home", **more)
         done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
@@ -65,46 +58,46 @@ def ask(server, tmp_path):
     return call
 
 
-def downloads(server: HubServer) -> list[str]:
+def downloads(hub_server: HubServer) -> list[str]:
     """The requests so far that fetched content."""
-    return [line for line in server.requests() if line.startswith("GET") and "/api/" not in line]
+    return [line for line in hub_server.requests() if line.startswith("GET") and "/api/" not in line]
 
 
-def test_weights_come_once_by_their_commit_and_are_those_that_were_sent(server, weights, ask):
-    first = server.add(REPOSITORY, {"model.safetensors": save(weights), "README.md": b"weights"})
+def test_weights_come_once_by_their_commit_and_are_those_that_were_sent(hub_server, weights, ask):
+    first = hub_server.add(REPOSITORY, {"model.safetensors": save(weights), "README.md": b"weights"})
     (found,) = ask(REPOSITORY)
     assert found[:2] == [f"{REPOSITORY}@{first}"] * 2
     assert found[2] == digest_of(weights)
-    fetched = downloads(server)
+    fetched = downloads(hub_server)
     assert fetched
     assert not [line for line in fetched if "README" in line]
     other = {name: 2 * tensor for name, tensor in weights.items()}
-    second = server.change(REPOSITORY, {"model.safetensors": save(other)})
-    before = server.requests()
+    second = hub_server.change(REPOSITORY, {"model.safetensors": save(other)})
+    before = hub_server.requests()
     pinned, again, newest = ask(f"{REPOSITORY}@{first}", f"{REPOSITORY}@{first}", REPOSITORY)
     assert pinned == again == found  # whatever the branch is by now
     assert newest == [f"{REPOSITORY}@{second}", f"{REPOSITORY}@{second}", digest_of(other)]
-    asked = server.requests()[len(before) :]
+    asked = hub_server.requests()[len(before) :]
     assert not [line for line in asked if first in line]  # what is here by its commit asks nothing
-    fetched = downloads(server)
+    fetched = downloads(hub_server)
     assert ask(REPOSITORY, HF_HUB_OFFLINE="1") == [newest]
-    server.stop()
+    hub_server.stop()
     assert ask(f"{REPOSITORY}@{first}", REPOSITORY) == [found, newest]
-    assert downloads(server) == fetched
+    assert downloads(hub_server) == fetched
 
 
 @pytest.mark.parametrize("fault", ["missing", "cut"])
-def test_what_cannot_be_had_is_one_sentence_and_the_next_try_works(fault, server, weights, ask):
+def test_what_cannot_be_had_is_one_sentence_and_the_next_try_works(fault, hub_server, weights, ask):
     name = {"missing": "timm/nothing"}.get(fault, REPOSITORY)
-    commit = server.add(REPOSITORY, {"model.safetensors": save(weights)})
+    commit = hub_server.add(REPOSITORY, {"model.safetensors": save(weights)})
     if fault == "cut":
-        server.fail("cut answer", "resolve", times=100)
+        hub_server.fail("cut answer", "resolve", times=100)
     (said,) = ask(name, HF_HUB_DOWNLOAD_TIMEOUT="2")
     assert isinstance(said, str), said
     assert said.startswith(f"the weights of {BACKBONE} cannot be had from the Hugging Face Hub ({name}): ")
     assert said.endswith("--backbone-weights FILE takes them from a file")
     assert "\n" not in said
-    server.faults.clear()
+    hub_server.faults.clear()
     if fault == "cut":
         assert ask(name) == [[f"{REPOSITORY}@{commit}", f"{REPOSITORY}@{commit}", digest_of(weights)]]
 

@@ -149,6 +149,15 @@ def test_a_model_mistyped_where_models_are_is_not_looked_for_on_the_hub(source, 
         locate_model(source)
 
 
+def test_a_folder_that_is_hidden_is_no_model_that_was_meant(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".git").mkdir()
+    with pytest.raises(ValueError, match="not a folder") as caught:
+        locate_model("digit")
+    assert ".git" not in str(caught.value)
+    assert "did you mean digits?" in str(caught.value)
+
+
 @pytest.mark.parametrize("source", ["./first", "../runs/x/first", "~/first", "/first", "./runs/frist", "runs\\\\first/x"])
 def test_what_can_be_no_repository_is_a_folder_that_is_not_there(source, runs, monkeypatch):
     monkeypatch.setattr(fetch, "fetch_model", None)

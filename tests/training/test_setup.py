@@ -88,7 +88,7 @@ def test_where_hand_made_features_are_taken_one_sentence_says_what_an_extra_give
     results = (root / "tests" / "benchmarks" / "README.md").read_text(encoding="utf-8")
     figures = re.findall(r"\d+\.\d+%", remark)
     assert len(figures) == 2
-    assert all(f"| {figure} |" in results for figure in figures)
+    assert all(f"| **{figure}** |" in results for figure in figures)
     assert _about_backbones(EncoderConfig("compact")) == ()
 
 

@@ -16,21 +16,17 @@ def load_emnist(data_dir: str | Path, split: str) -> tuple[LabelledImages, Label
     return tuple(LabelledImages(part.images.transpose(0, 2, 1), part.labels - first) for part in parts)
 
 
-EMNIST_LETTERS = Dataset(
-    functools.partial(load_emnist, split="letters"),
-    f"145,600 letters of {BY}",
-    "",
-    images=124_800,
-    test_images=20_800,
-    classes=26,
-    files=mnist_files("EMNIST", "emnist-letters-train", "emnist-letters-test"),
-)
-EMNIST_BALANCED = Dataset(
-    functools.partial(load_emnist, split="balanced"),
-    f"131,600 letters and digits of {BY}",
-    "",
-    images=112_800,
-    test_images=18_800,
-    classes=47,
-    files=mnist_files("EMNIST", "emnist-balanced-train", "emnist-balanced-test"),
-)
+def _dataset(split: str, about: str, images: int, test_images: int, classes: int) -> Dataset:
+    return Dataset(
+        functools.partial(load_emnist, split=split),
+        f"{images + test_images:,} {about} of {BY}",
+        "",
+        images=images,
+        test_images=test_images,
+        classes=classes,
+        files=mnist_files("EMNIST", f"emnist-{split}-train", f"emnist-{split}-test"),
+    )
+
+
+EMNIST_LETTERS = _dataset("letters", "letters", 124_800, 20_800, 26)
+EMNIST_BALANCED = _dataset("balanced", "letters and digits", 112_800, 18_800, 47)

@@ -46,7 +46,7 @@ def create_tab(page: Page) -> None:
     start = gr.Button("Start", variant="primary", interactive=False, elem_id="start", render=False)
     by_names = gr.Button("Take the classes from the names of the files", visible=False, elem_id="by-names", render=False)
     encoder, epochs = _encoder_and_epochs(page.workspaces.limits.epochs)
-    found = [report, said, start, epochs]  # what a check of images changes
+    found = [report, said, start, epochs, by_names]  # what a check of images changes
     source = gr.Radio(SOURCES, value="sample", label="Images", elem_id="source")
     parts, checked = zip(_archive_part(page, found), _hand_part(page, found), strict=True)
     said.render()
@@ -64,7 +64,7 @@ def create_tab(page: Page) -> None:
         opened.then(lambda space: look_through(space, "sample"), page.own, found, **PRIVATE),
     )
     for done in checked:
-        done.then(what_fits, [page.own, encoder], [epochs, by_names], **PRIVATE)
+        done.then(suited_to_chosen, [page.own, encoder], epochs, **PRIVATE)
     encoder.input(suited, [page.own, encoder], epochs, **PRIVATE)
     _training_part(page, start, report, encoder, epochs)
 
@@ -93,7 +93,7 @@ def _hand_part(page: Page, found: list) -> tuple[gr.Column, Dependency]:
         with gr.Column(elem_classes="stage"), gr.Column(elem_classes="paper"):
             sketchpad("class")
             drawing = gr.Textbox(visible=False)
-    own, (report, _, start, _) = page.own, found
+    own, (report, _, start, *_) = page.own, found
     add_button.click(add_files, [label, files, own], [files, made], **PRIVATE)
     drawn = draw_button.click(add_drawing, [label, drawing, own], made, js=drawings_js({1: "class"}), **PRIVATE)
     drawn.then(None, None, None, js=f"() => siamese.empty('{ID}')", **PRIVATE)
@@ -205,22 +205,11 @@ def look_through(space: Workspace, source: str, message: str = "") -> list:
     try:
         report, checked = mine(space).check(source)
     except NamesTellClassesError as error:
-        space.offers_names = True
-        return _nothing(f"{message}{error}.")
+        return _nothing(f"{message}{error}.", offers_names=True)
     except (ValueError, OSError) as error:
         return _nothing(in_words(error), problem=True)
     said = note(f"{message}{checked.sentence()}")
-    return [view.data_check(report), said, gr.Button(interactive=True), suited(space, FITTING)]
-
-
-def what_fits(space: Workspace | None, encoder: str) -> list:
-    """After a check: the number of epochs, where an encoder was chosen before, and the button that takes classes from names,
-    where they tell some.
-    """
-    offered = getattr(space, "offers_names", False)
-    if offered:
-        space.offers_names = False  # by the next check anew
-    return [gr.skip() if encoder == FITTING else suited(space, encoder), gr.Button(visible=offered)]
+    return [view.data_check(report), said, gr.Button(interactive=True), suited(space, FITTING), gr.Button(visible=False)]
 
 
 def suited(space: Workspace | None, encoder: str) -> gr.Slider:
@@ -233,9 +222,14 @@ def suited(space: Workspace | None, encoder: str) -> gr.Slider:
     return gr.Slider(value=value, info=why)
 
 
-def _nothing(message: str = "", problem: bool = False) -> list:
-    """No report, and nothing to train on."""
-    return ["", note(message, problem), gr.Button(interactive=False), gr.skip()]
+def suited_to_chosen(space: Workspace | None, encoder: str) -> gr.Slider:
+    """As `suited`, where an encoder was chosen before the check, which took the one that fits."""
+    return gr.skip() if encoder == FITTING else suited(space, encoder)
+
+
+def _nothing(message: str = "", problem: bool = False, offers_names: bool = False) -> list:
+    """No report, and nothing to train on, but perhaps the offer to sort by the names of the files."""
+    return ["", note(message, problem), gr.Button(interactive=False), gr.skip(), gr.Button(visible=offers_names)]
 
 
 def choose(source: str, space: Workspace) -> list:

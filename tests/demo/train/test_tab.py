@@ -9,7 +9,6 @@ import pytest
 from brought import zipped
 from hub_fake.client import environment, make_model_folder, make_own_folder
 from hub_fake.protocol import WRITER
-from hub_fake.server import HubServer
 from PIL import Image
 
 from siamese.demo.train import tab
@@ -37,19 +36,12 @@ print(tab.push(space, repo_id, *ticks, SimpleNamespace(token="TOKEN")))
 
 
 @pytest.fixture
-def server():
-    server = HubServer()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def push(server, tmp_path):
+def push(hub_server, tmp_path):
     """Pushes a folder as the page does, and gives what the page shows."""
 
     def call(folder, private: str, pictures: str = "no", embeddings: str = "yes", repo_id: str = "ada/x") -> str:
         command = [sys.executable, "-c", PROGRAM, folder, repo_id, private, pictures, embeddings]
-        variables = environment(server.endpoint, tmp_path)
+        variables = environment(hub_server.endpoint, tmp_path)
         finished = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120)
         assert finished.returncode == 0, finished.stderr
         return finished.stdout
@@ -98,21 +90,18 @@ def test_names_of_files_that_tell_classes_are_offered_in_words_and_taken_at_a_cl
     Image.fromarray(digits[0][999]).save(flat / "notes.png")
     with Workspaces(TrainingLimits(), Disk(tmp_path / "disk", 100 * MEGABYTE)) as opened:
         space = opened.open()
-        _, report, said, start, _ = tab.take_archive(str(zipped(flat, tmp_path / "flat.zip")), space)
-        _, offer = tab.what_fits(space, FITTING)
+        _, report, said, start, _, offer = tab.take_archive(str(zipped(flat, tmp_path / "flat.zip")), space)
         assert (report, start.interactive, offer.visible) == ("", False, True)
         assert "all 22 usable images lie in one place" in said
         assert "The names of the files tell 3 classes: birch, elm, oak." in said
         assert "--" not in said
-        report, said, start, _ = tab.sort_by_names(space)
-        _, offer = tab.what_fits(space, FITTING)
+        report, said, start, _, offer = tab.sort_by_names(space)
         assert (start.interactive, offer.visible) == (True, False)
         assert "1 file passed over, whose names tell no class: notes.png." in said
         assert "21 images of 3 classes" in said
         assert ">birch<" in report
         assert space.checked().classes == 3
-        report, said, start, _ = tab.sort_by_names(space)
-        _, offer = tab.what_fits(space, FITTING)  # once more: there is nothing to sort
+        report, said, start, _, offer = tab.sort_by_names(space)
         assert (start.interactive, offer.visible) == (False, False)
         assert "do not tell the classes" in said
 
