@@ -44,7 +44,7 @@ def server(bundled_folder) -> Iterator[tuple[subprocess.Popen, int]]:
         process.kill()
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+@pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
 @pytest.mark.parametrize("line", LINES)
 def test_each_line_of_the_readme_is_answered(line, server, digits, tmp_path):
     for name, image in zip(("a.png", "b.png", "query.png", "mine.png", "yours.png"), digits[0], strict=False):
