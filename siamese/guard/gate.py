@@ -123,6 +123,8 @@ class Gate:
         """`receive`, which raises HTTPException for a body that is too large or comes too slowly; at once if it says so."""
         most = self._most.get(kind, 0) if scope["method"] == "POST" else 0
         if _length(scope) > most or (not most and b"transfer-encoding" in dict(scope["headers"])):
+            # It is taken in all the same, so that the answer is read; who sends many is refused without that.
+            self._rates.add(address, _length(scope) * WEIGHT_OF_BYTE.get(kind, WEIGHT_OF_BYTE[Kind.JSON]))
             raise _too_large(most)
         if not most:
             return receive

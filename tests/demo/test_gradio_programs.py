@@ -2,7 +2,11 @@
 
 import asyncio
 import base64
+import os
 import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,9 +15,12 @@ import pytest
 from gradio_client.utils import is_file_obj_with_meta
 
 from siamese.demo.gradio_programs import (
+    QUICK,
+    STEPS_BACK,
     Described,
     answer_in_json,
     as_files,
+    behind_the_page,
     code_snippets,
     generate_snippets,
     serve_endpoint,
@@ -21,6 +28,11 @@ from siamese.demo.gradio_programs import (
 
 PARAMETERS = {"parameters": [{"parameter_name": "a", "python_type": {"type": "str"}, "example_input": "x"}]}
 TOOLS = SimpleNamespace(types=SimpleNamespace(TextContent=lambda type, text: text))
+
+
+def priority() -> int:
+    """The nice value of this thread."""
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
 
 def run_in_bash(snippet: str, folder: Path) -> str:
@@ -106,3 +118,25 @@ def test_what_is_no_base64_is_refused(text, tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     with pytest.raises(ValueError, match=r"base64|padded"):
         asyncio.run(as_files([text]))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has no priority of its own here")
+def test_what_takes_long_for_a_program_steps_back_and_what_is_quick_does_not():
+    def priorities(seconds: float) -> tuple[int, int]:
+        """When it begins and ends."""
+        before = priority()
+        time.sleep(seconds)
+        return before, priority()
+
+    own = priority()
+    assert behind_the_page(priorities)(0) == (own, own)
+    assert behind_the_page(priorities)(seconds=2 * QUICK) == (own, own + STEPS_BACK)
+    assert priority() == own
+
+
+def test_what_a_program_is_refused_with_comes_out_of_its_thread():
+    def refuse() -> None:
+        raise gr.Error("no")
+
+    with pytest.raises(gr.Error, match="no"):
+        behind_the_page(refuse)()

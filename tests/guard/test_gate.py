@@ -130,6 +130,13 @@ def test_json_of_many_parts_counts_for_more():
     assert answers == [200, 200, 429]
 
 
+def test_bodies_that_are_too_large_count_by_their_length_though_they_are_refused():
+    visitor = client(per_minute=60)
+    answers = [visitor.post(JOIN, content=bytes(most)) for most in (2_000_000, 2_000_000)]
+    assert [answer.status_code for answer in answers] == [413, 429]
+    assert answers[1].headers["Connection"] == "close"
+
+
 def test_a_stream_comes_piece_by_piece():
     """Not when it is over: the page would show nothing of a training."""
     sent = []
