@@ -4,7 +4,6 @@ import contextlib
 import itertools
 import json
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,10 +164,23 @@ class UnfinishedEmbeddings:
             stored = stored[places]
         return EmbeddedFiles(usable, stored, left_out)
 
-    def remove(self) -> None:
-        """Delete the folder, whose embeddings are elsewhere now."""
-        self.__exit__()
-        shutil.rmtree(self.folder, ignore_errors=True)
+
+def joined(parts: Sequence[EmbeddedFiles], folder: Path) -> EmbeddedFiles:
+    """Parts without thumbnails as one, whose embeddings lie in `folder` on disk where there are several."""
+    if len(parts) == 1:
+        return parts[0]
+    counts = [len(part.files) for part in parts]
+    if not sum(counts):
+        return EmbeddedFiles([], parts[0].embeddings, [each for part in parts for each in part.left_out])
+    try:
+        whole = np.memmap(folder / "joined.f32", np.float32, "w+", shape=(sum(counts), parts[0].embeddings.shape[1]))
+        for end, part in zip(itertools.accumulate(counts), parts, strict=True):
+            whole[end - len(part.files) : end] = part.embeddings
+    except OSError as error:
+        raise WriteError(folder, error) from error
+    return EmbeddedFiles(
+        [file for part in parts for file in part.files], whole, [each for part in parts for each in part.left_out]
+    )
 
 
 def _stamp(file: Path) -> tuple[int, int]:

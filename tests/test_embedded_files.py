@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from siamese import embedded_files
-from siamese.embedded_files import UnfinishedEmbeddings, embed_files
+from siamese.embedded_files import UnfinishedEmbeddings, embed_files, joined
 
 
 @pytest.fixture
@@ -59,8 +59,6 @@ def test_what_was_interrupted_goes_on_and_nothing_is_done_twice(files, verifier,
         found = unfinished.of(files)
         np.testing.assert_array_equal(found.embeddings, verifier.embed(found.files))
         assert [file.name for file, _ in found.left_out] == ["broken.png"]
-        unfinished.remove()
-    assert not (tmp_path / "kept").exists()
 
 
 @pytest.mark.parametrize("damage", ["half a row", "a row too many", "half an embedding", "another model", "no rows"])
@@ -104,3 +102,15 @@ def test_two_processes_do_not_write_into_one_folder(verifier, tmp_path):
         UnfinishedEmbeddings(tmp_path / "kept", verifier),
     ):
         pass
+
+
+def test_the_shares_of_several_processes_are_joined_in_their_order(files, verifier, tmp_path):
+    parts = []
+    for number, share in enumerate((files[:3], [], files[3:])):
+        with UnfinishedEmbeddings(tmp_path / str(number), verifier) as unfinished:
+            unfinished.add(share)
+            parts.append(unfinished.of(share))
+    found = joined(parts, tmp_path)
+    assert found.files == [file for file in files if file.name != "broken.png"]
+    assert [file.name for file, _ in found.left_out] == ["broken.png"]
+    np.testing.assert_array_equal(found.embeddings, verifier.embed(found.files))

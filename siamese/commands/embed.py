@@ -1,8 +1,12 @@
 """Turn images into embeddings, whose Euclidean distances are what `siamese compare` judges by."""
 
 import argparse
+import contextlib
 import json
+import os
+import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from siamese.commands import add_model_flags, load, parser_of, run
@@ -26,7 +30,8 @@ def build_parser() -> argparse.ArgumentParser:
     output.add_argument("--json", action="store_true", help="print one JSON object, as without --output")
     parser.epilog = (
         "Embedding a folder or a list goes on where it was interrupted: give the same command again. Of these, files that "
-        "cannot be read are named and left out; of files named one by one, none is written then."
+        "cannot be read are named and left out; of files named one by one, none is written then. Several GPUs or machines "
+        "share a folder: torchrun --nproc_per_node=N -m siamese embed FOLDER --output FILE, on a disk that all of them see."
     )
     return parser
 
@@ -43,9 +48,11 @@ def embed(arguments: argparse.Namespace) -> int:
     if arguments.output:
         check_kind(arguments.output)
     pictures = pictures_of(arguments.images)
-    verifier = load(arguments)
     if arguments.output not in (None, "-") and not pictures.are_named:
-        return embed_many(verifier, pictures, arguments.output)
+        return embed_many(arguments, pictures)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ValueError("torchrun is for folders and lists of pictures with --output FILE: leave it out for others")
+    verifier = load(arguments)
     if pictures.are_named:
         files, embeddings = list(map(str, pictures.files)), verifier.embed(pictures.files)  # (N, D)
     else:
@@ -64,25 +71,42 @@ def embed(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def embed_many(verifier, pictures: Pictures, output: str) -> int:
-    """Write the embeddings of what may be very many files, kept on the way beside `output`; the exit code."""
-    from siamese.embedded_files import UnfinishedEmbeddings
+def embed_many(arguments: argparse.Namespace, pictures: Pictures) -> int:
+    """Write the embeddings of what may be very many files, kept on the way beside the output; the exit code.
 
+    Of several processes each does its share, in a folder of its own, and the main one joins them.
+    """
+    from siamese.embedded_files import UnfinishedEmbeddings, joined
+    from siamese.training.distributed import processes
+
+    output, files = arguments.output, pictures.files
     folder = Path(output).parent / f".{Path(output).name}.unfinished"
-    with UnfinishedEmbeddings(folder, verifier) as unfinished:
-        try:
-            if done := unfinished.add(pictures.files, progress=True):
-                print(f"{done:,} of {len(pictures.files):,} files were done already", file=sys.stderr)
-        except KeyboardInterrupt:
-            done = len(unfinished.done)
-            print(
-                f"\n{done:,} of {len(pictures.files):,} files are done: the same command goes on from there", file=sys.stderr
-            )
-            return 130
-        found = unfinished.of(pictures.files)
-        say_left_out([*pictures.left_out, *found.left_out])
-        check_any(found)
-        write_table(output, list(map(str, found.files)), found.embeddings)
-        unfinished.remove()
+    with processes(arguments.device) as (world, arguments.device), world.one_voice():
+        verifier = load(arguments)
+        shares = [files[world.share_of(rank, len(files))] for rank in range(world.size)]
+        folders = [folder] if world.size == 1 else [folder / f"{rank + 1} of {world.size}" for rank in range(world.size)]
+        with UnfinishedEmbeddings(folders[world.rank], verifier) as unfinished:
+            try:
+                done = unfinished.add(shares[world.rank], progress=True)
+            except KeyboardInterrupt:
+                say_done(len(unfinished.done), shares[world.rank], "done: the same command goes on from there")
+                return 130
+            if done:
+                say_done(done, shares[world.rank], "done already")
+        world.wait()
+        if not world.is_main:
+            return 0
+        with contextlib.ExitStack() as opened:
+            parts = [opened.enter_context(UnfinishedEmbeddings(each, verifier)) for each in folders]
+            found = joined([part.of(share) for part, share in zip(parts, shares, strict=True)], folder)
+            say_left_out([*pictures.left_out, *found.left_out])
+            check_any(found)
+            write_table(output, list(map(str, found.files)), found.embeddings)
+        shutil.rmtree(folder, ignore_errors=True)
     print(f"wrote {len(found.files):,} embeddings of {found.embeddings.shape[1]} numbers to {output}")
     return 0
+
+
+def say_done(done: int, files: Sequence[Path], what: str) -> None:
+    """How many files of this process are done, on stderr."""
+    print(f"{done:,} of {len(files):,} files are {what}", file=sys.stderr)

@@ -9,12 +9,15 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn.parallel import DistributedDataParallel
+
+PATIENCE = timedelta(days=1)  # of processes with each other; torchrun ends all where one fails
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,12 @@ class World:
         return self.rank == 0
 
     def share(self, count: int) -> slice:
-        """Which of `count` rows are this process's; `count` must be a multiple of `size`."""
-        return slice(self.rank * count // self.size, (self.rank + 1) * count // self.size)
+        """Which of `count` rows are this process's; all have as many where `count` is a multiple of `size`."""
+        return self.share_of(self.rank, count)
+
+    def share_of(self, rank: int, count: int) -> slice:
+        """The same of another process."""
+        return slice(rank * count // self.size, (rank + 1) * count // self.size)
 
     @contextlib.contextmanager
     def one_voice(self) -> Iterator[None]:
@@ -52,6 +59,11 @@ class World:
         else:
             _share_statistics(network)
         return DistributedDataParallel(network)
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.size > 1:
+            dist.barrier()
 
     def any(self, flag: bool) -> bool:
         """Whether any process says yes."""
@@ -85,7 +97,7 @@ def processes(device_name: str) -> Iterator[tuple[World, str]]:
     if uses_cuda:
         device_name = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(device_name)
-    dist.init_process_group("nccl" if uses_cuda else "gloo")
+    dist.init_process_group("nccl" if uses_cuda else "gloo", timeout=PATIENCE)
     try:
         yield World(dist.get_rank(), dist.get_world_size()), device_name
     finally:

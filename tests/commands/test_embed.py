@@ -1,8 +1,11 @@
 """siamese embed: the embeddings of the Verifier, as JSON or in a file, and nothing where one image is no good."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
+import pytest
 from scipy.spatial.distance import euclidean
 from terminal import assert_refused, run
 
@@ -86,5 +89,27 @@ def test_an_interrupted_folder_goes_on_with_the_same_command(digit_folder, train
     assert "20 of 28 files are done: the same command goes on from there" in stderr
     code, stdout, stderr = run(command, capsys)
     assert code == 0
-    assert "20 of 28 files were done already" in stderr
+    assert "20 of 28 files are done already" in stderr
     assert len(calls) == 4
+
+
+def test_several_processes_are_for_folders_with_an_output(pictures, trained_folder, capsys, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    command = ["embed", pictures["small"], "--model", trained_folder]
+    assert_refused(run(command, capsys), "torchrun is for folders and lists of pictures with --output FILE")
+
+
+@pytest.mark.exhaustive
+def test_two_processes_share_a_folder_and_write_what_one_does(root, digit_folder, trained_folder, verifier, tmp_path):
+    """Real ones, by torchrun; each names what cannot be read."""
+    (digit_folder / "digit 0" / "broken.png").write_text("no picture")
+    output = tmp_path / "found.npz"
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone", "-m", "siamese", "embed"]
+    command += [str(digit_folder), "--model", str(trained_folder), "--output", str(output)]
+    ended = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr
+    assert (ended.stdout.count("wrote 28 embeddings"), ended.stderr.count("left out")) == (1, 1)
+    with np.load(output) as stored:
+        assert sorted(stored["files"].tolist()) == stored["files"].tolist()
+        np.testing.assert_array_equal(stored["embeddings"], verifier.embed(stored["files"].tolist()))
+    assert not list(tmp_path.glob(".found*"))
