@@ -104,7 +104,8 @@ def made_once(shared: Path, name: str, make: Callable[[Path], object]) -> Path:
         if not folder.parent.exists():
             folder.parent.mkdir()
             make(folder)
-    assert (folder / CONFIG_FILE).exists(), "another worker has failed to make it"
+            (shared / f"made-{name}.done").touch()
+    assert (shared / f"made-{name}.done").exists(), "another worker has failed to make it"
     return folder
 
 
@@ -181,12 +182,25 @@ def marks_of(name: str) -> list[pytest.MarkDecorator]:
     return [pytest.mark.exhaustive if name.startswith("seed-") else pytest.mark.slow]
 
 
+@pytest.fixture(scope="session")
+def few_digits(digits, shared: Path) -> Path:
+    """30 images of each digit, for trainings that need not learn much."""
+
+    def make(folder: Path) -> None:
+        for label in range(10):
+            (folder / f"digit {label}").mkdir(parents=True)
+            for number, image in enumerate(digits[0][digits[1] == label][:30]):
+                Image.fromarray(image).save(folder / f"digit {label}" / f"{number}.png")
+
+    return made_once(shared, "few digits", make)
+
+
 @pytest.fixture(scope="session", params=[pytest.param(name, marks=marks_of(name)) for name in TRAINED])
-def any_folder(request: pytest.FixtureRequest, shared: Path) -> Path:
+def any_folder(request: pytest.FixtureRequest, few_digits: Path, shared: Path) -> Path:
     """A model folder for each encoder and each loss, after one epoch: barely trained, yet every property must hold."""
     encoder, _, loss = request.param.partition("-")
     choices = ["--epochs", "1", "--encoder", encoder, "--loss", loss]
-    return train_once(shared, request.param, "--dataset", "mnist-sample", "--device", "cpu", *choices)
+    return train_once(shared, request.param, "--dataset", str(few_digits), "--device", "cpu", *choices)
 
 
 @pytest.fixture(scope="session")
