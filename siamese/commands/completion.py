@@ -7,7 +7,17 @@ from collections.abc import Mapping
 
 from siamese.command_line import CommandLine, styled
 
-FOLDERS = ("folder", "folders", "data_dir", "dataset", "output", "support", "query", "model")  # flags that folders follow
+FOLDERS = (
+    "folder",
+    "folders",
+    "data_dir",
+    "dataset",
+    "output",
+    "support",
+    "query",
+    "model",
+    "init",
+)  # flags that folders follow
 FILES = ("image_a", "image_b", "images", "pairs", "html", "backbone_weights")  # and files; of embed also --output
 NAMES = ("encoder", "loss")  # and the names that a registry lists
 

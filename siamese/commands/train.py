@@ -13,6 +13,7 @@ from siamese.commands import push as push_flags
 from siamese.commands.terminal import StopRequest, follow
 from siamese.config import PREPROCESS_MODES, UNSEEN_SPLITS
 from siamese.data.datasets import DATASETS
+from siamese.data.own_images import hub_name
 from siamese.encoders import ENCODERS
 from siamese.encoders.choice import ENCODER_FOR, FEW_PHOTOS
 from siamese.export.metadata import check_libraries
@@ -21,6 +22,7 @@ from siamese.hub.errors import HubError
 from siamese.hub.job_plan import DEFAULT_TIMEOUT
 from siamese.hub.jobs import run_hosted
 from siamese.hub.push import push_command, push_folder
+from siamese.hub.sources import locate_model
 from siamese.images.load import ignore_pillow_warnings
 from siamese.losses import LOSSES, for_labelled_pairs
 from siamese.model_folder.files import RESUME_FILE
@@ -96,6 +98,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--tune",
         action=argparse.BooleanOptionalAction,
         help=f"of timm/NAME: let its weights go on learning, or keep them; if not given, from {FEW_PHOTOS:,} images on",
+    )
+    add(
+        "--init",
+        metavar="MODEL",
+        help="start from the weights of this model, with its encoder: a folder, a bundled model, or USER/NAME on the Hub",
     )
     add("--embedding-dim", type=int, help="numbers per embedding, 1..4096; the encoder's own width if not given")
     add("--loss", help=f"objective: {', '.join(LOSSES)}; with --pairs bce if not given, or contrastive")
@@ -181,6 +188,8 @@ def run_as_job(arguments: argparse.Namespace, given: dict) -> int:
         if arguments.hosted is None:
             raise ValueError("--dry-run, --yes and --hosted-timeout are about a job: add --hosted FLAVOR, or leave them out")
         check_pairs(arguments, given)
+        if arguments.init and (os.path.exists(arguments.init) or not hub_name(arguments.init)):
+            raise ValueError(f"--init is {arguments.init}, allowed with --hosted: a model on the Hub, USER/NAME[@REVISION]")
         check(settings_of(arguments))
         agree = agrees if not arguments.yes else lambda question: True
         return run_hosted(arguments.hosted, given, arguments.dry_run, arguments.hosted_timeout, current_commit(), agree)
@@ -288,6 +297,8 @@ def starting_point(arguments: argparse.Namespace, given: dict) -> TrainingState 
                 "--overwrite to start again, or choose another --output"
             )
         check_pairs(arguments, given)
+        if arguments.init:
+            arguments.init = str(locate_model(arguments.init)[0])
         if not arguments.pairs:
             arguments.dataset = image_flags.fetched(arguments.dataset, image_flags.choices_of(arguments))
         return None

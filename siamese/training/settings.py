@@ -9,18 +9,19 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from siamese.config import readable
+from siamese.config import readable, shorten
 from siamese.data.class_tree import find_classes
 from siamese.data.datasets import DATASETS
 from siamese.data.folders import choose_settings
 from siamese.data.own_images import HubChoices, OwnImages, hub_name, own_images
 from siamese.data.pairs import image_files
 from siamese.data.splits import FOLDER_TEST_SHARE, FOLDER_VALIDATION_SHARE, default_split
-from siamese.encoders import LOADED_ONLY, encoder_class
+from siamese.encoders import ENCODERS, LOADED_ONLY, encoder_class
 from siamese.encoders.backbone import PREFIX, choose_backbone, side_for
 from siamese.encoders.choice import encoder_for
 from siamese.encoders.pretrained import find_weights
 from siamese.losses import LOSSES, for_labelled_pairs, loss_class
+from siamese.model_folder.weights import load_model
 from siamese.training.recipe import learning_of, recipe_for
 
 VALIDATION_SHARE = 0.1
@@ -71,6 +72,7 @@ class TrainingSettings:
     backbone_weights: str | None = None  # of "timm/NAME": see siamese.encoders.pretrained; None: those that timm names
     tune: bool | None = None  # of "timm/NAME": whether its weights go on learning; None: see siamese.training.recipe
     embedding_dim: int | None = None  # 1..4096; the encoder's own if None
+    init: str | None = None  # model folder whose weights to start from, and whose encoder is taken; None: random weights
     loss: str = "supcon"  # key of siamese.losses.LOSSES
     margin: float | None = None  # in units of distance, 0..100; the loss's own if None
     epochs: int | None = None  # 1..10,000; None here and below: see siamese.training.recipe
@@ -124,8 +126,10 @@ class TrainingSettings:
 def fill_in(settings: TrainingSettings) -> TrainingSettings:
     """The settings with nothing left open but the split of a dataset by name, which has its own; what is given stays.
 
-    How images of one's own are prepared fits a sample of them. Raises ValueError where there are none that can be read.
+    How images of one's own are prepared fits a sample of them. Raises ValueError where there are none that can be read, and
+    where `init` is no model that a training can start from.
     """
+    settings = _with_initial_encoder(settings)
     if own := settings.own:
         classes = {} if own.are_pairs else find_classes(own.place, own.layout)
         files = image_files(own.place) if own.are_pairs else [file for files in classes.values() for file in files]
@@ -160,6 +164,21 @@ def fill_in(settings: TrainingSettings) -> TrainingSettings:
         lr=recipe.lr if settings.lr is None else settings.lr,
         validation_share=validation_share if settings.validation_share is None else settings.validation_share,
     )
+
+
+def _with_initial_encoder(settings: TrainingSettings) -> TrainingSettings:
+    """The settings with what is open of the encoder taken from the model to start from."""
+    names = ("embedding_dim", "image_size", "channels")
+    if not settings.init or all(getattr(settings, name) for name in ("encoder", *names)):
+        return settings  # an interrupted training goes on without that model
+    encoder = load_model(settings.init)[1].encoder
+    if encoder.backbone:
+        raise ValueError(
+            f"--init is {shorten(settings.init)}, a model of {encoder.name}, allowed: models of {', '.join(ENCODERS)}; "
+            "--backbone-weights takes weights of timm's networks"
+        )
+    shapes = {name: getattr(settings, name) or getattr(encoder, name) for name in names}
+    return dataclasses.replace(settings, encoder=settings.encoder or encoder.name, **shapes)
 
 
 def check(settings: TrainingSettings) -> None:

@@ -10,7 +10,16 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from siamese.config import UNSEEN_SPLITS, EncoderConfig, LossConfig, PreprocessConfig, counted, one_line
+from siamese.config import (
+    UNSEEN_SPLITS,
+    DataRecord,
+    EncoderConfig,
+    LossConfig,
+    ModelFolderConfig,
+    PreprocessConfig,
+    counted,
+    one_line,
+)
 from siamese.data.augmentation import AUGMENTATIONS
 from siamese.data.datasets import DATASETS
 from siamese.data.folders import FOLDER_BOX_FRACTION
@@ -26,6 +35,7 @@ from siamese.encoders.pretrained import find_weights, photo_weights, read_weight
 from siamese.evaluation.bootstrap import LEAST_UNITS
 from siamese.losses import Loss, build_loss
 from siamese.model_folder.files import RESUME_FILE
+from siamese.model_folder.weights import load_model
 from siamese.network import SiameseNetwork, in_parts, list_of_parts
 from siamese.training.batches import Batches
 from siamese.training.distributed import World
@@ -103,6 +113,7 @@ def prepare(state: TrainingState, world: World) -> Setup:
     backbone = found and choose_backbone(settings.encoder, settings.image_size, weights)[0]
     shape = (settings.embedding_dim, settings.image_size, settings.channels)
     encoder = EncoderConfig(settings.encoder, *shape, backbone, mirrors=settings.preprocess == "photo")
+    initial = _initial(settings, encoder) if settings.init and not state.step else None
     source, before = settings.pairs or settings.dataset, state.data
     if world.is_main:  # the one that saves it
         state.data = fingerprint_files(settings)
@@ -111,13 +122,17 @@ def prepare(state: TrainingState, world: World) -> Setup:
     if world.is_main:
         state.data = dataclasses.replace(state.data, split=fingerprint_split(splits))
         check_split(before, state.data, source)
+    if initial:
+        splits = dataclasses.replace(splits, remarks=splits.remarks + _seen_before(initial[1], splits.record, settings.seed))
     batches = Batches(splits.training, settings, device, world)
 
     network = SiameseNetwork(encoder)
     if found and not state.step:
         network.encoder.load_pretrained(read_weights(settings.encoder, found))
+    if initial:
+        network.load_state_dict(initial[0].state_dict())
     network = network.to(device, memory_format=torch.channels_last)
-    if network.encoder.is_fitted and not state.step:
+    if network.encoder.is_fitted and not state.step and not initial:
         _fit(network, splits.training, settings, device)
     if settings.tune:
         network.encoder.tune()
@@ -140,6 +155,28 @@ def prepare(state: TrainingState, world: World) -> Setup:
         preprocess, splits, batches, network, encode, average, loss_config, loss_function, optimizer, device, precision,
         hardware, is_of_digits,
     )  # fmt: skip
+
+
+def _initial(settings: TrainingSettings, encoder: EncoderConfig) -> tuple[SiameseNetwork, ModelFolderConfig]:
+    """The model to start from. Raises ValueError where it is none, or of another encoder than the one to be trained."""
+    network, config = load_model(settings.init)
+    for name in ("name", "embedding_dim", "image_size", "channels"):
+        wanted, found = getattr(encoder, name), getattr(config.encoder, name)
+        if wanted != found:
+            option = "encoder" if name == "name" else name.replace("_", "-")
+            raise ValueError(f"--{option} is {wanted}, and the model of --init has {found}: leave it out, or --init")
+    return network, config
+
+
+def _seen_before(initial: ModelFolderConfig, record: DataRecord, seed: int) -> tuple[str, ...]:
+    """A remark where the model to start from may have been trained on images that are held out now."""
+    before, now = ((each.split, each.validation_images, each.test_images) for each in (initial.data, record))
+    if initial.data.dataset != record.dataset or (*before, initial.training.seed) == (*now, seed):
+        return ()
+    return (
+        f"the model of --init was trained on {record.dataset} in another split, so it may know what validation and test "
+        "hold out here, and look better than it is: the same --seed, --split and shares as it had keep them apart",
+    )
 
 
 def _take_over(state: TrainingState, parts: dict[str, nn.Module | torch.optim.Optimizer], steps_per_epoch: int) -> None:

@@ -11,7 +11,6 @@ among which its test images are: they are found by their embeddings. Without a f
 """
 
 import argparse
-import csv
 import dataclasses
 import sys
 from pathlib import Path
@@ -24,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from pendigits import load_pendigits, render
+from tablet import load_tablet
 
 from siamese import BlankImageError, Verifier
 from siamese.data.datasets import DATASETS, load_dataset
@@ -88,11 +88,12 @@ def main(argv: list[str] | None = None) -> int:
         looks = [verifier.look(render(strokes[index])) for index in drawn]
         _report_judged("digits drawn with a pen", looks, digits[drawn])
     if arguments.tablet:
-        images, signs = load_tablet(arguments.tablet)
+        drawings = load_tablet(arguments.tablet)
+        signs = np.array([drawing.sign for drawing in drawings])
         is_digit = np.array([sign.isdigit() for sign in signs])
         for name, chosen in (("digits of the tablet", is_digit), ("letters of the tablet", ~is_digit)):
             drawn = generator.permutation(np.flatnonzero(chosen))[: arguments.count]
-            _report_judged(name, [verifier.look(images[index]) for index in drawn], signs[drawn])
+            _report_judged(name, [verifier.look(drawings[index].render()) for index in drawn], signs[drawn])
     return 0
 
 
@@ -101,30 +102,6 @@ def _is_familiar(verifier: Verifier, image: np.ndarray) -> bool | None:
         return verifier.look(image).is_familiar
     except BlankImageError:
         return False
-
-
-def load_tablet(path: str) -> tuple[list[Image.Image], np.ndarray]:
-    """The drawings of the file, as a canvas would show them, and their signs (N,)."""
-    images, signs = [], []
-    with open(path, encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            strokes = [
-                np.array([point.split(":") for point in stroke.split()], float)
-                for stroke in row["strokes"].split("|")
-                if stroke.strip()
-            ]
-            low, high = (end(np.concatenate(strokes), axis=0) for end in (np.min, np.max))
-            scale = 260 / max(*(high - low), 1)
-            image = Image.new("L", (400, 400), 255)
-            draw = ImageDraw.Draw(image)
-            for stroke in strokes:
-                points = [tuple(point) for point in (stroke - (low + high) / 2) * scale + 200]
-                draw.line(points, fill=0, width=20, joint="curve")
-                for x, y in points:
-                    draw.ellipse((x - 10, y - 10, x + 10, y + 10), fill=0)
-            images.append(image)
-            signs.append(row["label"])
-    return images, np.array(signs)
 
 
 def _report_judged(name: str, looks: list[Look], signs: np.ndarray) -> None:

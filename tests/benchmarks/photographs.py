@@ -49,9 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     images, labels = mnist.data.numpy()[-10_000:], mnist.targets.numpy()[-10_000:]
     verifier = Verifier.from_pretrained(arguments.model)
     for kind in arguments.kinds:
-        generator = np.random.default_rng([int(arguments.tuning), list(KINDS).index(kind)])
-        verdicts = [_judge(verifier, kind, images, labels, number % 2 == 0, generator) for number in range(arguments.count)]
-        wrong, warned, unwarned = np.mean(verdicts, axis=0)
+        wrong, warned, unwarned = rates(verifier, kind, images, labels, arguments.count, int(arguments.tuning))
         print(
             f"{kind}: wrong and sure {wrong:.1%}, warned {warned:.1%}, wrong, sure and unwarned {unwarned:.1%}", flush=True
         )
@@ -60,19 +58,27 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+def rates(verifier, kind: str, images: np.ndarray, labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
+    """Of so many photographs of a kind, the shares wrong and sure, warned of, and wrong, sure and not warned of: (3,)."""
+    generator = np.random.default_rng([seed, list(KINDS).index(kind)])
+    verdicts = [_judge(verifier, kind, images, labels, number % 2 == 0, generator) for number in range(count)]
+    return np.mean(verdicts, axis=0)
+
+
 def _remarks_on_others(verifier, places: list[str], images: np.ndarray) -> None:
     """Print for 1,000 digits, and of each place for up to 1,000 pictures, how often there is which remark."""
-    from familiarity import load_tablet
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tablet import load_tablet
 
     from siamese.data.folders import folder_files
 
     generator, groups = np.random.default_rng(0), {"digits": [_drawn(image) for image in images[:1000]]}
     for place in places:
         if place.endswith(".csv"):
-            drawings, signs = load_tablet(place)
-            is_digit = np.array([sign.isdigit() for sign in signs])
-            for name, chosen in (("digits", is_digit), ("letters", ~is_digit)):
-                groups[f"{name} of {place}"] = [drawings[index] for index in np.flatnonzero(chosen)]
+            drawings = load_tablet(place)
+            for name, are_digits in (("digits", True), ("letters", False)):
+                chosen = [drawing for drawing in drawings if drawing.sign.isdigit() == are_digits]
+                groups[f"{name} of {place}"] = [drawing.render() for drawing in chosen]
         else:
             files = folder_files(place)
             groups[place] = [files[index] for index in generator.permutation(len(files))[:1000]]
