@@ -44,6 +44,8 @@ def embed(arguments: argparse.Namespace) -> int:
         check_kind(arguments.output)
     pictures = pictures_of(arguments.images)
     verifier = load(arguments)
+    if not pictures.are_named:
+        verifier.check_images("embedding a folder or a list")
     if arguments.output not in (None, "-") and not pictures.are_named:
         return embed_many(verifier, pictures, arguments.output)
     if pictures.are_named:

@@ -1,0 +1,180 @@
+"""Models of rows and of sequences, from a table or a folder to a verdict, as a user makes and uses them."""
+
+import json
+
+import numpy as np
+import pytest
+from number_files import WINE, class_folders, long_table, profiles, wine_table
+
+from siamese import Gallery, Verifier
+from siamese.__main__ import main
+from siamese.commands import train
+
+QUICK = ["--epochs", "2", "--batch-size", "64", "--embedding-dim", "16", "--device", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("numbers")
+
+
+@pytest.fixture(scope="module")
+def of_rows(folder):
+    table = wine_table(folder / "wine.csv")
+    assert train.main(["--dataset", str(table), "--output", str(folder / "rows"), *QUICK]) == 0
+    return folder / "rows"
+
+
+@pytest.fixture(scope="module")
+def of_sequences(folder):
+    table = long_table(folder / "long.csv")
+    columns = ["--series-column", "series", "--time-column", "time", "--split", "within", "--encoder", "gru"]
+    assert train.main(["--dataset", str(table), "--output", str(folder / "sequences"), *columns, *QUICK]) == 0
+    return folder / "sequences"
+
+
+def answer(capsys, *words) -> dict:
+    capsys.readouterr()
+    assert main([*map(str, words), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_model_of_rows_compares_rows_however_they_are_given(of_rows, folder, capsys):
+    verifier, table = Verifier.from_pretrained(of_rows), folder / "wine.csv"
+    by_name = dict(zip(WINE.feature_names, WINE.data[99].tolist(), strict=True))
+    verdict = verifier.verify(WINE.data[0], by_name)
+    assert verdict.distance == verifier.verify(by_name, f"{table}#1").distance > 0
+    assert verifier.verify(by_name, by_name).distance == 0
+    found = answer(capsys, "compare", f"{table}#1", f"{table}#100", "--model", of_rows)
+    assert found["distance"] == verdict.distance
+    assert verifier.embed([WINE.data[0], WINE.data[1]]).shape == (2, 16)
+    assert verifier.canonical(WINE.data[0]).dtype == np.float32
+    assert answer(capsys, "embed", f"{table}#1", "--model", of_rows)["embeddings"]
+
+
+def test_a_model_of_sequences_compares_files_and_arrays(of_sequences, folder, capsys):
+    verifier, values = Verifier.from_pretrained(of_sequences), profiles()[0]
+    np.save(folder / "a.npy", values[0])
+    verdict = verifier.verify(folder / "a.npy", values[1])
+    assert verdict.distance == verifier.verify(values[1], values[0]).distance > 0
+    assert verifier.draw(verifier.canonical(values[0])).dtype == np.uint8
+
+
+@pytest.mark.parametrize("kind", ["rows", "sequences"])
+def test_classes_are_recognised_from_examples(kind, of_rows, of_sequences, folder, capsys):
+    if kind == "rows":
+        support, query = (
+            wine_table(folder / f"{name}.csv", part)
+            for name, part in (("support", slice(0, None, 9)), ("query", slice(4, None, 9)))
+        )
+        model, values, names = of_rows, list(WINE.data), WINE.target_names[WINE.target]
+    else:
+        support, query = class_folders(folder / "support", 60), class_folders(folder / "query", 60)
+        model, (values, names) = of_sequences, profiles()
+    found = answer(capsys, "one-shot", "--support", support, "--query", query, "--model", model)
+    assert len(found["results"]) == (20 if kind == "rows" else 60)
+    assert found["accuracy"] > 60
+    gallery = Gallery(Verifier.from_pretrained(model))
+    for value, name in zip(values[:100:9], names[:100:9], strict=True):
+        gallery.enrol(str(name), [value])
+    assert gallery.identify(values[0]).matches[0].name == str(names[0])
+    gallery.save(folder / "gallery.safetensors")
+    assert Gallery.load(folder / "gallery.safetensors", gallery.verifier).names == gallery.names
+
+
+def test_a_model_is_measured_on_tables_and_on_pairs_of_rows(of_rows, folder, capsys):
+    table = folder / "wine.csv"
+    found = answer(capsys, "evaluate", "--dataset", table, "--model", of_rows)
+    sizes = np.bincount(WINE.target)
+    assert found["same_pairs"] == sum(size * (size - 1) // 2 for size in sizes)
+    assert found["balanced_accuracy"] > 80
+    (folder / "pairs.csv").write_text("image_a,image_b,is_same\n1,2,1\n1,100,0\n5,6,1\n")
+    found = answer(capsys, "evaluate", "--dataset", table, "--pairs", folder / "pairs.csv", "--model", of_rows)
+    assert (found["same_pairs"], found["different_pairs"]) == (2, 1)
+
+
+def test_a_model_is_trained_on_pairs_of_files(folder, capsys):
+    values, labels = profiles(60)
+    (folder / "files").mkdir()
+    for place, each in enumerate(values):
+        np.save(folder / "files" / f"{place}.npy", each)
+    ends = [(a, a + step) for a in range(60) for step in (1, 10, 20, 30) if a + step < 60 and a // 20 == (a + step) // 20]
+    rows = [f"files/{a}.npy,files/{b}.npy,{int(labels[a] == labels[b])}" for a, b in ends]
+    (folder / "of_files.csv").write_text("\n".join(["image_a,image_b,is_same", *rows]))
+    words = ["--pairs", str(folder / "of_files.csv"), "--output", str(folder / "of-pairs"), *QUICK]
+    code = train.main(words)
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    assert "sequences" in said.out
+
+
+def test_the_card_speaks_of_what_it_is_about(of_rows, of_sequences):
+    for folder, noun, columns in ((of_rows, "row", "alcohol, malic"), (of_sequences, "sequence", "rows, columns")):
+        card = (folder / "README.md").read_text()
+        body = card.split("\n---\n", 1)[1]
+        assert f"turns a {noun} into 16 numbers" in body
+        assert columns in body
+        assert "image" not in body.replace("image-", "").partition("## Methods")[0]
+        assert "app.py" not in body
+
+
+def test_what_is_about_images_alone_says_so(of_rows, folder, capsys, monkeypatch):
+    from siamese.demo import server
+
+    with pytest.raises(ValueError, match="the page is about images, and model rows takes vectors: use it in a terminal"):
+        server.load_models(str(of_rows))
+    (folder / "images").mkdir(exist_ok=True)
+    for words in (
+        ["find", of_rows / "roc.png", of_rows.parent],
+        ["cluster", of_rows.parent],
+        ["serve"],
+        ["export", of_rows],
+    ):
+        model = [] if words[0] == "export" else ["--model", of_rows]
+        capsys.readouterr()
+        code = main([str(word) for word in (*words, *model)])
+        said = capsys.readouterr().err
+        assert code == 2, words
+        assert "takes vectors" in said or "no images" in said, words
+
+
+MIXED = {
+    "an encoder of images": (["--encoder", "compact"], "encoder compact takes images, and {} holds vectors, allowed: mlp"),
+    "an encoder of sequences": (["--encoder", "gru"], "encoder gru takes sequences, and {} holds vectors, allowed: mlp"),
+    "a size in px": (["--image-size", "40"], "--image-size is about images, and {} holds vectors"),
+    "a length": (["--length", "40"], "--length is about sequences, and {} holds vectors"),
+    "rotations": (["--rotations"], "--rotations is about images"),
+}
+
+
+@pytest.mark.parametrize(("words", "sentence"), MIXED.values(), ids=MIXED)
+def test_what_is_about_another_kind_of_input_is_refused(folder, words, sentence, capsys):
+    table = wine_table(folder / "wine.csv")
+    assert train.main(["--dataset", str(table), "--output", str(folder / "never"), *words]) == 2
+    assert sentence.format(table) in capsys.readouterr().err
+    assert not (folder / "never").exists()
+
+
+def test_another_kind_of_model_is_refused(of_rows, of_sequences, folder, capsys):
+    for words, sentence in (
+        (["evaluate", "--dataset", folder / "wine.csv", "--model", of_sequences], "takes sequences, and"),
+        (["evaluate", "--dataset", folder / "wine.csv"], "model digits takes images, and"),
+        (["evaluate", "--dataset", "mnist-sample", "--model", of_rows], "takes vectors, and mnist-sample holds images"),
+        (["compare", "a.png", "b.png", "--model", of_rows], "is no file of numbers by its name, allowed: .csv"),
+    ):
+        assert main([str(word) for word in words]) == 2
+        assert sentence in capsys.readouterr().err
+
+
+def test_an_interrupted_training_goes_on_to_the_same_model(folder, of_rows):
+    from siamese.training.events import Ask, Interrupted
+    from siamese.training.loop import train as events_of
+    from siamese.training.state import TrainingState
+
+    settings = train.settings_of(
+        train.parse_arguments(["--dataset", str(folder / "wine.csv"), "--output", str(folder / "again"), *QUICK])[0]
+    )
+    with pytest.raises(Interrupted):
+        list(events_of(settings, asked=lambda: Ask.INTERRUPT))
+    list(events_of(settings, state=TrainingState.load(folder / "again", "cpu")))
+    assert (folder / "again" / "model.safetensors").read_bytes() == (of_rows / "model.safetensors").read_bytes()
