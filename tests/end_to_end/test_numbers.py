@@ -5,10 +5,14 @@ import json
 import numpy as np
 import pytest
 from number_files import WINE, class_folders, long_table, profiles, wine_table
+from PIL import Image
 
 from siamese import Gallery, Verifier
 from siamese.__main__ import main
 from siamese.commands import train
+from siamese.config import ModelFolderConfig
+from siamese.hub.published import published
+from siamese.model_folder.model_card import SHOW_PIXELS
 
 QUICK = ["--epochs", "2", "--batch-size", "64", "--embedding-dim", "16", "--device", "cpu"]
 
@@ -95,10 +99,12 @@ def test_a_model_is_measured_on_tables_and_on_pairs_of_rows(of_rows, folder, cap
 
 def test_a_model_is_trained_on_pairs_of_files(folder, capsys):
     values, labels = profiles(60)
+    order = np.concatenate([np.argsort(labels, kind="stable")[start::10] for start in range(10)])  # of each six some alike
+    values, labels = [values[place] for place in order], [labels[place] for place in order]
     (folder / "files").mkdir()
     for place, each in enumerate(values):
         np.save(folder / "files" / f"{place}.npy", each)
-    ends = [(a, a + step) for a in range(60) for step in (1, 10, 20, 30) if a + step < 60 and a // 20 == (a + step) // 20]
+    ends = [(a, b) for first in range(0, 60, 6) for a in range(first, first + 6) for b in range(a + 1, first + 6)]
     rows = [f"files/{a}.npy,files/{b}.npy,{int(labels[a] == labels[b])}" for a, b in ends]
     (folder / "of_files.csv").write_text("\n".join(["image_a,image_b,is_same", *rows]))
     words = ["--pairs", str(folder / "of_files.csv"), "--output", str(folder / "of-pairs"), *QUICK]
@@ -118,24 +124,30 @@ def test_the_card_speaks_of_what_it_is_about(of_rows, of_sequences):
         assert "app.py" not in body
 
 
-def test_what_is_about_images_alone_says_so(of_rows, folder, capsys, monkeypatch):
+def test_what_is_pushed_shows_no_row_and_names_no_file(of_rows):
+    config = ModelFolderConfig.from_json((of_rows / "config.json").read_text())
+    files = published(of_rows, config)
+    assert not set(SHOW_PIXELS) & set(files)
+    for name in ("config.json", "README.md"):
+        assert "wine" not in files[name].decode()
+        assert "alcohol" in files[name].decode()
+
+
+@pytest.mark.exhaustive
+def test_the_page_says_that_it_shows_images_alone(of_rows):
     from siamese.demo import server
 
     with pytest.raises(ValueError, match="the page is about images, and model rows takes vectors: use it in a terminal"):
         server.load_models(str(of_rows))
-    (folder / "images").mkdir(exist_ok=True)
-    for words in (
-        ["find", of_rows / "roc.png", of_rows.parent],
-        ["cluster", of_rows.parent],
-        ["serve"],
-        ["export", of_rows],
-    ):
-        model = [] if words[0] == "export" else ["--model", of_rows]
-        capsys.readouterr()
-        code = main([str(word) for word in (*words, *model)])
-        said = capsys.readouterr().err
-        assert code == 2, words
-        assert "takes vectors" in said or "no images" in said, words
+
+
+def test_what_is_about_images_alone_says_so(of_rows, folder, digits, capsys):
+    (folder / "images").mkdir()
+    Image.fromarray(digits[0][0]).save(folder / "images" / "a.png")
+    for words in (["find", folder / "images" / "a.png", folder / "images"], ["cluster", folder / "images"], ["export"]):
+        model = [of_rows] if words[0] == "export" else ["--model", of_rows]
+        assert main([str(word) for word in (*words, *model)]) == 2
+        assert f"siamese {words[0]} is about images, and model rows takes vectors" in capsys.readouterr().err
 
 
 MIXED = {
@@ -158,7 +170,7 @@ def test_what_is_about_another_kind_of_input_is_refused(folder, words, sentence,
 def test_another_kind_of_model_is_refused(of_rows, of_sequences, folder, capsys):
     for words, sentence in (
         (["evaluate", "--dataset", folder / "wine.csv", "--model", of_sequences], "takes sequences, and"),
-        (["evaluate", "--dataset", folder / "wine.csv"], "model digits takes images, and"),
+        (["evaluate", "--dataset", folder / "wine.csv"], "takes images, and"),
         (["evaluate", "--dataset", "mnist-sample", "--model", of_rows], "takes vectors, and mnist-sample holds images"),
         (["compare", "a.png", "b.png", "--model", of_rows], "is no file of numbers by its name, allowed: .csv"),
     ):
@@ -166,6 +178,7 @@ def test_another_kind_of_model_is_refused(of_rows, of_sequences, folder, capsys)
         assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.exhaustive
 def test_an_interrupted_training_goes_on_to_the_same_model(folder, of_rows):
     from siamese.training.events import Ask, Interrupted
     from siamese.training.loop import train as events_of
