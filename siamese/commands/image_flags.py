@@ -8,7 +8,6 @@ from pathlib import Path
 from siamese.data.own_images import HubChoices, OwnImages, hub_name, own_images
 
 CHOICES = ("dataset_config", "dataset_split", "image_column", "label_column")
-NUMBERS = ("series_column", "time_column")  # of tables of sequences, and of files of them
 
 
 def add_flags(parser: argparse.ArgumentParser, splits: Sequence[str] = ("--dataset-split",)) -> None:

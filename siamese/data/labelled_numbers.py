@@ -162,8 +162,8 @@ def _read_long_table(own: OwnNumbers, known: NumbersConfig | None, least: int) -
     labels, parts, found = _labels(table, choices, what, least), _parts(table, choices), _Found()
     series = table.texts(_column(table, choices.series_column, "--series-column", what))
     times, wrong_times = None, {}
-    if choices.time_column:
-        times, wrong_times = table.numbers(_column(table, choices.time_column, "--time-column", what))
+    if time_column := choices.time_column or (known.time_column if known else None):
+        times, wrong_times = table.numbers(_column(table, time_column, "--time-column", what))
     values, wrong = _numbers(table, known, choices, what, found)
     rows_of: dict[str, list[int]] = {}
     for row, name in enumerate(series):
@@ -181,7 +181,8 @@ def _read_long_table(own: OwnNumbers, known: NumbersConfig | None, least: int) -
         if problem:
             found.left_out.append((Path(name), problem))
         elif choices.part in (None, parts[rows[0]]):
-            _add_sequence(found, values[rows], None if times is None else times[rows], labels[rows[0]], name, parts[rows[0]])
+            of_steps = values[rows], None if times is None else times[rows]
+            _add_sequence(found, *of_steps, labels[rows[0]], name, parts[rows[0]], choices, known)
     return found
 
 
@@ -215,19 +216,41 @@ def _read_files(own: OwnNumbers, known: NumbersConfig | None) -> _Found:
                 )
                 if not found.columns:
                     raise ValueError(f"{what} has no column of numbers")
-            _add_sequence(found, matrix_of(table, found.columns, what), times, label, str(file), part)
+            values = matrix_of(table, found.columns, what)
+            _add_sequence(found, values, times, label, str(file), part, own.choices, known)
         except ValueError as error:
             found.left_out.append((file, str(error)))
     return found
 
 
-def _add_sequence(found: _Found, values: np.ndarray, times: np.ndarray | None, label: str, source: str, part: str) -> None:
+def _add_sequence(
+    found: _Found,
+    values: np.ndarray,
+    times: np.ndarray | None,
+    label: str,
+    source: str,
+    part: str,
+    choices: NumberChoices,
+    known: NumbersConfig | None,
+) -> None:
+    normalise = known.normalise if known else choices.normalise or "columns"
     try:
         in_order(values, times, "it")
+        if normalise != "columns" and _is_constant(values):
+            raise ValueError(f"it is blank: it has the same value everywhere, and so no {normalise} of its own")
     except ValueError as error:
         found.left_out.append((Path(source), str(error)))
     else:
         found.add(values, times, label, source, part)
+
+
+def _is_constant(values: np.ndarray) -> bool:
+    """Whether no column of steps (T, F) changes, those aside that only say yes or no."""
+    is_flag = ((values == 0) | (values == 1) | np.isnan(values)).all(axis=0)
+    low, high = (
+        each(np.where(np.isnan(values), fill, values), axis=0) for each, fill in ((np.min, np.inf), (np.max, -np.inf))
+    )
+    return not ((high > low) & ~is_flag).any()
 
 
 def _column(table: Table, name: str, option: str, what: str) -> str:

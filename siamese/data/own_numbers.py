@@ -26,6 +26,7 @@ class NumberChoices:
     time_column: str | None = None  # by which the steps of a sequence are ordered and spaced
     part: str | None = None  # take this part of the data alone, see siamese.data.class_lists.Layout
     names: str | None = None  # of files: see Layout
+    normalise: str | None = None  # see siamese.config.NumbersConfig: what it cannot be done with is left out
 
 
 @dataclass(frozen=True)
@@ -68,18 +69,21 @@ class OwnNumbers:
 def own_numbers(dataset: str | Path, pairs: str | Path | None, choices: NumberChoices) -> OwnNumbers | None:
     """The numbers that a dataset, or the files of labelled pairs, are; None where they are images, or nothing here."""
     place, pairs = Path(dataset), pairs and Path(pairs)
-    name = readable((pairs or place.resolve()).name)
     is_table = place.suffix.lower() in TABLES and os.path.isfile(place)
     if is_table and not pairs and _first_of_pairs(place):
         return own_numbers("", place, choices)
     if is_table:
-        return OwnNumbers(place, name, SEQUENCES if choices.series_column else ROWS, choices, pairs)
+        return OwnNumbers(place, _name(pairs or place), SEQUENCES if choices.series_column else ROWS, choices, pairs)
     if pairs:
         are_sequences = _first_of_pairs(pairs).lower().endswith(NAMES)
-        return OwnNumbers(pairs.parent, name, SEQUENCES, choices, pairs) if are_sequences else None
+        return OwnNumbers(pairs.parent, _name(pairs), SEQUENCES, choices, pairs) if are_sequences else None
     if place.is_dir() and _holds_sequences(place):
-        return OwnNumbers(place, name, SEQUENCES, choices)
+        return OwnNumbers(place, _name(place), SEQUENCES, choices)
     return None
+
+
+def _name(place: Path) -> str:
+    return readable(place.resolve().name)  # the rest of the path is nobody's business
 
 
 def _first_of_pairs(file: Path) -> str:

@@ -109,8 +109,9 @@ class TrainingSettings:
     def number_choices(self) -> NumberChoices:
         """What of a table, or of a folder of sequences, is meant."""
         return NumberChoices(
-            self.label_column, self.series_column, self.time_column, self.dataset_split, self.classes_from_names
-        )
+            self.label_column, self.series_column, self.time_column, self.dataset_split, self.classes_from_names,
+            self.normalise,
+        )  # fmt: skip
 
     @property
     def own(self) -> OwnImages | OwnNumbers | None:

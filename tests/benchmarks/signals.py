@@ -51,6 +51,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="a folder with pendigits.csv and tablet.csv")
     parser.add_argument("--only", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument(
+        "--encoders", nargs="+", default=["tdnn", "gru", "compact"], help="which (default: tdnn gru compact)"
+    )
     parser.add_argument("--first", type=int, default=0, help="the first seed (default: 0)")
     parser.add_argument("--seeds", type=int, default=3, help="how many (default: 3)")
     parser.add_argument("--sets", nargs="+", default=SERIES, help=f"of aeon (default: {' '.join(SERIES)})")
@@ -66,6 +69,11 @@ def main(argv: list[str] | None = None) -> int:
             spread = f" +- {statistics.stdev(values):.2f}" if len(values) > 1 else ""
             print(f"{kind:9}  {name:58} {statistics.mean(values):6.2f}{spread}", flush=True)
     return 0
+
+
+def of_sequences(arguments: argparse.Namespace) -> list[str]:
+    """The encoders of sequences that are asked for."""
+    return [name for name in ("tdnn", "gru") if name in arguments.encoders]
 
 
 def trained(dataset: Path, folder: Path, *words: str, seed: int) -> Verifier:
@@ -111,12 +119,15 @@ def pendigits(arguments: argparse.Namespace, seed: int, folder: Path) -> Iterato
             (folder / kind / PARTS[part[number]] / str(digit)).mkdir(parents=True, exist_ok=True)
         place = f"{PARTS[part[number]]}/{digit}/{number}"
         np.savetxt(folder / "points" / f"{place}.csv", stroke, delimiter=",", header="x,y", comments="")
-        render(stroke, SIDE).save(folder / "pictures" / f"{place}.png")
+        if "compact" in arguments.encoders:
+            render(stroke, SIDE).save(folder / "pictures" / f"{place}.png")
     of_points = ("--split", "within", "--normalise", "shape", "--length", "8")
-    for encoder in ("tdnn", "gru"):
+    for encoder in of_sequences(arguments):
         yield from accuracies(
             f"8 points, {encoder}", folder / "points", folder / encoder, *of_points, "--encoder", encoder, seed=seed
         )
+    if "compact" not in arguments.encoders:
+        return
     of_pictures = ("--split", "within", "--preprocess", "ink", "--encoder", "compact")
     yield from accuracies(
         "pictures of the strokes, compact", folder / "pictures", folder / "compact", *of_pictures, seed=seed
@@ -146,7 +157,7 @@ def tablet(arguments: argparse.Namespace, seed: int, folder: Path) -> Iterator[t
             queries.setdefault(label, []).append(way)
     shares = ("--split", "classes", "--validation-share", "0.2", "--test-share", "0.1")
     of_ways = (*shares, "--normalise", "shape", "--length", "64")
-    for encoder in ("tdnn", "gru"):
+    for encoder in of_sequences(arguments):
         verifier = trained(folder / "ways", folder / encoder, *of_ways, "--encoder", encoder, seed=seed)
         yield f"the way of the pen, {encoder}: validation", validation_of(verifier)
         named = {
@@ -245,7 +256,7 @@ def series(arguments: argparse.Namespace, seed: int, folder: Path) -> Iterator[t
             place = folder / name / split / label.replace("/", "-")
             place.mkdir(parents=True, exist_ok=True)
             np.save(place / f"{number:05}.npy", each)
-        for encoder in ("tdnn", "gru"):
+        for encoder in of_sequences(arguments):
             words = ("--split", "within", "--encoder", encoder)
             verifier = trained(folder / name, folder / f"{name}-{encoder}", *words, seed=seed)
             yield f"{name}, {encoder}: validation", validation_of(verifier)

@@ -1,5 +1,7 @@
 """Tables and folders as they are read: what is used, what is left out, and what is said of it."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -80,9 +82,13 @@ def test_a_series_that_cannot_be_used_is_named(tmp_path):
     frame.loc[frame.series == 1, "label"] = ["1"] * 7 + ["2"]
     frame.loc[frame.index[frame.series == 2][0], "rows"] = "many"
     frame = frame[(frame.series != 3) | (frame.time == 0)]
+    frame.loc[frame.series == 4, ["rows", "columns"]] = 7.0
     frame.to_csv(path, index=False)
-    reasons = {source.name: reason for source, reason in read(path, LONG).left_out}
-    assert set(reasons) == {"1", "2", "3"}
+    assert len(read(path, LONG).left_out) == 3
+    of_shape = dataclasses.replace(LONG, normalise="shape")
+    reasons = {source.name: reason for source, reason in read(path, of_shape).left_out}
+    assert set(reasons) == {"1", "2", "3", "4"}
+    assert "same value everywhere, and so no shape of its own" in reasons["4"]
     assert "of several classes: '1, 2'" in reasons["1"]
     assert "column 'rows' is 'many'" in reasons["2"]
     assert "1 step, allowed: 2" in reasons["3"]
