@@ -56,6 +56,7 @@ def test_a_model_of_rows_compares_rows_however_they_are_given(of_rows, folder, c
     assert answer(capsys, "embed", f"{table}#1", "--model", of_rows)["embeddings"]
 
 
+@pytest.mark.exhaustive
 def test_a_model_of_sequences_compares_files_and_arrays(of_sequences, folder, capsys):
     verifier, values = Verifier.from_pretrained(of_sequences), profiles()[0]
     np.save(folder / "a.npy", values[0])
@@ -64,17 +65,18 @@ def test_a_model_of_sequences_compares_files_and_arrays(of_sequences, folder, ca
     assert verifier.draw(verifier.canonical(values[0])).dtype == np.uint8
 
 
-@pytest.mark.parametrize("kind", ["rows", "sequences"])
-def test_classes_are_recognised_from_examples(kind, of_rows, of_sequences, folder, capsys):
+@pytest.mark.parametrize("kind", ["rows", pytest.param("sequences", marks=pytest.mark.exhaustive)])
+def test_classes_are_recognised_from_examples(kind, request, folder, capsys):
+    model = request.getfixturevalue(f"of_{kind}")
     if kind == "rows":
         support, query = (
             wine_table(folder / f"{name}.csv", part)
             for name, part in (("support", slice(0, None, 9)), ("query", slice(4, None, 9)))
         )
-        model, values, names = of_rows, list(WINE.data), WINE.target_names[WINE.target]
+        values, names = list(WINE.data), WINE.target_names[WINE.target]
     else:
         support, query = class_folders(folder / "support", 60), class_folders(folder / "query", 60)
-        model, (values, names) = of_sequences, profiles()
+        values, names = profiles()
     found = answer(capsys, "one-shot", "--support", support, "--query", query, "--model", model)
     assert len(found["results"]) == (20 if kind == "rows" else 60)
     assert found["accuracy"] > 60
@@ -97,13 +99,16 @@ def test_a_model_is_measured_on_tables_and_on_pairs_of_rows(of_rows, folder, cap
     assert (found["same_pairs"], found["different_pairs"]) == (2, 1)
 
 
+@pytest.mark.exhaustive
 def test_a_model_is_trained_on_pairs_of_files(folder, capsys):
     values, labels = profiles(60)
-    order = np.concatenate([np.argsort(labels, kind="stable")[start::10] for start in range(10)])  # of each six some alike
+    by_class = np.argsort(labels, kind="stable")
+    order = np.concatenate([by_class[[*range(at, at + 3), *range(30 + at, 33 + at)]] for at in range(0, 30, 3)])
     values, labels = [values[place] for place in order], [labels[place] for place in order]
     (folder / "files").mkdir()
     for place, each in enumerate(values):
         np.save(folder / "files" / f"{place}.npy", each)
+    # Of each six in a row, all pairs: three are mostly of one class, and three of another.
     ends = [(a, b) for first in range(0, 60, 6) for a in range(first, first + 6) for b in range(a + 1, first + 6)]
     rows = [f"files/{a}.npy,files/{b}.npy,{int(labels[a] == labels[b])}" for a, b in ends]
     (folder / "of_files.csv").write_text("\n".join(["image_a,image_b,is_same", *rows]))
@@ -114,14 +119,20 @@ def test_a_model_is_trained_on_pairs_of_files(folder, capsys):
     assert "sequences" in said.out
 
 
-def test_the_card_speaks_of_what_it_is_about(of_rows, of_sequences):
-    for folder, noun, columns in ((of_rows, "row", "alcohol, malic"), (of_sequences, "sequence", "rows, columns")):
-        card = (folder / "README.md").read_text()
-        body = card.split("\n---\n", 1)[1]
-        assert f"turns a {noun} into 16 numbers" in body
-        assert columns in body
-        assert "image" not in body.replace("image-", "").partition("## Methods")[0]
-        assert "app.py" not in body
+@pytest.mark.parametrize(
+    ("kind", "noun", "columns"),
+    [
+        ("rows", "row", "alcohol, malic"),
+        pytest.param("sequences", "sequence", "rows, columns", marks=pytest.mark.exhaustive),
+    ],
+)
+def test_the_card_speaks_of_what_it_is_about(kind, noun, columns, request):
+    card = (request.getfixturevalue(f"of_{kind}") / "README.md").read_text()
+    body = card.split("\n---\n", 1)[1]
+    assert f"turns a {noun} into 16 numbers" in body
+    assert columns in body
+    assert "image" not in body.partition("## Methods")[0]
+    assert "app.py" not in body
 
 
 def test_what_is_pushed_shows_no_row_and_names_no_file(of_rows):
@@ -129,7 +140,7 @@ def test_what_is_pushed_shows_no_row_and_names_no_file(of_rows):
     files = published(of_rows, config)
     assert not set(SHOW_PIXELS) & set(files)
     for name in ("config.json", "README.md"):
-        assert "wine" not in files[name].decode()
+        assert "wine.csv" not in files[name].decode()
         assert "alcohol" in files[name].decode()
 
 
@@ -167,9 +178,14 @@ def test_what_is_about_another_kind_of_input_is_refused(folder, words, sentence,
     assert not (folder / "never").exists()
 
 
-def test_another_kind_of_model_is_refused(of_rows, of_sequences, folder, capsys):
+@pytest.mark.exhaustive
+def test_rows_are_no_sequences(of_sequences, folder, capsys):
+    assert main(["evaluate", "--dataset", str(wine_table(folder / "wine.csv")), "--model", str(of_sequences)]) == 2
+    assert "takes sequences, and" in capsys.readouterr().err
+
+
+def test_another_kind_of_model_is_refused(of_rows, folder, capsys):
     for words, sentence in (
-        (["evaluate", "--dataset", folder / "wine.csv", "--model", of_sequences], "takes sequences, and"),
         (["evaluate", "--dataset", folder / "wine.csv"], "takes images, and"),
         (["evaluate", "--dataset", "mnist-sample", "--model", of_rows], "takes vectors, and mnist-sample holds images"),
         (["compare", "a.png", "b.png", "--model", of_rows], "is no file of numbers by its name, allowed: .csv"),
