@@ -41,7 +41,8 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
     """Names the default of each flag that has one."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
-        return action.help if action.default is None or action.default is False else super()._get_help_string(action)
+        has_none = action.default is None or action.default is False or action.default == ""
+        return action.help if has_none else super()._get_help_string(action)
 
 
 def started_as() -> list[str]:
@@ -146,13 +147,13 @@ def build_parser() -> argparse.ArgumentParser:
 def add_sequence_flags(parser: argparse.ArgumentParser) -> None:
     """How sequences are seen."""
     add = parser.add_argument_group("sequences").add_argument
-    add("--length", type=int, help="steps that the network sees, 2..4096; about what most have if not given")
+    add("--length", type=int, help="steps that the network sees, 2..4096; 0: about what most have")
     add("--pad", action="store_true", help="fill sequences up to that length, instead of resampling them to it")
     add(
         "--normalise",
         choices=NORMALISATIONS,
-        help="by mean and deviation of all (columns, if not given), or of each sequence by itself, its columns one by one "
-        "(each) or together, as of x and y (shape)",
+        help="by mean and deviation of all (columns), or of each sequence by itself, its columns one by one (each) or "
+        "together, as of x and y (shape)",
     )
 
 

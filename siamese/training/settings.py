@@ -9,7 +9,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from siamese.config import NORMALISATIONS, readable
+from siamese.config import MOST_STEPS, NORMALISATIONS, readable
 from siamese.data.class_tree import find_classes
 from siamese.data.datasets import DATASETS
 from siamese.data.folders import choose_settings
@@ -51,7 +51,6 @@ ALLOWED = {
     "channels": (1, 3),
     "margin": (0.0, 100.0),
     "embedding_dim": (1, 4096),
-    "length": (2, 4096),
     "seed": (0, 2**31 - 1),
 }
 
@@ -66,11 +65,11 @@ class TrainingSettings:
     data_dir: str = "data"  # folder of datasets
     dataset_config: str | None = None  # of a dataset of the Hub that has several; None here and below: the only one
     dataset_split: str | None = None  # take this part of the dataset alone; None: all
-    series_column: str | None = None  # of a table of sequences: which one a row is of
-    time_column: str | None = None  # of sequences: by which steps are ordered and spaced; None: by their place
-    length: int | None = None  # of sequences: steps that the network sees, 2..4096; None: what most have
+    series_column: str = ""  # of a table of sequences: which one a row is of
+    time_column: str = ""  # of sequences: by which steps are ordered and spaced; "": by their place
+    length: int = 0  # of sequences: steps that the network sees, 2..4096; 0: what most have
     pad: bool = False  # of sequences: fill up to that length, instead of resampling to it
-    normalise: str | None = None  # of sequences: see siamese.config.NumbersConfig; None: "columns"
+    normalise: str = "columns"  # of sequences: see siamese.config.NumbersConfig
     image_column: str | None = None  # of the Hub, or of a list of images
     label_column: str | None = None
     classes_from_names: str | None = None  # of a folder: a regular expression, see siamese.data.class_lists.Layout
@@ -160,7 +159,7 @@ class Chosen:
     image_size: int | None = None  # here and below of images: px that the network sees
     channels: int | None = None
     side: int = 0  # px, of most of them
-    length: int | None = None  # of sequences: steps that the network sees
+    length: int = 0  # of sequences: steps that the network sees
 
 
 def _of_images(settings: TrainingSettings, own: OwnImages) -> Chosen:
@@ -175,9 +174,9 @@ def _of_numbers(settings: TrainingSettings, own: OwnNumbers) -> Chosen:
     found = read_numbers(own, least=0 if own.are_pairs else 2)
     by_class = {name: [own.place] * size for name, size in found.sizes.items()}
     split = "pairs" if own.are_pairs else settings.split or default_split(by_class)
-    length = (
-        settings.length or usual_length(found, "pad" if settings.pad else "resample") if own.mode == "sequences" else None
-    )
+    length = 0
+    if own.mode == "sequences":
+        length = settings.length or usual_length(found, "pad" if settings.pad else "resample")
     return Chosen(own.mode, len(found.values), split, length=length)
 
 
@@ -266,10 +265,12 @@ def check_kind(settings: TrainingSettings, own: OwnImages | OwnNumbers | None) -
     others = {"images": ABOUT_SEQUENCES, "vectors": ABOUT_IMAGES + ABOUT_SEQUENCES, "sequences": ABOUT_IMAGES}[takes]
     what = settings.pairs or settings.dataset
     for name in others:
-        if getattr(settings, name) not in (None, False):
+        if getattr(settings, name) != getattr(TrainingSettings, name):
             kind = "images" if name in ABOUT_IMAGES else "sequences"
             raise ValueError(f"{_option(name)} is about {kind}, and {what} holds {takes}: leave it out")
-    if settings.normalise is not None and settings.normalise not in NORMALISATIONS:
+    if settings.length and not 2 <= settings.length <= MOST_STEPS:
+        raise ValueError(f"--length is {settings.length}, allowed: 2 to {MOST_STEPS}, or 0 for what most have")
+    if settings.normalise not in NORMALISATIONS:
         raise ValueError(f"--normalise is {settings.normalise}, allowed: {', '.join(NORMALISATIONS)}")
     if settings.encoder and (kind := encoder_class(settings.encoder)).takes != takes:
         allowed = ", ".join(encoders_of(takes))

@@ -227,8 +227,8 @@ def _load_images(settings: TrainingSettings, encoder: EncoderConfig) -> Loaded:
 
 
 def _load_numbers(settings: TrainingSettings, encoder: EncoderConfig) -> Loaded:
-    fit, normalise = "pad" if settings.pad else "resample", settings.normalise or "columns"
-    choices = SequenceChoices(settings.length or 0, fit, normalise, settings.time_column or "")
+    fit = "pad" if settings.pad else "resample"
+    choices = SequenceChoices(settings.length, fit, settings.normalise, settings.time_column)
     shares = (settings.validation_share, settings.test_share, settings.seed)
     return load_number_splits(settings.own, encoder, choices, settings.split, *shares)
 
