@@ -7,21 +7,26 @@ settings they were not trained with.
 
 import dataclasses
 import json
-import re
 import sys
-import types
-import typing
-from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+
+from siamese.strict import check_choice, check_range, from_dict, parse_json, shorten
+from siamese.strict import counted as counted  # these are here for all that import them from this module
+from siamese.strict import one_line as one_line
+from siamese.strict import readable as readable
 
 FORMAT_VERSION = 1
 
-PREPROCESS_MODES = ("ink", "photo")
+PREPROCESS_MODES = ("ink", "photo")  # of images
+NUMBER_MODES = ("vectors", "sequences")  # of what is no image: see siamese.inputs
 SPLITS = ("given", "classes", "groups", "within", "pairs")
 LEAST_STEPS = 8  # of an epoch: small folders are passed over several times, but learnt by heart if too often
 UNSEEN_SPLITS = ("classes", "groups")  # whose test is of classes that training never saw
 ADDED_LATER = {"optional": True}  # metadata of fields that older model folders lack: they are read with the default
+NUMBER_VERSIONS = (1,)  # ways of reading numbers; as of images, each stays as it is
+FITS = ("resample", "pad")  # sequences of any length to one of T steps: see NumbersConfig
+NORMALISATIONS = ("columns", "each", "shape")
+MOST_COLUMNS, MOST_STEPS = 10_000, 4096
 PREPROCESS_VERSIONS = (1, 2)  # ways of reading an image; each stays as it is, since weights were trained on it
 
 
@@ -36,11 +41,11 @@ class BackboneConfig:
     weights: str = ""  # where they are from: a repository of the Hub with its commit, a package, or a file's digest
 
     def __post_init__(self) -> None:
-        _check_range("encoder.backbone.deviation", min(self.deviation, default=0), 1e-6, 1e6)
+        check_range("encoder.backbone.deviation", min(self.deviation, default=0), 1e-6, 1e6)
         for grid in self.grids:
-            _check_range("encoder.backbone.grids", grid, 1, 16)
+            check_range("encoder.backbone.grids", grid, 1, 16)
         for name, count in (("mean", 3), ("deviation", 3), ("stages", len(self.grids) or 1)):
-            _check_choice(f"the length of encoder.backbone.{name}", len(getattr(self, name)), (count,))
+            check_choice(f"the length of encoder.backbone.{name}", len(getattr(self, name)), (count,))
 
 
 @dataclass(frozen=True)
@@ -53,29 +58,66 @@ class EncoderConfig:
     channels: int = 1  # 1 grey, 3 colour
     backbone: BackboneConfig | None = field(default=None, metadata=ADDED_LATER)  # of "timm/..." alone
     mirrors: bool = field(default=True, metadata=ADDED_LATER)  # "hog", "timm/...": an image is the same mirrored
+    # Of what is no image, and then image_size and channels say nothing: (F,), or (T, F + 1) with the mask of steps
+    shape: tuple[int, ...] | None = field(default=None, metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         if (self.backbone is not None) != self.name.startswith("timm/"):
             raise ValueError(f"encoder {shorten(self.name)} {'has a' if self.backbone else 'lacks its'} backbone")
-        _check_range("encoder.embedding_dim", self.embedding_dim, 1, 4096)
-        _check_range("encoder.image_size", self.image_size, 8, 512)
-        _check_choice("encoder.channels", self.channels, (1, 3))
+        check_range("encoder.embedding_dim", self.embedding_dim, 1, 4096)
+        check_range("encoder.image_size", self.image_size, 8, 512)
+        check_choice("encoder.channels", self.channels, (1, 3))
+        if self.shape is not None:
+            check_choice("the length of encoder.shape", len(self.shape), (1, 2))
+            for size, most in zip(self.shape[::-1], (MOST_COLUMNS + 1, MOST_STEPS), strict=False):
+                check_range("encoder.shape", size, 1, most)
+
+
+@dataclass(frozen=True)
+class NumbersConfig:
+    """How a row of numbers, or a sequence of such rows, becomes the canonical array that the encoder sees."""
+
+    columns: tuple[str, ...]  # F names, in their order, 1..10,000 of them; "1", "2", ... where they have none
+    mean: tuple[float, ...]  # of each column among the training data
+    deviation: tuple[float, ...]  # and its standard deviation, above 0
+    flags: tuple[str, ...] = ()  # columns of sequences that only say yes or no (1, 0), as a pen does: they stay as they are
+    time_column: str = ""  # of sequences: by what their steps are ordered and spaced; "": by their place
+    length: int = 0  # T steps of a canonical sequence, 2..4096; 0 of rows
+    fit: str = "resample"  # a sequence is drawn out or drawn together to T steps, or "pad": filled up behind its end
+    # "columns": by mean and deviation; "each": each column of a sequence by its own mean and deviation; "shape": by its own
+    # mean and one deviation of all columns together, which keeps proportions, as of x and y
+    normalise: str = "columns"
+    version: int = NUMBER_VERSIONS[-1]
+
+    def __post_init__(self) -> None:
+        check_range("the number of preprocess.numbers.columns", len(self.columns), 1, MOST_COLUMNS)
+        for name in ("mean", "deviation"):
+            check_choice(f"the length of preprocess.numbers.{name}", len(getattr(self, name)), (len(self.columns),))
+        check_range("preprocess.numbers.deviation", min(self.deviation), sys.float_info.min, sys.float_info.max)
+        for flag in self.flags:
+            check_choice("preprocess.numbers.flags", flag, self.columns)
+        check_range("preprocess.numbers.length", self.length, 0, MOST_STEPS)
+        check_choice("preprocess.numbers.fit", self.fit, FITS)
+        check_choice("preprocess.numbers.normalise", self.normalise, NORMALISATIONS)
+        check_choice("preprocess.numbers.version", self.version, NUMBER_VERSIONS)
 
 
 @dataclass(frozen=True)
 class PreprocessConfig:
-    """How any image becomes the canonical image that the encoder sees (see siamese.images.canonical)."""
+    """How an input becomes the canonical one that the encoder sees (see siamese.inputs, siamese.images.canonical)."""
 
-    # "ink": find the drawing, scale it into the box, centre it by mass, as MNIST was made; "photo": the whole picture
+    # "ink": find the drawing, scale it into the box, centre it by mass, as MNIST was made; "photo": the whole picture;
+    # "vectors", "sequences": no pictures, but numbers, as `numbers` says
     mode: str = "ink"
     box_fraction: float = 20 / 28  # longer side of the ink's bounding box as a share of the image side, 0.1..1
     # Which way of reading, see siamese.images.ink: 2 evens out shadows. Older model folders, which lack it, mean 1
     version: int = field(default=PREPROCESS_VERSIONS[-1], metadata={**ADDED_LATER, "before": 1})
+    numbers: NumbersConfig | None = field(default=None, metadata=ADDED_LATER)  # of NUMBER_MODES alone
 
     def __post_init__(self) -> None:
-        _check_choice("preprocess.mode", self.mode, PREPROCESS_MODES)
-        _check_range("preprocess.box_fraction", self.box_fraction, 0.1, 1.0)
-        _check_choice("preprocess.version", self.version, PREPROCESS_VERSIONS)
+        check_choice("preprocess.mode", self.mode, (*PREPROCESS_MODES, *NUMBER_MODES))
+        check_range("preprocess.box_fraction", self.box_fraction, 0.1, 1.0)
+        check_choice("preprocess.version", self.version, PREPROCESS_VERSIONS)
 
 
 @dataclass(frozen=True)
@@ -86,7 +128,7 @@ class LossConfig:
     margin: float = 0.0  # in units of distance, 0..100; of the losses that have one, see siamese.losses
 
     def __post_init__(self) -> None:
-        _check_range("loss.margin", self.margin, 0.0, 100.0)
+        check_range("loss.margin", self.margin, 0.0, 100.0)
 
 
 @dataclass(frozen=True)
@@ -140,7 +182,7 @@ class DataRecord:
     has_own_parts: bool = field(default=False, metadata=ADDED_LATER)  # that it came in: its training and test are no draws
 
     def __post_init__(self) -> None:
-        _check_choice("data.split", self.split, SPLITS)
+        check_choice("data.split", self.split, SPLITS)
 
 
 @dataclass(frozen=True)
@@ -245,6 +287,15 @@ class ModelFolderConfig:
                 f"config.json has format_version {self.format_version}, this version of siamese reads {FORMAT_VERSION}: "
                 "update siamese to use this model"
             )
+        numbers, mode = self.preprocess.numbers, self.preprocess.mode
+        if (numbers is not None) != (mode in NUMBER_MODES):
+            raise ValueError(f"preprocess.numbers {'is given' if numbers else 'is missing'} with preprocess.mode {mode}")
+        expected = None
+        if numbers:
+            columns = len(numbers.columns)
+            expected = (columns,) if mode == "vectors" else (numbers.length, columns + 1)
+        if self.encoder.shape != expected:
+            raise ValueError(f"encoder.shape is {self.encoder.shape}, allowed with preprocess.mode {mode}: {expected}")
 
     def to_json(self) -> str:
         """Text of `config.json`; `from_json` gives back an equal config."""
@@ -265,84 +316,3 @@ class ModelFolderConfig:
                 "update siamese to use this model"
             )
         return from_dict(cls, raw, "config.json")
-
-
-def parse_json(text: str | bytes) -> Any:
-    """Parse JSON. Raises ValueError also where a name occurs twice, since readers differ in which of the two counts."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict:
-        names = dict(pairs)
-        if len(names) < len(pairs):
-            twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
-            raise ValueError(f"the name {shorten(twice)} occurs twice")
-        return names
-
-    try:
-        return json.loads(text, object_pairs_hook=unique)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
-
-
-def from_dict(cls: type, raw: Any, where: str) -> Any:
-    """Build dataclass `cls` from parsed JSON, strictly; `where` names the place for error messages."""
-    if not isinstance(raw, dict):
-        raise ValueError(f"{where} must be an object, not {type(raw).__name__}")
-    known = typing.get_type_hints(cls)
-    unknown = sorted(set(raw) - set(known))
-    optional = {item.name for item in dataclasses.fields(cls) if item.metadata.get("optional")}
-    missing = sorted(set(known) - set(raw) - optional)
-    if unknown:
-        raise ValueError(f"{where} has unknown keys {shorten(unknown)}, allowed: {', '.join(known)}")
-    if missing:
-        raise ValueError(f"{where} lacks the keys {', '.join(missing)}")
-    before = {item.name: item.metadata["before"] for item in dataclasses.fields(cls) if "before" in item.metadata}
-    given = {name: _parse(kind, raw[name], f"{where}: {name}") for name, kind in known.items() if name in raw}
-    return cls(**(before | given))
-
-
-def _parse(kind: Any, value: Any, where: str) -> Any:
-    if isinstance(kind, types.UnionType):  # X | None
-        return None if value is None else _parse(typing.get_args(kind)[0], value, where)
-    if dataclasses.is_dataclass(kind):
-        return from_dict(kind, value, where)
-    if typing.get_origin(kind) is tuple and type(value) is list:
-        item = typing.get_args(kind)[0]
-        return tuple(_parse(item, entry, f"{where}[{index}]") for index, entry in enumerate(value))
-    if kind is float and type(value) in (int, float) and abs(value) <= sys.float_info.max:
-        return float(value)
-    if kind is not float and type(value) is kind:  # type(), since bool is a subclass of int
-        return value
-    names = {float: "a finite number", int: "a whole number", str: "text", bool: "true or false"}
-    raise ValueError(f"{where} is {shorten(value)}, allowed: {names.get(kind, 'a list')}")
-
-
-def _check_range(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"{name} is {value}, allowed: {low} to {high}")
-
-
-def _check_choice(name: str, value: Any, choices: typing.Iterable[Any]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} is {shorten(value)}, allowed: {', '.join(str(choice) for choice in choices)}")
-
-
-def shorten(value: Any) -> str:
-    """A value as an error message shows it: on one line, at most 100 characters."""
-    return one_line(repr(value), 100)
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """A number with its noun: "1 image", "2 images"; `many` where that is not `one` with an s."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def readable(text: str) -> str:
-    """A name of a file as text that can be written anywhere: bytes that are no UTF-8 become "\\xfc" and the like."""
-    return re.sub("[\ud800-\udfff]", lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", text)
-
-
-def one_line(text: str, longest: int = 300) -> str:
-    """Text that others wrote, fit for an error message: on one line, without control characters, and short."""
-    text = readable(text[: 4 * longest])
-    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
-    return line if len(line) <= longest else line[: longest - 3] + "..."

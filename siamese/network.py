@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import itertools
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,7 +16,7 @@ from tqdm import tqdm
 from siamese.config import EncoderConfig
 from siamese.data.storage import let_go
 from siamese.encoders import build_encoder
-from siamese.images.canonical import to_tensor
+from siamese.inputs import to_tensor
 
 MOST_AT_ONCE, PIXELS_AT_ONCE = 1000, 1_600_000  # images of a part: 1,000 of 40 x 40 px, 31 of 224 x 224 px
 FEW_ON_CPU, MANY_ON_CPU, ON_GPU = 2, 8, 64  # images of a batch of `embed_alike`
@@ -99,7 +100,7 @@ def embed_alike(network: SiameseNetwork, images: np.ndarray) -> tuple[Tensor, Te
     network.eval()
     device = _device_of(network)
     few, many = (FEW_ON_CPU, MANY_ON_CPU) if device.type == "cpu" else (ON_GPU, ON_GPU)
-    if len(images) > many // 2 and not _rounds_alike(network, images.shape[1:], few, many):
+    if len(images) > many // 2 and not _rounds_alike(network, images.shape[1:], images.dtype, few, many):
         many = few
     embeddings, lengths, done = [], [], 0
     with torch.inference_mode():
@@ -119,7 +120,7 @@ def _filled_up(network: SiameseNetwork, images: np.ndarray, size: int) -> Tensor
     return to_tensor(filled).to(_device_of(network))
 
 
-def _rounds_alike(network: SiameseNetwork, shape: tuple[int, ...], few: int, many: int) -> bool:
+def _rounds_alike(network: SiameseNetwork, shape: tuple[int, ...], dtype: np.dtype, few: int, many: int) -> bool:
     """Whether an image has the same features to the bit in a batch of `few` and of `many`; tried once on noise.
 
     In which order a processor adds depends on sizes and not on what is added, and in another order nearly all of the sums
@@ -129,7 +130,8 @@ def _rounds_alike(network: SiameseNetwork, shape: tuple[int, ...], few: int, man
         return True
     key = (few, many, *shape, torch.get_num_threads())
     if key not in network.is_alike:
-        noise = np.random.default_rng(0).integers(0, 256, (many, *shape), np.uint8)
+        noise = np.random.default_rng(0).integers(0, 256, (many, *shape))
+        noise = noise.astype(np.uint8) if dtype == np.uint8 else (noise / 255).astype(dtype)  # gates are not to saturate
         with torch.inference_mode():
             parts = [noise[start : start + few] for start in range(0, many, few)]
             by_few = torch.cat([network.encoder.features(_filled_up(network, part, few)) for part in parts])
@@ -142,7 +144,8 @@ def embed_all(
 ) -> Tensor:
     """Embeddings of many images, in evaluation mode and without gradients: float32 (N, D) on the CPU.
 
-    `images` are canonical ones, uint8 (N, H, W) or (N, H, W, 3), in memory or in a file, or float (N, C, H, W) in 0..1. They
+    `images` are canonical ones, uint8 (N, H, W) or (N, H, W, 3), in memory or in a file, or float (N, C, H, W) in 0..1; or
+    canonical arrays of another input, see siamese.inputs. They
     are encoded in parts (see `in_parts`), so that memory does not grow with their number, the embeddings aside.
     `progress` names a progress bar, which a terminal shows.
     """
@@ -158,18 +161,19 @@ def embed_all(
 def in_parts(images: np.ndarray | Tensor, batch_size: int = MOST_AT_ONCE) -> Iterator[Tensor]:
     """All of the images in their order, as of `embed_all`, some at a time: float32 (B, C, H, W) in 0..1.
 
-    B is at most `batch_size`, and so that B x H x W is at most PIXELS_AT_ONCE, or 1: what is made of the images at a time
-    takes 19 MB of floats in colour, and an encoder's maps of 32 channels at full size 205 MB each, whatever N is.
+    B is at most `batch_size`, and so that B x H x W (of sequences B x T x F) is at most PIXELS_AT_ONCE, or 1: what is made
+    of the images at a time takes 19 MB of floats in colour, and an encoder's maps of 32 channels at full size 205 MB each,
+    whatever N is.
     """
     for part in list_of_parts(images, batch_size):
-        yield to_tensor(images[part]) if images.dtype in (np.uint8, torch.uint8) else images[part]
+        yield to_tensor(images[part])
         let_go(images)
 
 
 def list_of_parts(images: np.ndarray | Tensor, batch_size: int = MOST_AT_ONCE) -> list[slice]:
     """Which images each of the parts of `in_parts` is of."""
-    height, width = images.shape[1:3] if images.dtype in (np.uint8, torch.uint8) else images.shape[2:]
-    size = min(batch_size, max(1, PIXELS_AT_ONCE // (height * width)))
+    is_float_image = images.ndim == 4 and images.dtype not in (np.uint8, torch.uint8)  # (N, C, H, W)
+    size = min(batch_size, max(1, PIXELS_AT_ONCE // math.prod(images.shape[2:] if is_float_image else images.shape[1:3])))
     return [slice(start, start + size) for start in range(0, max(1, len(images)), size)]
 
 

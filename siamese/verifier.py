@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -17,15 +17,15 @@ from siamese.distances import distance
 from siamese.evaluation.calibration import probability_same
 from siamese.export.onnx_network import is_onnx_file, load_onnx
 from siamese.hub.sources import locate_model
-from siamese.images.canonical import read_image
-from siamese.images.load import DECODING, load_image
 from siamese.images.remarks import OF_ALL_CHARACTERS
+from siamese.inputs import INPUTS
 from siamese.model_folder.reference import Reference, load_reference
 
 if TYPE_CHECKING:
     import torch
 
-Image = str | os.PathLike | bytes | PIL.Image.Image | np.ndarray
+# Of models of numbers also lists and mappings: see siamese.inputs.
+Image = str | os.PathLike | bytes | PIL.Image.Image | np.ndarray | Sequence | Mapping
 
 
 @dataclass(frozen=True)
@@ -115,12 +115,25 @@ class Verifier:
         reference = load_reference(folder, network, config.data.split)
         return cls(network.to(chosen), config, name, chosen, reference)
 
+    def check_images(self, what: str) -> None:
+        """Raise ValueError where this model is not of images, which `what` is about alone."""
+        kind = INPUTS[self.config.preprocess.mode].kind
+        if kind != "images":
+            raise ValueError(
+                f"{what} is about images, and model {self.name} takes {kind}: use it in a terminal (siamese compare, embed, "
+                "one-shot, evaluate) or in Python (Verifier, Gallery)"
+            )
+
     def canonical(self, image: Image) -> np.ndarray:
-        """What the network sees of an image: uint8 (H, W), or (H, W, 3) for a colour model.
+        """What the network sees of an image: uint8 (H, W), or (H, W, 3) for a colour model; of numbers float32.
 
         Raises ValueError for anything that is no usable image, BlankImageError (a ValueError) where nothing is drawn.
         """
         return self.read(image)[0]
+
+    def draw(self, seen: np.ndarray) -> np.ndarray:
+        """What the network sees, from `canonical`, as a picture for people: uint8 (H, W) or (H, W, 3)."""
+        return INPUTS[self.config.preprocess.mode].draw(seen, self.config.preprocess)
 
     def look(self, image: Image) -> Look:
         """What the network sees of an image, and its embedding. Raises ValueError like `canonical`.
@@ -145,10 +158,8 @@ class Verifier:
 
     def read(self, image: Image) -> tuple[np.ndarray, str]:
         """What the network sees of an image, as `canonical`, and a remark on it, as in `Look`. Raises ValueError like it."""
-        encoder = self.config.encoder
-        with DECODING.turn() as turn:
-            read = load_image(image, turn), self.config.preprocess, encoder.image_size, encoder.channels
-            seen, remark = read_image(*read)
+        preprocess = self.config.preprocess
+        seen, remark = INPUTS[preprocess.mode].read(image, preprocess, self.config.encoder)
         return seen, remark if remark in OF_ALL_CHARACTERS or is_of_digits(self.config.data) else ""
 
     def look_at_canonical(self, images: np.ndarray) -> list[Look]:
@@ -172,7 +183,8 @@ class Verifier:
     def verify(self, image_a: Image, image_b: Image, threshold: float | None = None) -> Verdict:
         """Whether two images show the same class.
 
-        Each image is a path, a PIL image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4). `threshold` (above 0) replaces
+        Each image is a path, a PIL image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4); for a model of numbers, what
+        siamese.inputs.vectors or siamese.inputs.sequences read. `threshold` (above 0) replaces
         the calibrated one; the probability follows. Raises ValueError like `canonical`.
         """
         return self.verify_looks(self.look(image_a), self.look(image_b), threshold)
@@ -181,7 +193,8 @@ class Verifier:
         """As `verify`, for two images that were looked at."""
         known = (a.is_familiar, b.is_familiar)
         is_familiar = False if False in known else None if None in known else True
-        remarks = [f"the {place} image {look.remark}" for place, look in (("first", a), ("second", b)) if look.remark]
+        noun = INPUTS[self.config.preprocess.mode].noun
+        remarks = [f"the {place} {noun} {look.remark}" for place, look in (("first", a), ("second", b)) if look.remark]
         verdict = self.verify_embeddings(a.embedding, b.embedding, threshold)
         return dataclasses.replace(verdict, is_familiar=is_familiar, remark="; ".join(remarks))
 

@@ -31,6 +31,7 @@ COMPLETE = ModelFolderConfig(history=(EpochRecord(1, 0.5, 91.0, 9.0, 0.97, 3.5),
 finite = st.floats(allow_nan=False, allow_infinity=False)
 by_type = {int: st.integers(), float: finite, str: st.text(), bool: st.booleans()}
 by_type[float | None] = st.none() | finite
+by_type[tuple[int, ...] | None] = st.none()  # the shape of what is no image
 
 
 def record(cls, **ranges):
@@ -65,6 +66,7 @@ configs = st.builds(
         mode=st.sampled_from(PREPROCESS_MODES),
         box_fraction=st.floats(0.1, 1),
         version=st.sampled_from(PREPROCESS_VERSIONS),
+        numbers=st.none(),
     ),
     calibration=record(
         Calibration,
@@ -148,6 +150,7 @@ ADDED_LATER |= {("training", "finished_at_step"): 0, ("calibration", "doubt"): 0
 ADDED_LATER |= {("preprocess", "version"): 1, ("data", "revision"): "", ("data", "is_public"): False}
 ADDED_LATER |= {("data", "has_own_parts"): False}
 ADDED_LATER |= {("encoder", "backbone"): None, ("encoder", "mirrors"): True}
+ADDED_LATER |= {("encoder", "shape"): None, ("preprocess", "numbers"): None}
 
 
 @pytest.mark.parametrize("path", [path for path in KEYS if path not in ADDED_LATER], ids=dotted)

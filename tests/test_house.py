@@ -16,8 +16,10 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in [*FILES, 
 
 # The floors, from the ground up: what stands on one imports from those below it alone.
 FLOORS = (
+    ("strict",),
     ("config", "distances", "version", "devices", "suggestions"),
     ("images", "encoders", "losses", "evaluation", "command_line"),
+    ("inputs",),
     ("data",),
     ("network",),
     ("model_folder",),

@@ -41,7 +41,7 @@ def canonical(arguments: argparse.Namespace) -> None:
             raise ValueError(f"{image} would be written to {file} {what}: name another --output, or fewer images")
         files[file] = image
     verifier = load(arguments)
-    seen = [verifier.canonical(image) for image in files.values()]
+    seen = [verifier.draw(verifier.canonical(image)) for image in files.values()]
     for file, pixels in zip(files, seen, strict=True):
         write_file(file, lambda temporary, pixels=pixels: Image.fromarray(pixels).save(temporary, "PNG"))
     height, width = seen[0].shape[:2]

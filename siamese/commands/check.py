@@ -4,16 +4,22 @@ import argparse
 import json
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from siamese.commands import image_flags, parser_of, run
 from siamese.config import counted, readable
 from siamese.data.check import FolderCheck, PairsCheck, check_folder, check_pairs
 from siamese.data.class_lists import BY_FOLDERS
 from siamese.data.own_images import OwnImages
+from siamese.inputs import reworded
+
+if TYPE_CHECKING:
+    from siamese.data.own_numbers import OwnNumbers
 
 TESTED_ON = {
     "classes": ", and be tested on whole classes that it is not shown",
     "within": ", and be tested on other images of the same classes",
+    "pairs": ", and be tested on pairs of other images",
     "": "",
 }
 
@@ -22,7 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The flags of `siamese check`; each states its default."""
     parser = parser_of("check", __doc__)
     parser.add_argument(
-        "folder", metavar="FOLDER", help="folder of class folders, CSV file of pairs, or USER/NAME[@REVISION]"
+        "folder", metavar="FOLDER", help="folder of class folders, table, CSV file of pairs, or USER/NAME[@REVISION]"
     )
     image_flags.add_flags(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of words")
@@ -36,6 +42,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def check(arguments: argparse.Namespace) -> None:
     """`check FOLDER`: classes or pairs, settings, what would be left out and why."""
+    if numbers := image_flags.numbers_of(arguments.folder, arguments):
+        say_of_numbers(numbers, arguments.json)
+        return
     file = Path(arguments.folder)
     is_file = file.suffix.lower() == ".csv" and file.is_file()
     choices = image_flags.choices_of(arguments)
@@ -71,6 +80,33 @@ def check(arguments: argparse.Namespace) -> None:
         f"{TESTED_ON[checked.split]}"
     )
     refuse(checked)
+
+
+def say_of_numbers(own: "OwnNumbers", as_json: bool) -> None:
+    """Classes, columns, what would be left out and why, and how rows or sequences would be seen."""
+    from siamese.data.number_splits import check_numbers  # brings torch
+
+    checked = check_numbers(own)
+    found, sizes = checked.found, checked.found.sizes
+    if as_json:
+        left_out = [{"source": readable(str(source)), "reason": readable(reason)} for source, reason in found.left_out]
+        answer = {"preprocess": own.mode, "columns": found.columns, "split": checked.split, "classes": sizes}
+        print(json.dumps({**answer, "left_out": left_out, "remarks": list(map(readable, checked.remarks))}))
+    else:
+        for source, reason in found.left_out:
+            print(f"left out {source}: {reason}")
+        for remark in checked.remarks:
+            print(f"note: {remark}")
+        smallest, largest = min(sizes.values()), max(sizes.values())
+        each = f"{largest:,}" if smallest == largest else f"{smallest:,} to {largest:,}"
+        classes = "labelled pairs" if own.are_pairs else f"{counted(len(sizes), 'class', 'classes')}, {each} in each"
+        print(
+            f"{len(found.labels):,} usable {found.noun}s in {classes}; "
+            f"{len(found.left_out):,} left out; a training would see them as {checked.seen}"
+            f"{reworded(TESTED_ON[checked.split], found.noun)}"
+        )
+    if checked.problem:
+        raise ValueError(checked.problem)
 
 
 def say_of_pairs(checked: PairsCheck, as_json: bool) -> None:

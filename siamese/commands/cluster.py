@@ -50,6 +50,7 @@ def cluster(arguments: argparse.Namespace) -> None:
     if pictures.are_named:
         raise ValueError(f"{arguments.folder!r} is not a folder")
     verifier = load(arguments)
+    verifier.check_images("siamese cluster")
     threshold = verifier.config.calibration.threshold if arguments.threshold is None else arguments.threshold
     if not 0 < threshold < float("inf"):
         raise ValueError(f"--threshold is {threshold}, allowed: a distance above 0")

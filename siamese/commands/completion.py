@@ -36,7 +36,7 @@ def print_completion(shell: str, commands: Mapping[str, tuple[str, str]]) -> int
 
 def whole_parser(commands: Mapping[str, tuple[str, str]], shtab) -> argparse.ArgumentParser:
     """All commands in one parser, which knows what follows each flag."""
-    from siamese.encoders import ENCODERS
+    from siamese.encoders import ENCODERS, ENCODERS_OF_NUMBERS
     from siamese.losses import LOSSES
 
     parser = CommandLine(prog="siamese")
@@ -47,7 +47,7 @@ def whole_parser(commands: Mapping[str, tuple[str, str]], shtab) -> argparse.Arg
         chosen.add_parser(name, help=text, parents=[own], add_help=False)
         for action in own._actions:  # the same ones as in what has just been added
             if action.dest in NAMES:
-                action.choices = list(ENCODERS if action.dest == "encoder" else LOSSES)
+                action.choices = list(ENCODERS | ENCODERS_OF_NUMBERS if action.dest == "encoder" else LOSSES)
             elif action.dest in FILES or (name in ("embed", "find") and action.dest in ("output", "query")):
                 action.complete = shtab.FILE
             elif action.dest in FOLDERS:

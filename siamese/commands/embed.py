@@ -14,6 +14,8 @@ from siamese.commands.embedding_tables import check_kind, write_table
 from siamese.commands.pictures import HELP, Pictures, check_any, pictures_of, say_left_out
 from siamese.config import readable
 
+FOLDERS = "embedding a folder or a list"
+
 
 def build_parser() -> argparse.ArgumentParser:
     """The flags of `siamese embed`; each states its default."""
@@ -56,6 +58,7 @@ def embed(arguments: argparse.Namespace) -> int:
     if pictures.are_named:
         files, embeddings = list(map(str, pictures.files)), verifier.embed(pictures.files)  # (N, D)
     else:
+        verifier.check_images(FOLDERS)
         from siamese.embedded_files import embed_files
 
         found = embed_files(verifier, pictures.files, progress=True)
@@ -83,6 +86,7 @@ def embed_many(arguments: argparse.Namespace, pictures: Pictures) -> int:
     folder = Path(output).parent / f".{Path(output).name}.unfinished"
     with processes(arguments.device) as (world, arguments.device), world.one_voice():
         verifier = load(arguments)
+        verifier.check_images(FOLDERS)
         shares = [files[world.share_of(rank, len(files))] for rank in range(world.size)]
         folders = [folder] if world.size == 1 else [folder / f"{rank + 1} of {world.size}" for rank in range(world.size)]
         with UnfinishedEmbeddings(folders[world.rank], verifier) as unfinished:

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import json
 import sys
+from pathlib import Path
 
 import torch
 
@@ -11,21 +12,25 @@ from siamese.commands import add_model_flags, image_flags, load, parser_of, run
 from siamese.config import Metrics, readable
 from siamese.data.datasets import DATASETS, load_dataset
 from siamese.data.measured import bootstrap, load_folder, load_pairs
+from siamese.data.number_splits import load_measured
+from siamese.data.own_numbers import OwnNumbers
 from siamese.evaluation.bootstrap import interval_in_words
 from siamese.evaluation.calibration import measure
 from siamese.evaluation.one_shot import one_shot_error
+from siamese.inputs import INPUTS
 from siamese.network import SiameseNetwork, embed_all
+from siamese.verifier import Verifier
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The flags of `siamese evaluate`; each states its default."""
     parser = parser_of("evaluate", __doc__)
-    images = parser.add_mutually_exclusive_group(required=True)
-    images.add_argument(
-        "--dataset", help=f"{', '.join(DATASETS)}; or a folder of class folders; or USER/NAME[@REVISION] on the Hub"
+    parser.add_argument(
+        "--dataset",
+        help=f"{', '.join(DATASETS)}; or a folder of class folders; or a table; or USER/NAME[@REVISION] on the Hub",
     )
     image_flags.add_flags(parser)
-    images.add_argument("--pairs", metavar="CSV", help="instead: labelled pairs, as for train.py")
+    parser.add_argument("--pairs", metavar="CSV", help="instead, or of rows of that table: labelled pairs, as for train.py")
     parser.add_argument("--data-dir", default="data", help="folder of datasets, as for train.py (default: data)")
     parser.add_argument("--ways", type=int, help="of a folder: also the error of telling so many classes apart")
     add_model_flags(parser)
@@ -34,7 +39,13 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; its exit code."""
-    return run(evaluate, build_parser().parse_args(argv))
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    if not (arguments.dataset or arguments.pairs):
+        parser.error("one of the arguments --dataset --pairs is required")
+    if arguments.dataset and arguments.pairs and not Path(arguments.dataset).is_file():
+        parser.error("argument --pairs: not allowed with argument --dataset, unless that is a table")
+    return run(evaluate, arguments)
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
@@ -42,12 +53,18 @@ def evaluate(arguments: argparse.Namespace) -> None:
     verifier = load(arguments)
     config = verifier.config
     what = arguments.pairs or arguments.dataset
-    own = None if arguments.pairs else image_flags.images_of(what, image_flags.choices_of(arguments))
+    numbers = image_flags.numbers_of(arguments.dataset or "", arguments, pairs=arguments.pairs)
+    check_kind(verifier, what, numbers)
+    choices = image_flags.choices_of(arguments)
+    own = None if arguments.pairs or numbers else image_flags.images_of(what, choices)
     is_folder, file = own is not None and not own.are_pairs, arguments.pairs or (own and own.are_pairs and own.place)
     if arguments.ways is not None and (arguments.ways < 2 or not is_folder):
         raise ValueError(f"--ways is {arguments.ways}, allowed: at least 2, and only where --dataset is a folder")
     left_out, remarks, split = (), (), "given"
-    if file:
+    if numbers:
+        test, _, left_out, remarks = load_measured(numbers, config.preprocess.numbers)
+        split = "pairs" if numbers.are_pairs else "classes"
+    elif file:
         test, left_out, remarks = load_pairs(file, config.preprocess, config.encoder)
         split = "pairs"
     elif is_folder:
@@ -84,6 +101,14 @@ def evaluate(arguments: argparse.Namespace) -> None:
         print(f"{error:6.2f}% wrong  {arguments.ways}-way one-shot in {group or what}")
     if errors:
         print(f"{sum(errors.values()) / len(errors):6.2f}% wrong  mean of {len(errors)} groups")
+
+
+def check_kind(verifier: Verifier, what: str, numbers: OwnNumbers | None) -> None:
+    """Raise ValueError where the model takes another kind of input than `what` holds."""
+    takes, holds = INPUTS[verifier.config.preprocess.mode].kind, numbers.mode if numbers else "images"
+    if takes != holds:
+        hint = ", which --series-column may make sequences" if (takes, holds) == ("sequences", "vectors") else ""
+        raise ValueError(f"model {verifier.name} takes {takes}, and {what} holds {holds}{hint}")
 
 
 def print_metrics(metrics: Metrics, threshold: float, split: str) -> None:

@@ -45,6 +45,7 @@ def export(arguments: argparse.Namespace) -> None:
     if arguments.format == "onnx" and file.suffix.lower() != SUFFIXES["onnx"]:
         raise ValueError(f"--output is {str(file)!r}, allowed: a file that ends with {SUFFIXES['onnx']}")
     verifier = Verifier.from_pretrained(source, revision)
+    verifier.check_images("siamese export")
     reference = None if arguments.without_reference else verifier.reference
     content = export_network(verifier.network, verifier.config, arguments.format, arguments.input, reference)
     write_file(file, lambda temporary: temporary.write_bytes(content))

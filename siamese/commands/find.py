@@ -41,6 +41,7 @@ def find(arguments: argparse.Namespace) -> None:
     if pictures.are_named:
         raise ValueError(f"{arguments.folder!r} is not a folder; to compare two pictures: siamese compare A B")
     verifier = load(arguments)
+    verifier.check_images("siamese find")
 
     from siamese.embedded_files import embed_files
     from siamese.gallery import Gallery

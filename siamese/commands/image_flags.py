@@ -23,6 +23,12 @@ def add_flags(parser: argparse.ArgumentParser, splits: Sequence[str] = ("--datas
     )
     add("--image-column", metavar="NAME", help="column of the images, or of their files; found if there is one")
     add("--label-column", metavar="NAME", help="column of the classes; found if there is one")
+    add("--series-column", metavar="NAME", help="of a table of sequences: column that says which one a row is of")
+    add(
+        "--time-column",
+        metavar="NAME",
+        help="of sequences: column of the times of their steps; else in their order",
+    )
 
 
 def choices_of(arguments: argparse.Namespace, split: str | None = None) -> HubChoices:
@@ -31,6 +37,15 @@ def choices_of(arguments: argparse.Namespace, split: str | None = None) -> HubCh
     return HubChoices(
         arguments.dataset_config, arguments.image_column, arguments.label_column, split, arguments.classes_from_names
     )
+
+
+def numbers_of(dataset: str, arguments: argparse.Namespace, part: str | None = None, pairs: str | None = None):
+    """The numbers of a table or a folder, as siamese.data.own_numbers has them; None where it is something else."""
+    from siamese.data.own_numbers import NumberChoices, own_numbers  # brings torch
+
+    names = (arguments.label_column, arguments.series_column, arguments.time_column)
+    part = getattr(arguments, "dataset_split", part)
+    return own_numbers(dataset, pairs, NumberChoices(*names, part, arguments.classes_from_names))
 
 
 def fetched(dataset: str, choices: HubChoices) -> str:
@@ -46,7 +61,7 @@ def fetched(dataset: str, choices: HubChoices) -> str:
         if hub_name(dataset) and not dataset.endswith("/"):
             print(f"note: {dataset} is the folder here; for a dataset of the Hub, write {dataset}@main", file=sys.stderr)
         return dataset
-    if dataset in DATASETS or hub_name(dataset) is None:
+    if dataset in DATASETS or hub_name(dataset) is None or Path(dataset).is_file():
         return dataset
     if "@" not in dataset and Path(dataset).parent.is_dir():  # so it was meant to be here
         raise ValueError(f"{dataset} is not a folder here; for a dataset of the Hub, write {dataset}@main")

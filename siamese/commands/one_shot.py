@@ -14,6 +14,7 @@ from siamese.commands import add_model_flags, image_flags, load, parser_of, run
 from siamese.commands.pictures import APPROXIMATE
 from siamese.config import readable
 from siamese.data.class_tree import find_classes
+from siamese.data.labelled_numbers import sources_of_classes
 from siamese.evaluation.calibration import percent
 from siamese.gallery import Gallery
 from siamese.verifier import Look, Verifier
@@ -90,18 +91,20 @@ def one_shot(arguments: argparse.Namespace) -> None:
         )
 
 
-def classes_of(source: str, arguments: argparse.Namespace, part: str | None) -> dict[str, list[Path]]:
-    """The classes of a folder, or of a dataset of the Hub, or of a part of it alone.
+def classes_of(source: str, arguments: argparse.Namespace, part: str | None) -> dict[str, list[Path | str]]:
+    """The classes of a folder or a table, or of a dataset of the Hub, or of a part of it alone: sources of each.
 
     Raises ValueError where there is neither, or it holds pairs.
     """
+    if numbers := image_flags.numbers_of(source, arguments, part):
+        return sources_of_classes(numbers)
     own = image_flags.images_of(source, image_flags.choices_of(arguments, part))
     if own and own.are_pairs:
         raise ValueError(f"{source} holds pairs, and no classes to recognise")
     return find_classes(own.place, own.layout) if own else find_classes(source)
 
 
-def look_or_warn(verifier: Verifier, file: Path) -> Look | None:
+def look_or_warn(verifier: Verifier, file: Path | str) -> Look | None:
     """What the model makes of an image file, or None and a line on stderr where it is no good."""
     try:
         return verifier.look(file)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from siamese.command_line import program, styled
 from siamese.config import EpochRecord, Metrics
 from siamese.evaluation.bootstrap import interval_in_words
+from siamese.inputs import INPUTS, reworded
 from siamese.model_folder.files import CARD_FILE
 from siamese.training.events import Ask, EpochEnded, Event, Finished, Fitted, Started, Stepped
 from siamese.training.progress import Pace
@@ -129,11 +130,14 @@ def describe_result(finished: Finished) -> str:
 def what_next(finished: Finished) -> str:
     """What was written, and three commands to try with it."""
     folder, start = shlex.quote(str(finished.folder)), program()
-    commands = (
-        (f"{start} compare A.png B.png --model {folder}", "same or different?"),
+    kind = INPUTS[finished.config.preprocess.mode]
+    commands = [
+        (f"{start} compare {shlex.join(kind.examples)} --model {folder}", "same or different?"),
         (f"SIAMESE_MODEL={folder} {start} demo", "the page"),
         (f"{start} push {folder} --repo-id USER/NAME", "share it"),
-    )
+    ]
+    if kind.kind != "images":
+        del commands[1]  # the page shows these alone
     width = max(len(command) for command, _ in commands)
     listed = "\n".join(f"  {command:{width}}  {styled('# ' + why, 'dim')}" for command, why in commands)
     return f"wrote {finished.folder}; try next:\n{listed}"
@@ -153,7 +157,8 @@ def describe_doubtful(finished: Finished) -> str:
     """The line on images that disagree with their class, and where they are listed; "" where there are none."""
     if not finished.doubtful or not finished.doubtful.count:
         return ""
-    return f"{finished.doubtful.in_words}: see the list in {finished.folder / CARD_FILE}\n"
+    in_words = reworded(finished.doubtful.in_words, INPUTS[finished.config.preprocess.mode].noun)
+    return f"{in_words}: see the list in {finished.folder / CARD_FILE}\n"
 
 
 class StopRequest:

@@ -11,10 +11,11 @@ from siamese.command_line import CommandLine, styled
 from siamese.commands import image_flags, print_anything
 from siamese.commands import push as push_flags
 from siamese.commands.terminal import StopRequest, follow
-from siamese.config import PREPROCESS_MODES, UNSEEN_SPLITS
+from siamese.config import NORMALISATIONS, PREPROCESS_MODES, UNSEEN_SPLITS
 from siamese.data.datasets import DATASETS
 from siamese.data.own_images import hub_name
-from siamese.encoders import ENCODERS
+from siamese.data.own_numbers import OwnNumbers
+from siamese.encoders import ENCODERS, ENCODERS_OF_NUMBERS
 from siamese.encoders.choice import ENCODER_FOR, FEW_PHOTOS
 from siamese.export.metadata import check_libraries
 from siamese.hub.client import check_login
@@ -42,7 +43,8 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
     """Names the default of each flag that has one."""
 
     def _get_help_string(self, action: argparse.Action) -> str:
-        return action.help if action.default is None or action.default is False else super()._get_help_string(action)
+        has_none = action.default is None or action.default is False or action.default == ""
+        return action.help if has_none else super()._get_help_string(action)
 
 
 def started_as() -> list[str]:
@@ -67,7 +69,8 @@ def build_parser() -> argparse.ArgumentParser:
     add = images.add_argument
     add(
         "--dataset",
-        help=f"what to train on: {', '.join(DATASETS)}; or a folder of class folders; or USER/NAME[@REVISION] on the Hub",
+        help=f"what to train on: {', '.join(DATASETS)}; or a folder of class folders; or a table of numbers, .csv or "
+        ".parquet; or USER/NAME[@REVISION] on the Hub",
     )
     image_flags.add_flags(images)
     add("--pairs", metavar="CSV", help="instead: labelled pairs, in columns image_a, image_b, is_same; paths from that file")
@@ -83,11 +86,13 @@ def build_parser() -> argparse.ArgumentParser:
     add("--rotations", action="store_true", help="count each class turned by 90, 180 and 270 degrees as three more")
     add("--validation-share", type=float, help="held out for validation, 0.01..0.5; 0.1 if not given, 0.2 for a folder")
     add("--test-share", type=float, help="of a folder: share of classes (groups, images) to test on, 0.01..0.5")
+    add_sequence_flags(parser)
     add = parser.add_argument_group("network and loss").add_argument
     chosen = ", ".join(f"{name} for {kind}" for kind, name in ENCODER_FOR.items())
     add(
         "--encoder",
-        help=f"network: {', '.join(ENCODERS)} (seed is the reference network), or timm/NAME; if not given, {chosen}",
+        help=f"network: {', '.join(ENCODERS)} (seed is the reference network), or timm/NAME; of numbers "
+        f"{', '.join(ENCODERS_OF_NUMBERS)}; if not given, {chosen}",
     )
     add(
         "--backbone-weights",
@@ -146,6 +151,19 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def add_sequence_flags(parser: argparse.ArgumentParser) -> None:
+    """How sequences are seen."""
+    add = parser.add_argument_group("sequences").add_argument
+    add("--length", type=int, help="steps that the network sees, 2..4096; 0: about what most have")
+    add("--pad", action="store_true", help="fill sequences up to that length, instead of resampling them to it")
+    add(
+        "--normalise",
+        choices=NORMALISATIONS,
+        help="by mean and deviation of all (columns), or of each sequence by itself, its columns one by one (each) or "
+        "together, as of x and y (shape)",
+    )
+
+
 def parse_arguments(argv: list[str] | None) -> tuple[argparse.Namespace, dict]:
     """The arguments with defaults filled in, and those that the user gave."""
     parser = build_parser()
@@ -191,6 +209,8 @@ def run_as_job(arguments: argparse.Namespace, given: dict) -> int:
         if arguments.init and (os.path.exists(arguments.init) or not hub_name(arguments.init)):
             raise ValueError(f"--init is {arguments.init}, allowed with --hosted: a model on the Hub, USER/NAME[@REVISION]")
         check(settings_of(arguments))
+        if isinstance(settings_of(arguments).own, OwnNumbers):
+            raise ValueError("--hosted sends images, and these are numbers: train here, or where the data are")
         agree = agrees if not arguments.yes else lambda question: True
         return run_hosted(arguments.hosted, given, arguments.dry_run, arguments.hosted_timeout, current_commit(), agree)
     except ValueError as error:
@@ -319,5 +339,7 @@ def fetch_again(settings: TrainingSettings) -> None:
 def check_pairs(arguments: argparse.Namespace, given: dict) -> None:
     """Raise ValueError for what was given beside --pairs and goes without saying or makes no sense there."""
     without = [f"--{name}" for name in ("dataset", "split", "rotations") if name in given]
+    if arguments.pairs and settings_of(arguments).own_table:
+        without = [each for each in without if each != "--dataset"]  # the table whose rows the pairs are of
     if arguments.pairs and without:
         raise ValueError(f"--pairs brings its own images and has no classes: leave {without[0]} out, or --pairs")

@@ -3,25 +3,11 @@
 Never flips: the mirror image of a digit, a glyph or a signature is another sign.
 """
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-
-@dataclass(frozen=True)
-class Draws:
-    """Random numbers for some images of a batch. What an image gets does not depend on which others are augmented here."""
-
-    generator: torch.Generator
-    batch_size: int  # of the whole batch
-    part: slice  # the images of it that are here
-
-    def uniform(self, low: float, high: float, *shape: int) -> Tensor:
-        """Uniform in low..high: (number of images here, *shape), on the generator's device."""
-        empty = torch.empty((self.batch_size, *shape), device=self.generator.device)
-        return empty.uniform_(low, high, generator=self.generator)[self.part]
+from siamese.data.jitter import Draws, jitter_sequences, jitter_vectors
 
 
 def augment_ink(
@@ -200,4 +186,5 @@ def augment_photos(
     return images.masked_fill(is_covered, 0.5)
 
 
-AUGMENTATIONS = {"ink": augment_ink, "photo": augment_photos}  # by preprocessing mode
+# By preprocessing mode.
+AUGMENTATIONS = {"ink": augment_ink, "photo": augment_photos, "vectors": jitter_vectors, "sequences": jitter_sequences}

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from siamese.config import counted, one_line, shorten
-from siamese.data.spreadsheets import place_of, read_table
 from siamese.images.formats import SUFFIXES
+from siamese.inputs.spreadsheets import place_of, read_table
 
 LISTS = ("labels.csv", "metadata.csv", "metadata.jsonl")
 FILE_COLUMNS = ("file_name", "file", "filename", "file_path", "filepath", "path", "image_path", "image")
@@ -39,6 +39,7 @@ class Layout:
     image_column: str | None = None  # the names of the files
     part: str | None = None  # only images of this part: the name of a folder at the top, or what the column `split` says
     names: str | None = None  # a regular expression: its first group, in a file's name without suffix, is the class
+    suffixes: tuple[str, ...] = SUFFIXES  # of the files that are meant; where they are no images, no list is looked for
 
 
 BY_FOLDERS = Layout()

@@ -65,7 +65,7 @@ def find_images(folder: str | Path) -> tuple[list[Path], tuple[tuple[Path, str],
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{str(folder)!r} is not a folder")
-    walk = _Walk(folder)
+    walk = _Walk(folder, SUFFIXES)
     if not walk.places:
         raise _no_images(folder, walk)
     return [file for files in walk.places.values() for file in files], tuple(walk.unread)
@@ -73,7 +73,8 @@ def find_images(folder: str | Path) -> tuple[list[Path], tuple[tuple[Path, str],
 
 def _no_images(folder: Path, walk: "_Walk") -> ValueError:
     why = f"; {walk.unread[0][0]}: {walk.unread[0][1]}" if walk.unread else ""
-    return ValueError(f"there are no images in {str(folder)!r}, at any depth; looked for {', '.join(SUFFIXES)}{why}")
+    what = "images" if walk.suffixes is SUFFIXES else "sequences"
+    return ValueError(f"there are no {what} in {str(folder)!r}, at any depth; looked for {', '.join(walk.suffixes)}{why}")
 
 
 def read_tree(folder: str | Path, layout: Layout = BY_FOLDERS) -> ClassTree:
@@ -82,13 +83,13 @@ def read_tree(folder: str | Path, layout: Layout = BY_FOLDERS) -> ClassTree:
     if not folder.is_dir():
         raise ValueError(f"{str(folder)!r} is not a folder")
     why_no_list = None
-    if layout.names is None and (lists := find_lists(folder)):
+    if layout.names is None and layout.suffixes is SUFFIXES and (lists := find_lists(folder)):
         try:
             listed = read_lists(folder, lists, layout)
             return ClassTree(listed.classes, listed.unread, listed.remarks, listed.parts)
         except ValueError as error:  # it may be about something else than classes
             why_no_list = error
-    walk = _Walk(folder)
+    walk = _Walk(folder, layout.suffixes)
     places = walk.places
     if not places:
         raise _no_images(folder, walk)
@@ -147,7 +148,8 @@ def suggest_names(files: Sequence[Path]) -> str:
 class _Walk:
     """The files of each folder that directly holds images, in `places`; what is not opened, and why."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, suffixes: tuple[str, ...]) -> None:
+        self.suffixes = suffixes
         self.places: dict[Parts, list[Path]] = {}
         self.unread: list[tuple[Path, str]] = []
         self.remarks: list[str] = []
@@ -208,8 +210,10 @@ class _Walk:
 
     def _is_image(self, entry: os.DirEntry, path: Path) -> bool:
         name = entry.name.lower()
-        if name.endswith(SUFFIXES):
+        if name.endswith(self.suffixes):
             return True  # if it cannot be read after all, reading says why
+        if self.suffixes is not SUFFIXES:
+            return False
         if name.endswith(OTHER_SUFFIXES):
             self.unread.append((path, NOT_OPENED))
         elif not os.path.exists(path):

@@ -10,6 +10,7 @@ from huggingface_hub import constants
 
 from siamese.config import readable
 from siamese.data.class_lists import BY_FOLDERS, Layout
+from siamese.data.class_tree import find_classes
 
 PAIRS_FILE = "pairs.csv"
 COMPLETE, PUBLIC = ".complete", "public"  # a file that lies in what was fetched in whole, and what it says where all may
@@ -55,6 +56,14 @@ class OwnImages:
     def are_pairs(self) -> bool:
         """Whether they are labelled pairs."""
         return self.place.suffix.lower() == ".csv" and not self.place.is_dir()
+
+    def files(self) -> list[Path]:
+        """All files that are read. Raises ValueError where there are none."""
+        from siamese.data.pairs import image_files  # brings torch, which what only looks for images does without
+
+        if self.are_pairs:
+            return [self.place, *image_files(self.place)]
+        return [file for files in find_classes(self.place, self.layout).values() for file in files]
 
 
 def hub_name(dataset: str) -> tuple[str, str | None] | None:

@@ -4,6 +4,7 @@ A CSV file with the columns image_a, image_b and is_same names them; paths are r
 """
 
 import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +17,11 @@ from torch import Tensor
 from siamese.config import EncoderConfig, PreprocessConfig, counted, shorten
 from siamese.data.duplicates import SIDE, near_duplicates
 from siamese.data.folders import read_files
-from siamese.data.spreadsheets import place_of, read_table
 from siamese.data.storage import allocate, take_images
 from siamese.distances import paired_distance
 from siamese.evaluation.bootstrap import Intervals, bootstrap_intervals_over_pairs
 from siamese.evaluation.metrics import PairDistances
+from siamese.inputs.spreadsheets import place_of, read_table
 
 COLUMNS = ("image_a", "image_b", "is_same")
 ALLOWED_LABELS = ("1", "true", "yes", "0", "false", "no")
@@ -161,6 +162,26 @@ def read_pairs(file: str | Path, preprocess: PreprocessConfig, encoder: EncoderC
         numbers[path] = seen.setdefault(read.digest, len(seen))
         images[numbers[path]], thumbnails[numbers[path]] = read.canonical, read.thumbnail
 
+    ends, is_same, remarks = link(file, rows, numbers, left_out)
+    pairs = LabelledPairs(images[: len(seen)], ends, is_same)
+    first, _ = near_duplicates(thumbnails[: len(seen)])
+    if copies := int((first != np.arange(len(first))).sum()):
+        remarks.append(f"{counted(copies, 'image')} nearly the same as another one, kept in the same part of the split")
+    return ReadPairs(pairs, first, tuple(left_out), tuple(remarks))
+
+
+def link(
+    file: str | Path,
+    rows: Sequence[tuple[int, Path, Path, bool]],
+    numbers: Mapping[Path, int],
+    left_out: Sequence[tuple[Path, str]],
+    noun: str = "image",
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Pairs of `numbers`, which the files have: ends int64 (P, 2), is_same bool (P,), and remarks on what became of others.
+
+    `rows` are those of `list_pairs`; one file may have the number of another, whose copy it is. Raises ValueError where a
+    pair is called both same and different, or no pair of a kind remains.
+    """
     found, twice, contradictions = {}, 0, []  # found: the two images -> is_same and line
     lost = itself = 0
     for line, a, b, is_same in rows:
@@ -169,7 +190,7 @@ def read_pairs(file: str | Path, preprocess: PreprocessConfig, encoder: EncoderC
             continue
         pair = tuple(sorted((numbers[a], numbers[b])))
         if pair[0] == pair[1] and not is_same:
-            contradictions.append(f"line {line} says that {a.name} and {b.name} are different, but they are the same image")
+            contradictions.append(f"line {line} says that {a.name} and {b.name} are different, but they are the same {noun}")
         elif pair[0] == pair[1]:
             itself += 1
         elif found.setdefault(pair, (is_same, line))[0] != is_same:
@@ -186,23 +207,24 @@ def read_pairs(file: str | Path, preprocess: PreprocessConfig, encoder: EncoderC
             f"{str(file)!r} has {is_same.sum():,} usable same and {(~is_same).sum():,} different pairs, allowed: at least 1 "
             f"of each{why}"
         )
-    pairs = LabelledPairs(images[: len(seen)], np.array(list(found), dtype=np.int64), is_same)
-    chains = _components(pairs.ends[is_same], len(seen))[pairs.ends[~is_same]]
+    ends = np.array(list(found), dtype=np.int64)
+    chains = _components(ends[is_same], int(ends.max()) + 1)[ends[~is_same]]
     in_a_chain = int((chains[:, 0] == chains[:, 1]).sum())
-    remarks = [
-        f"{counted(count, 'pair')} {text}"
-        for count, text in (
-            (lost, "left out because an image is"),
-            (itself, "of an image with itself or with its copy, left out"),
-            (twice, "listed more than once, counted once"),
-            (in_a_chain, "labelled different, although other pairs connect the two images as the same"),
-        )
-        if count
-    ]
-    first, _ = near_duplicates(thumbnails[: len(seen)])
-    if copies := int((first != np.arange(len(first))).sum()):
-        remarks.append(f"{counted(copies, 'image')} nearly the same as another one, kept in the same part of the split")
-    return ReadPairs(pairs, first, tuple(left_out), tuple(remarks))
+    one = f"{'an' if noun == 'image' else 'a'} {noun}"
+    return (
+        ends,
+        is_same,
+        [
+            f"{counted(count, 'pair')} {text}"
+            for count, text in (
+                (lost, f"left out because {one} is"),
+                (itself, f"of {one} with itself or with its copy, left out"),
+                (twice, "listed more than once, counted once"),
+                (in_a_chain, f"labelled different, although other pairs connect the two {noun}s as the same"),
+            )
+            if count
+        ],
+    )
 
 
 def split_pairs(

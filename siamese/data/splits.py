@@ -158,7 +158,12 @@ def load_splits(
         found = _split_dataset(source, data_dir, preprocess, encoder, validation_share, seed)
     else:
         found = _split_folder(source, preprocess, encoder, split, validation_share, test_share, seed)
-    training = with_rotations(found.training) if rotations else found.training
+    return counted_parts(dataclasses.replace(found, training=with_rotations(found.training)) if rotations else found)
+
+
+def counted_parts(found: Splits) -> Splits:
+    """The same with a record that says how many images and classes each part has."""
+    training = found.training
     sizes = np.bincount(training.labels)
 
     def count_groups(part: LabelledImages) -> int:
@@ -180,7 +185,7 @@ def load_splits(
         seen_images=len(found.seen) if found.seen else 0,
         seen_classes=len(np.unique(found.seen.labels)) if found.seen else 0,
     )
-    return dataclasses.replace(found, training=training, record=record)
+    return dataclasses.replace(found, record=record)
 
 
 def _split_dataset(
@@ -219,21 +224,36 @@ def _split_folder(
     sources = sources_of(readable(os.path.relpath(file, own.place)) for file in found.files)
     groups = group_numbers(found.names)
     everything = LabelledImages(found.images, found.labels, has_copies, groups, found.names, sources)
-    shares = (validation_share, test_share, seed)
-    (training, validation, test), has_own_parts, choice = split_folder(everything, split, found.first, *shares, found.part)
-    remarks, seen = (*found.remarks, *filter(None, [choice])), None
+    name = f"{own.name}-folder" if own.name in DATASETS else own.name
+    record = DataRecord(dataset=name, split=split, revision=own.commit, is_public=own.is_public)
+    parts = hold_out(everything, found.first, found.part, record, (validation_share, test_share, seed))
+    return dataclasses.replace(parts, left_out=found.left_out, remarks=(*found.remarks, *parts.remarks))
+
+
+def hold_out(
+    everything: LabelledImages,
+    first: np.ndarray,
+    part: np.ndarray | None,
+    record: DataRecord,
+    shares: tuple[float, float, int],
+) -> Splits:
+    """Training, validation and test of one's own data, split as `record` says; nothing is counted yet.
+
+    `first` and `part` are as of siamese.data.folders.FolderImages; `shares` are of validation and test, and the seed.
+    """
+    split, seed = record.split, shares[2]
+    (training, validation, test), has_own_parts, choice = split_folder(everything, split, first, *shares, part)
+    remarks, seen = (choice,) if choice else (), None
     if missing := len(everything) - len(training) - len(validation) - len(test):
         what = counted(missing, "image")
         remarks += (f"{what} left out of validation and test, of which other parts have near copies",)
     if split in UNSEEN_SPLITS:
         training, seen = hold_out_seen(training, seed)
-    elif len(found.names) < LEAST_CLASSES:
-        what = counted(len(found.names), "class", "classes")
+    elif len(everything.names) < LEAST_CLASSES:
+        what = counted(len(everything.names), "class", "classes")
         remarks += (f"{what}, too few to hold out whole ones: validation and test are other images of the same classes",)
     validation, test = (part.at_most(MOST_EVALUATED, seed) for part in (validation, test))
-    name = f"{own.name}-folder" if own.name in DATASETS else own.name
-    record = DataRecord(dataset=name, split=split, revision=own.commit, is_public=own.is_public, has_own_parts=has_own_parts)
-    return Splits(training, validation, test, record, found.left_out, remarks, seen)
+    return Splits(training, validation, test, dataclasses.replace(record, has_own_parts=has_own_parts), (), remarks, seen)
 
 
 def load_pair_splits(

@@ -78,6 +78,7 @@ def load_models(source: str | None) -> tuple[Verifier, str, list[Verifier]]:
     notice = ""
     try:
         verifier = Verifier.from_pretrained(*split_revision(source))
+        verifier.check_images("the page")
     except HubError as error:
         # Visitors of a Space can mend nothing, so it stays up whatever is wrong; elsewhere only what may pass is waited out.
         if not (os.environ.get("SPACE_ID") or isinstance(error, HubUnavailableError)):

@@ -1,13 +1,19 @@
 """What every encoder has: the contract between an encoder and all that trains, saves and uses it."""
 
 from collections.abc import Iterable
+from typing import Self
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from siamese.config import EncoderConfig
 
 
 class Encoder(nn.Module):
     """Images (B, C, H, W), float in 0..1 -> embeddings (B, D), float32, whose Euclidean distance is what is learned.
+
+    Or, of other inputs, what siamese.inputs makes of them: vectors (B, F), sequences (B, T, F + 1) with the mask of steps.
 
     One set of weights encodes both images of a pair. All that an encoder knows is in its parameters and buffers, which are
     what a model folder holds; batch statistics are nn.BatchNorm's, which become those of all processes in a training of
@@ -21,6 +27,15 @@ class Encoder(nn.Module):
     default_dim = 64  # D, where nothing else is asked for
     unit_length = True  # whether every embedding has length 1, so that distances lie in 0..2
     is_fitted = False  # whether `fit` is to be called before the first step
+    takes = "images"  # or "vectors", "sequences"
+    layout = torch.channels_last  # in which a training hands over a batch
+
+    @classmethod
+    def of(cls, config: EncoderConfig) -> Self:
+        """An encoder with random weights. Raises ValueError for shapes that it cannot have."""
+        if config.shape is not None:
+            raise ValueError(f"encoder {config.name} takes images, and encoder.shape is {config.shape}: leave it out")
+        return cls(config.embedding_dim, config.image_size, config.channels)
 
     def __init__(self, embedding_dim: int, image_size: int, channels: int) -> None:
         super().__init__()

@@ -5,9 +5,9 @@ import re
 import shlex
 from pathlib import Path
 
-from siamese.config import PREPROCESS_MODES, SPLITS, ModelFolderConfig
+from siamese.config import NORMALISATIONS, PREPROCESS_MODES, SPLITS, ModelFolderConfig
 from siamese.data.datasets import DATASETS, is_own
-from siamese.encoders import ENCODERS
+from siamese.encoders import ENCODERS, ENCODERS_OF_NUMBERS
 from siamese.losses import LOSSES
 from siamese.model_folder.files import CARD_FILE, CONFIG_FILE, METRICS_FILE, ONNX_FILE, REFERENCE_FILE, WEIGHTS_FILE
 from siamese.model_folder.model_card import (
@@ -27,7 +27,7 @@ HIDDEN = "..."  # what was given on a command line and is nobody else's business
 # Of a command line, what says nothing of its user: the name of a flag, a number, or one of the choices.
 PLAIN = re.compile(r"--?[a-z_-]+|[\d.]+(e-?\d+)?|timm/[\w.-]+", re.IGNORECASE)
 WORDS = {"python", "torchrun", "siamese", "train", "train.py", "auto", "cpu", "cuda", "mps", "float32", "bfloat16"}
-WORDS |= {*DATASETS, *ENCODERS, *LOSSES, *PREPROCESS_MODES, *SPLITS}
+WORDS |= {*DATASETS, *ENCODERS, *ENCODERS_OF_NUMBERS, *LOSSES, *PREPROCESS_MODES, *NORMALISATIONS, *SPLITS}
 
 
 def published(
@@ -67,6 +67,8 @@ def published_as_onnx(folder: Path, network: SiameseNetwork, files: dict[str, Pa
     """
     from siamese.export.write import export_network
 
+    if network.config.shape is not None:
+        raise ValueError("ONNX is written of models of images alone")
     texts = {
         name: file if isinstance(file := files[name], bytes) else file.read_bytes() for name in (CONFIG_FILE, CARD_FILE)
     }

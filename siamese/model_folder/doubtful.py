@@ -13,10 +13,12 @@ from siamese.config import UNSEEN_SPLITS, counted, one_line
 from siamese.data.labelled_images import LabelledImages
 from siamese.data.splits import Splits
 from siamese.evaluation.disagreement import NEIGHBOURS, disagreements, draw
+from siamese.inputs import reworded
 from siamese.network import SiameseNetwork, embed_all
 
 SHOWN = 20  # images
 MOST_COMPARED = 30_000  # images, by a seeded draw: their distances are 0.9 billion
+ROWS = "ROWS"  # where the table is filled in
 LONGEST_NAME = 120  # characters of a file's name
 
 
@@ -108,30 +110,34 @@ def _class_name(part: LabelledImages, place: int) -> str:
     return part.names[label] if part.names else str(label)
 
 
-def in_card(doubtful: Doubtful | None, picture: str) -> str:
-    """What a card says of these images; `picture` is the file beside it that shows them. "" of labelled pairs."""
+def in_card(doubtful: Doubtful | None, picture: str, noun: str = "image") -> str:
+    """What a card says of these images; `picture` is the file beside it that shows them. "" of labelled pairs.
+
+    `noun` is what one of them is called, see siamese.inputs.
+    """
     if doubtful is None:
         return ""
     if not doubtful.shown:
-        return f"\n{doubtful.in_words.capitalize()}.\n"
+        return reworded(f"\n{doubtful.in_words.capitalize()}.\n", noun)
     rows = "\n".join(
         f"| {_cell(each.source)} | {_cell(each.own)} | {_cell(each.looks_like)} | {each.to_own:.3f} | {each.to_others:.3f} |"
         for each in doubtful.shown
     )
     which = "These are they" if doubtful.count == len(doubtful.shown) else f"These {len(doubtful.shown)} are so most"
-    return f"""
+    head, tail = f"""
 {doubtful.in_words}: they may be in the wrong class, or hard to tell.
 {which}. Distances are means over the {NEIGHBOURS} nearest images of each kind. Training images were fitted to
 the class that they are in, so that fewer of them show.
 
 | image | its class | looks like | distance to its class | to others |
 | --- | --- | --- | --- | --- |
-{rows}
+{ROWS}
 
 **The same in this order, each beside the nearest image of the class that it looks like**
 
 ![Images that disagree with their class]({picture})
-"""
+""".split(ROWS)
+    return reworded(head, noun) + rows + reworded(tail, noun)
 
 
 def _cell(text: str) -> str:

@@ -3,6 +3,8 @@
 The card is rendered from the same `ModelFolderConfig` that config.json holds, so the two cannot disagree.
 """
 
+import functools
+import shlex
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -12,10 +14,13 @@ from siamese.config import DataRecord, Metrics, ModelFolderConfig, counted, one_
 from siamese.data.datasets import DATASETS, is_own
 from siamese.evaluation.bootstrap import interval_in_words
 from siamese.evaluation.metrics import LEAST_FALSE_ACCEPTS
+from siamese.inputs import INPUTS, reworded
 from siamese.model_folder.citations import citations
 from siamese.model_folder.doubtful import Doubtful, in_card
 
 TEMPLATE = Path(__file__).with_name("model_card.md")
+# Its part on how to use a model: of images (True), and of numbers.
+USE = {True: TEMPLATE.with_name("use_of_images.md"), False: TEMPLATE.with_name("use_of_numbers.md")}
 PLOTS = {
     "training_curve.png": "Training loss and validation error by epoch",
     "distances.png": "Distances of same and different test pairs with the threshold",
@@ -44,11 +49,16 @@ LEFT_OUT_SHOWN = 200
 AUGMENTATION_IN_WORDS = {
     "ink": "random affine distortion and stroke thickness; of digits, strokes added",
     "photo": "random rotation, scale and shift, light and contrast, covering a part",
+    "vectors": "each number moved a little at random, some taken for missing",
+    "sequences": "time bent, columns scaled and shifted, and numbers shaken, at random",
 }
 PREPROCESSING_IN_WORDS = {
     "ink": "ink: the drawing is found, scaled into a box of {preprocess.box_fraction:.0%} of the image and centred by mass",
     "photo": "photo: the whole picture, in its own proportions, with its edges continued to a square",
+    "vectors": "{described}; of each, the mean is taken off and the deviation divided by; what is missing is at the mean",
+    "sequences": "{described}",
 }
+COLUMNS_SHOWN = 20
 OVER_IMAGES = "images, because pairs that share an image are not independent."
 OVER_CLASSES = "classes, because all images of a class share what makes that class easy or hard."
 BOOTSTRAP_IN_WORDS = {
@@ -99,16 +109,19 @@ def render_card(
     dataset = None if is_own(data) else DATASETS[data.dataset]
     are_labelled = data.split == "pairs"
     pairs = metrics.same_pairs + metrics.different_pairs
-    step = training.finished_at_step
-    return TEMPLATE.read_text(encoding="utf-8").format(
+    step, kind, numbers = training.finished_at_step, INPUTS[config.preprocess.mode], config.preprocess.numbers
+    described = kind.describe(config.preprocess, encoder)
+    of_kind = functools.partial(reworded, noun=kind.noun)
+    return of_kind(TEMPLATE.read_text(encoding="utf-8")).format(
         **parts,
         metadata=_metadata(config, name, dataset.hub_id if dataset else data.dataset if data.revision else None).to_yaml(),
         name=name,
+        use=_use(config),
         placeholder=MODEL_PLACEHOLDER,
         dataset=f"`{one_line(data.dataset)}`",
-        about=dataset.about if dataset else _about_own(data),
+        about=dataset.about if dataset else _about_own(data, kind.noun),
         trained_on=f"{data.pairs:,} labelled pairs" if are_labelled else f"{data.classes} classes",
-        class_sizes="" if are_labelled else f", with {data.smallest_class:,} to {data.largest_class:,} images each",
+        class_sizes="" if are_labelled else f", with {data.smallest_class:,} to {data.largest_class:,} {kind.noun}s each",
         every_pair=f"{pairs:,} labelled pairs" if are_labelled else f"all {pairs:,} pairs",
         which_pairs="the labelled" if are_labelled else "all",
         tar_at_far_1=_tar_at_far(metrics.tar_at_far_1, metrics),
@@ -117,23 +130,27 @@ def render_card(
             f"{name}_interval": interval_in_words(metrics, name, digits, data.split, "%")
             for name, digits in (("balanced_accuracy", 2), ("false_accept_rate", 3), ("false_reject_rate", 3))
         },
-        bootstrap=BOOTSTRAP_IN_WORDS[data.split],
+        bootstrap=of_kind(BOOTSTRAP_IN_WORDS[data.split]),
         least_false_accepts=LEAST_FALSE_ACCEPTS,
         few_classes=f", and the test has {counted(data.test_classes, 'class', 'classes')}" if data.test_classes else "",
-        comparison=_comparison(config),
+        comparison=of_kind(_comparison(config)),
         pictures="\n\n".join(f"**{caption}**\n\n![{caption}]({file})" for file, caption in PLOTS.items() if file in plots),
         seen_images=f"| seen classes | {data.seen_images:,} | the comparison above |\n" if config.seen else "",
-        split=(OWN_PARTS_IN_WORDS if data.has_own_parts else SPLIT_IN_WORDS)[data.split].format(**parts),
+        split=of_kind((OWN_PARTS_IN_WORDS if data.has_own_parts else SPLIT_IN_WORDS)[data.split]).format(**parts),
         left_out=_list_of_left_out(data.left_out, left_out),
-        doubtful=in_card(doubtful, DOUBTFUL_PICTURE),
-        reference=REFERENCE_IN_WORDS if has_reference and is_own(data) else "",
-        channels=counted(encoder.channels, "channel"),
+        doubtful=in_card(doubtful, DOUBTFUL_PICTURE, kind.noun),
+        reference=of_kind(REFERENCE_IN_WORDS) if has_reference and is_own(data) else "",
+        size=f"{encoder.image_size} x {encoder.image_size} px, {counted(encoder.channels, 'channel')}"
+        if numbers is None
+        else described,
         backbone=f"; weights of its network from {one_line(encoder.backbone.weights)}" if encoder.backbone else "",
         margin=f" (margin {config.loss.margin:g})" if config.loss.margin else "",
         epochs=counted(training.epochs, "epoch"),
         ended_early=f"; ended early by its user, after step {step:,} in epoch {len(config.history)}" if step else "",
         augmentation=AUGMENTATION_IN_WORDS[config.preprocess.mode] if training.augment else "none",
-        preprocessing=PREPROCESSING_IN_WORDS[config.preprocess.mode].format(preprocess=config.preprocess),
+        preprocessing=PREPROCESSING_IN_WORDS[config.preprocess.mode].format(
+            preprocess=config.preprocess, described=described
+        ),
         commit=training.commit or "unknown",
         log="\n".join(
             f"| {record.epoch} | {record.loss:.4f} | {record.balanced_accuracy:.2f} | {record.equal_error_rate:.2f} | "
@@ -144,11 +161,25 @@ def render_card(
     )
 
 
-def _about_own(data: DataRecord) -> str:
+def _use(config: ModelFolderConfig) -> str:
+    """How to use the model, from Python and in a terminal."""
+    numbers, examples = config.preprocess.numbers, INPUTS[config.preprocess.mode].examples
+    template = USE[numbers is None].read_text(encoding="utf-8")
+    if numbers is None:
+        return template.format(placeholder=MODEL_PLACEHOLDER)
+    example, files = ", ".join(f'"{each}"' for each in examples), shlex.join(examples)
+    names = numbers.columns[:COLUMNS_SHOWN]
+    more = f" and {len(numbers.columns) - len(names):,} more" if len(numbers.columns) > len(names) else ""
+    columns = f"{counted(len(numbers.columns), 'column')}: {one_line(', '.join(names), 1000)}{more}"
+    return template.format(placeholder=MODEL_PLACEHOLDER, example=example, files=files, columns=columns)
+
+
+def _about_own(data: DataRecord, noun: str) -> str:
     if data.revision:
         what = "labelled pairs" if data.split == "pairs" else "a dataset"
         return f"{what} of the Hugging Face Hub, at commit `{data.revision}`"
-    return f"{'labelled pairs' if data.split == 'pairs' else 'a folder'} of images"
+    where = "a folder" if noun == "image" else "a table or a folder"
+    return f"{'labelled pairs' if data.split == 'pairs' else where} of {noun}s"
 
 
 def _tar_at_far(rate: float | None, metrics: Metrics) -> str:
@@ -198,7 +229,9 @@ def _list_of_left_out(count: int, left_out: Sequence[tuple[Path, str]]) -> str:
 
 def _metadata(config: ModelFolderConfig, name: str, hub_dataset: str | None) -> ModelCardData:
     """What the Hub reads: every metric as an evaluation result."""
-    metrics = config.metrics
+    metrics, is_of_images = config.metrics, config.preprocess.numbers is None
+    task = "image-feature-extraction" if is_of_images else "feature-extraction"
+    verification = f"{'image' if is_of_images else INPUTS[config.preprocess.mode].noun}-verification"
     results = {
         "balanced_accuracy": ("Balanced pair accuracy (%)", metrics.balanced_accuracy),
         "false_accept_rate": ("Different pairs accepted (%)", metrics.false_accept_rate),
@@ -213,14 +246,14 @@ def _metadata(config: ModelFolderConfig, name: str, hub_dataset: str | None) -> 
         model_name=name,
         license="mit",
         library_name="siamese",
-        pipeline_tag="image-feature-extraction",
-        tags=["siamese-network", "metric-learning", "image-verification", "same-or-different", "safetensors", "pytorch"],
+        pipeline_tag=task,
+        tags=["siamese-network", "metric-learning", verification, "same-or-different", "safetensors", "pytorch"],
         datasets=[hub_dataset] if hub_dataset else None,
         eval_results=[
             EvalResult(
-                task_type="image-feature-extraction",
+                task_type=task,
                 task_name="Same or different, all pairs",
-                dataset_type=hub_dataset or "own-images",
+                dataset_type=hub_dataset or ("own-images" if is_of_images else "own-numbers"),
                 dataset_name=config.data.dataset,
                 dataset_split="test",
                 dataset_revision=config.data.revision or None,

@@ -179,7 +179,7 @@ def as_distorted(
 
     from siamese.data.augmentation import AUGMENTATIONS
     from siamese.distances import distance_matrix
-    from siamese.images.canonical import to_tensor
+    from siamese.inputs import to_tensor
     from siamese.network import embed_and_measure
 
     known, labels = torch.from_numpy(reference.embeddings), torch.from_numpy(reference.labels)

@@ -15,6 +15,7 @@ from siamese.data.labelled_images import LabelledImages
 from siamese.data.pairs import LabelledPairs
 from siamese.evaluation.calibration import percent, probability_same
 from siamese.evaluation.metrics import PairDistances
+from siamese.inputs import INPUTS
 from siamese.model_folder.doubtful import Doubtful
 from siamese.model_folder.files import (
     CARD_FILE,
@@ -76,7 +77,7 @@ def write_model_folder(
 def _figures(config, test, embeddings, pairs, doubtful) -> dict:
     from siamese.model_folder import plots
 
-    calibration = config.calibration
+    calibration, draw = config.calibration, INPUTS[config.preprocess.mode].draw
 
     def gallery(is_same: bool, heading: str):
         hardest = test.hardest(embeddings, is_same, HARDEST_SHOWN)
@@ -84,7 +85,13 @@ def _figures(config, test, embeddings, pairs, doubtful) -> dict:
             f"{classes(a, b)}d {distance:.2f}   p {percent(float(probability_same(distance, calibration)))}"
             for a, b, distance in hardest
         ]
-        return plots.pair_gallery(test.images, hardest, titles, f"{heading} ({legend})")
+        shown = [(test.images[a], test.images[b]) for a, b, _ in hardest]
+        return beside_each_other(shown, titles, f"{heading} ({legend})")
+
+    def beside_each_other(pairs: Sequence[tuple[np.ndarray, np.ndarray]], titles: list[str], heading: str):
+        pictures = np.array([draw(each, config.preprocess) for pair in pairs for each in pair])
+        places = [(2 * number, 2 * number + 1, 0.0) for number in range(len(pairs))]
+        return plots.pair_gallery(pictures, places, titles, heading)
 
     def classes(a: int, b: int) -> str:
         return f"{test.labels[a]} {test.labels[b]}   " if isinstance(test, LabelledImages) else ""
@@ -100,9 +107,8 @@ def _figures(config, test, embeddings, pairs, doubtful) -> dict:
         "false_rejects.png": gallery(True, "Same, but farthest"),
     }
     if doubtful and doubtful.shown:
-        images = np.stack([picture for each in doubtful.shown for picture in each.pictures])
-        pairs = [(2 * place, 2 * place + 1, each.to_others) for place, each in enumerate(doubtful.shown)]
-        titles = [f"{place}" for place in range(1, len(pairs) + 1)]
+        shown = [each.pictures for each in doubtful.shown]
+        titles = [f"{place}" for place in range(1, len(doubtful.shown) + 1)]
         heading = "Nearer to another class than to their own, beside the nearest of that class"
-        figures[DOUBTFUL_PICTURE] = plots.pair_gallery(images, pairs, titles, heading)
+        figures[DOUBTFUL_PICTURE] = beside_each_other(shown, titles, heading)
     return figures

@@ -12,7 +12,7 @@ from siamese.data.labelled_images import LabelledImages
 from siamese.data.pairs import LabelledPairs
 from siamese.data.sampling import class_batches, derived_seed, epoch_batches, known_pairs, pair_batches
 from siamese.data.storage import let_go
-from siamese.images.canonical import to_tensor
+from siamese.inputs import to_tensor
 from siamese.training.distributed import World
 from siamese.training.settings import TrainingSettings
 
@@ -69,7 +69,7 @@ class Batches:
         return batches.to(self._device)
 
     def images(self, batch: Tensor) -> Tensor:
-        """The images of a batch (B,): float32 (B, C, H, W) in 0..1, on the device."""
+        """The images of a batch (B,): float32 (B, C, H, W) in 0..1, on the device; or other inputs, see siamese.inputs."""
         images = to_tensor(self._images[self._image_of[batch].to(self._images.device)]).to(self._device)
         let_go(self._training.images)
         return images

@@ -12,8 +12,6 @@ import torch
 from tqdm import tqdm
 
 from siamese.config import counted, one_line
-from siamese.data.folders import folder_files
-from siamese.data.pairs import image_files
 from siamese.data.splits import Splits
 from siamese.training.settings import TrainingSettings
 
@@ -49,8 +47,7 @@ def fingerprint_files(settings: TrainingSettings) -> Fingerprint:
     """The files of images of one's own, and their content. To read it takes a small part of the time of decoding it."""
     if (own := settings.own) is None:
         return Fingerprint({})
-    files = [own.place, *image_files(own.place)] if own.are_pairs else folder_files(own.place, own.layout)
-    place = own.place.parent if own.are_pairs else own.place
+    files, place = own.files(), own.place if own.place.is_dir() else own.place.parent
     names = [Path(os.path.relpath(file, place)).as_posix() for file in files]
     with ThreadPoolExecutor() as pool:
         digests = tqdm(pool.map(_digest, files), "noting which files", len(files), leave=False, delay=PATIENCE, disable=None)

@@ -96,7 +96,7 @@ def _train(state: TrainingState, world: World, asked: Callable[[], Ask | None]) 
             for group in setup.optimizer.param_groups:
                 group["lr"] = rate * group.get("share", 1.0)
             with torch.autocast(setup.device.type, setup.precision, enabled=setup.precision != torch.float32):
-                embeddings = setup.encode(x.contiguous(memory_format=torch.channels_last))  # (B, D)
+                embeddings = setup.encode(x.contiguous(memory_format=network.encoder.layout))  # (B, D)
             loss = setup.loss_function(gather_rows(embeddings), batches.known(batch))
             setup.optimizer.zero_grad()
             loss.backward()

@@ -9,14 +9,17 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from siamese.config import readable, shorten
+from siamese.config import MOST_STEPS, NORMALISATIONS, readable, shorten
 from siamese.data.class_tree import find_classes
 from siamese.data.datasets import DATASETS
 from siamese.data.folders import choose_settings
+from siamese.data.labelled_numbers import read_numbers
+from siamese.data.number_splits import usual_length
 from siamese.data.own_images import HubChoices, OwnImages, hub_name, own_images
+from siamese.data.own_numbers import NumberChoices, OwnNumbers, own_numbers
 from siamese.data.pairs import image_files
 from siamese.data.splits import FOLDER_TEST_SHARE, FOLDER_VALIDATION_SHARE, default_split
-from siamese.encoders import ENCODERS, LOADED_ONLY, encoder_class
+from siamese.encoders import ENCODERS, LOADED_ONLY, encoder_class, encoders_of
 from siamese.encoders.backbone import PREFIX, choose_backbone, side_for
 from siamese.encoders.choice import encoder_for
 from siamese.encoders.pretrained import find_weights
@@ -35,6 +38,8 @@ ABOUT_FOLDERS = (
     "dataset_split",
     "classes_from_names",
 )
+ABOUT_IMAGES = ("preprocess", "image_size", "channels", "image_column", "rotations")
+ABOUT_SEQUENCES = ("series_column", "time_column", "length", "pad", "normalise")
 ALLOWED = {
     "epochs": (1, 10_000),
     "batch_size": (2, 100_000),
@@ -55,11 +60,17 @@ ALLOWED = {
 class TrainingSettings:
     """All that a training depends on, each by the name of train.py's option; what is None is chosen later."""
 
-    dataset: str = "mnist"  # key of siamese.data.datasets.DATASETS, a folder of images, or USER/NAME@COMMIT on the Hub
+    # Key of siamese.data.datasets.DATASETS, a folder of images or of sequences, a table, or USER/NAME@COMMIT on the Hub
+    dataset: str = "mnist"
     pairs: str | None = None  # instead: a CSV file of labelled pairs
     data_dir: str = "data"  # folder of datasets
     dataset_config: str | None = None  # of a dataset of the Hub that has several; None here and below: the only one
     dataset_split: str | None = None  # take this part of the dataset alone; None: all
+    series_column: str = ""  # of a table of sequences: which one a row is of
+    time_column: str = ""  # of sequences: by which steps are ordered and spaced; "": by their place
+    length: int = 0  # of sequences: steps that the network sees, 2..4096; 0: what most have
+    pad: bool = False  # of sequences: fill up to that length, instead of resampling to it
+    normalise: str = "columns"  # of sequences: see siamese.config.NumbersConfig
     image_column: str | None = None  # of the Hub, or of a list of images
     label_column: str | None = None
     classes_from_names: str | None = None  # of a folder: a regular expression, see siamese.data.class_lists.Layout
@@ -96,13 +107,29 @@ class TrainingSettings:
         )
 
     @property
-    def own(self) -> OwnImages | None:
-        """The images of the user's own to train on, or those of a dataset of the Hub; None: a dataset by name."""
+    def number_choices(self) -> NumberChoices:
+        """What of a table, or of a folder of sequences, is meant."""
+        return NumberChoices(
+            self.label_column, self.series_column, self.time_column, self.dataset_split, self.classes_from_names,
+            self.normalise,
+        )  # fmt: skip
+
+    @property
+    def own(self) -> OwnImages | OwnNumbers | None:
+        """The user's own images or numbers to train on, or those of a dataset of the Hub; None: a dataset by name."""
+        is_by_name = self.dataset in DATASETS and not self.pairs
+        if not is_by_name and (numbers := own_numbers(self.dataset, self.pairs, self.number_choices)):
+            return numbers
         if self.pairs:
             return OwnImages(Path(self.pairs), readable(Path(self.pairs).name))
         if self.dataset in DATASETS:
             return None
         return own_images(self.dataset, self.choices)
+
+    @property
+    def own_table(self) -> bool:
+        """Whether `dataset` is a table, whose rows `pairs` may be of."""
+        return own_numbers(self.dataset, None, self.number_choices) is not None and Path(self.dataset).is_file()
 
     @property
     def is_own(self) -> bool:
@@ -114,13 +141,54 @@ class TrainingSettings:
         """The folder to write."""
         is_of_hub = not self.pairs and self.dataset not in DATASETS and not Path(self.dataset).is_dir()
         name = Path(self.dataset.partition("@")[0] if is_of_hub else self.pairs or Path(self.dataset).resolve())
-        name = readable(name.stem if self.pairs else name.name)
+        name = readable(name.stem if self.pairs or name.is_file() else name.name)
         return Path(self.output or "runs/" + "-".join(filter(None, [name, self.encoder, self.loss])))
 
     def fixed(self) -> dict:
         """What decides the result, and so must not change between an interrupted training and its continuation."""
         names = (field.name for field in dataclasses.fields(self))
         return {name: getattr(self, name) for name in names if name not in ("data_dir", "device", "output")}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What data say of how they are to be seen and split."""
+
+    mode: str  # of preprocessing
+    count: int  # images, rows or sequences
+    split: str | None
+    validation_share: float = FOLDER_VALIDATION_SHARE
+    image_size: int | None = None  # here and below of images: px that the network sees
+    channels: int | None = None
+    side: int = 0  # px, of most of them
+    length: int = 0  # of sequences: steps that the network sees
+
+
+def _of_images(settings: TrainingSettings, own: OwnImages) -> Chosen:
+    classes = {} if own.are_pairs else find_classes(own.place, own.layout)
+    files = image_files(own.place) if own.are_pairs else [file for files in classes.values() for file in files]
+    mode, image_size, channels, side = choose_settings(files, settings.preprocess)
+    split = "pairs" if own.are_pairs else settings.split or default_split(classes)
+    return Chosen(mode, len(files), split, image_size=image_size, channels=channels, side=side)
+
+
+def _of_numbers(settings: TrainingSettings, own: OwnNumbers) -> Chosen:
+    found = read_numbers(own, least=0 if own.are_pairs else 2)
+    by_class = {name: [own.place] * size for name, size in found.sizes.items()}
+    split = "pairs" if own.are_pairs else settings.split or default_split(by_class)
+    length = 0
+    if own.mode == "sequences":
+        length = settings.length or usual_length(found, "pad" if settings.pad else "resample")
+    return Chosen(own.mode, len(found.values), split, length=length)
+
+
+def _of_dataset(settings: TrainingSettings, own: None) -> Chosen:
+    dataset = DATASETS.get(settings.dataset, DATASETS["mnist"])  # load_splits says which there are
+    side = dataset.image_size
+    return Chosen(dataset.preprocess, dataset.images, None, VALIDATION_SHARE, side, 1, side)
+
+
+CHOOSE = {OwnImages: _of_images, OwnNumbers: _of_numbers, type(None): _of_dataset}
 
 
 def fill_in(settings: TrainingSettings) -> TrainingSettings:
@@ -130,30 +198,24 @@ def fill_in(settings: TrainingSettings) -> TrainingSettings:
     where `init` is no model that a training can start from.
     """
     settings = _with_initial_encoder(settings)
-    if own := settings.own:
-        classes = {} if own.are_pairs else find_classes(own.place, own.layout)
-        files = image_files(own.place) if own.are_pairs else [file for files in classes.values() for file in files]
-        mode, image_size, channels, side = choose_settings(files, settings.preprocess)
-        count, validation_share = len(files), FOLDER_VALIDATION_SHARE
-        split = "pairs" if own.are_pairs else settings.split or default_split(classes)
-    else:
-        dataset = DATASETS.get(settings.dataset, DATASETS["mnist"])  # load_splits says which there are
-        mode, image_size, channels, split = dataset.preprocess, dataset.image_size, 1, None
-        count, side, validation_share = dataset.images, image_size, VALIDATION_SHARE
+    own = settings.own
+    chosen = CHOOSE[type(own)](settings, own)
+    mode, count, image_size = chosen.mode, chosen.count, chosen.image_size
     encoder = settings.encoder or encoder_for(mode, count, settings.image_size if own else image_size)
     weights, widest = None, ALLOWED["embedding_dim"][1]
     if encoder.startswith(PREFIX):
-        weights, image_size = find_weights(encoder, settings.backbone_weights).asked, side_for(encoder, side)
+        weights, image_size = find_weights(encoder, settings.backbone_weights).asked, side_for(encoder, chosen.side)
         widest = choose_backbone(encoder, settings.image_size or image_size, "")[1]
     learning = learning_of(encoder, count, settings.tune)
     margin, recipe = loss_class(settings.loss).default_margin, recipe_for(count, learning, settings.epochs)
     return dataclasses.replace(
         settings,
         output=settings.folder,
-        split=split,
+        split=chosen.split,
         preprocess=mode,
         image_size=settings.image_size or image_size,
-        channels=settings.channels or channels,
+        channels=settings.channels or chosen.channels,
+        length=chosen.length,
         encoder=encoder,
         backbone_weights=weights,
         tune=learning == "tuned",
@@ -162,7 +224,7 @@ def fill_in(settings: TrainingSettings) -> TrainingSettings:
         batch_size=recipe.batch_size if settings.batch_size is None else settings.batch_size,
         epochs=recipe.epochs,
         lr=recipe.lr if settings.lr is None else settings.lr,
-        validation_share=validation_share if settings.validation_share is None else settings.validation_share,
+        validation_share=chosen.validation_share if settings.validation_share is None else settings.validation_share,
     )
 
 
@@ -171,8 +233,10 @@ def _with_initial_encoder(settings: TrainingSettings) -> TrainingSettings:
     names = ("embedding_dim", "image_size", "channels")
     if not settings.init or all(getattr(settings, name) for name in ("encoder", *names)):
         return settings  # an interrupted training goes on without that model
+    if isinstance(settings.own, OwnNumbers):
+        raise ValueError("--init is for models of images, and these are numbers: leave it out")
     encoder = load_model(settings.init)[1].encoder
-    if encoder.backbone:
+    if encoder.backbone or encoder.shape:
         raise ValueError(
             f"--init is {shorten(settings.init)}, a model of {encoder.name}, allowed: models of {', '.join(ENCODERS)}; "
             "--backbone-weights takes weights of timm's networks"
@@ -183,13 +247,12 @@ def _with_initial_encoder(settings: TrainingSettings) -> TrainingSettings:
 
 def check(settings: TrainingSettings) -> None:
     """Raise ValueError for the first number out of range, for names of nothing, and for what does not go together."""
-    loss = loss_class(settings.loss)
-    if settings.encoder:
-        encoder_class(settings.encoder)
+    loss, own = loss_class(settings.loss), settings.own
+    check_kind(settings, own)
     about_folders = [name for name in ABOUT_FOLDERS if getattr(settings, name) is not None]
     if about_folders and not settings.is_own and not hub_name(settings.dataset):
         raise ValueError(f"{_option(about_folders[0])} is about a folder of images, and --dataset is {settings.dataset}")
-    if (own := settings.own) and own.are_pairs and not loss.takes_labelled_pairs:
+    if own and own.are_pairs and not loss.takes_labelled_pairs:
         what = "--pairs" if settings.pairs else settings.dataset
         raise ValueError(
             f"loss {settings.loss} needs classes, and {what} has none; allowed: {', '.join(for_labelled_pairs())}"
@@ -215,6 +278,24 @@ def check(settings: TrainingSettings) -> None:
         raise ValueError(f"--margin is {settings.margin}, but loss {settings.loss} has none, allowed with: {with_margin}")
     if settings.output and os.path.exists(settings.output) and not settings.output.is_dir():
         raise ValueError(f"--output is {str(settings.output)!r}, which is a file, allowed: a folder, there or to be made")
+
+
+def check_kind(settings: TrainingSettings, own: OwnImages | OwnNumbers | None) -> None:
+    """Raise ValueError for what is about another kind of input than is given."""
+    takes = own.mode if isinstance(own, OwnNumbers) else "images"
+    others = {"images": ABOUT_SEQUENCES, "vectors": ABOUT_IMAGES + ABOUT_SEQUENCES, "sequences": ABOUT_IMAGES}[takes]
+    what = settings.pairs or settings.dataset
+    for name in others:
+        if getattr(settings, name) != getattr(TrainingSettings, name):
+            kind = "images" if name in ABOUT_IMAGES else "sequences"
+            raise ValueError(f"{_option(name)} is about {kind}, and {what} holds {takes}: leave it out")
+    if settings.length and not 2 <= settings.length <= MOST_STEPS:
+        raise ValueError(f"--length is {settings.length}, allowed: 2 to {MOST_STEPS}, or 0 for what most have")
+    if settings.normalise not in NORMALISATIONS:
+        raise ValueError(f"--normalise is {settings.normalise}, allowed: {', '.join(NORMALISATIONS)}")
+    if settings.encoder and (kind := encoder_class(settings.encoder)).takes != takes:
+        allowed = ", ".join(encoders_of(takes))
+        raise ValueError(f"encoder {settings.encoder} takes {kind.takes}, and {what} holds {takes}, allowed: {allowed}")
 
 
 def what_to_lower(settings: TrainingSettings) -> str:

@@ -1,7 +1,7 @@
 """All that a training needs before its first step: data, network, loss, optimiser; or what an earlier run left of them."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,9 @@ from siamese.data.augmentation import AUGMENTATIONS
 from siamese.data.datasets import DATASETS
 from siamese.data.folders import FOLDER_BOX_FRACTION
 from siamese.data.labelled_images import LabelledImages
+from siamese.data.number_splits import SequenceChoices, load_number_splits
+from siamese.data.own_images import OwnImages
+from siamese.data.own_numbers import OwnNumbers
 from siamese.data.pairs import LabelledPairs
 from siamese.data.sampling import derived_seed
 from siamese.data.splits import Splits, load_splits
@@ -33,6 +36,7 @@ from siamese.encoders.backbone import choose_backbone
 from siamese.encoders.choice import ENCODER_FOR, GAIN
 from siamese.encoders.pretrained import find_weights, photo_weights, read_weights
 from siamese.evaluation.bootstrap import LEAST_UNITS
+from siamese.inputs import INPUTS
 from siamese.losses import Loss, build_loss
 from siamese.model_folder.files import RESUME_FILE
 from siamese.model_folder.weights import load_model
@@ -50,6 +54,7 @@ FEW_PAIRS = 100  # of a kind, to test on
 MOST_FITTED, DISTORTED_COPIES = 3000, 3  # images, and copies of each, to start an encoder from
 MOST_BEFORE_TUNING = 500  # images where it then changes: a start that takes seconds
 TUNED = ", which then went on learning"  # of weights, in a config
+Loaded = tuple[Splits, PreprocessConfig, EncoderConfig]
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -88,7 +93,7 @@ class Setup:
             f"{_describe_data(splits, self.preprocess, self.network.config)}\n{settings.encoder} encoder with "
             f"{self.parameters:,} parameters, {settings.loss} loss, {self.hardware}, {self.precision_name}\n"
             f"{counted(settings.epochs, 'epoch')} of {counted(self.batches.steps_per_epoch, 'step')} with "
-            f"{self.batches.size} images each, peak learning rate {settings.lr:g}"
+            f"{self.batches.size} {INPUTS[self.preprocess.mode].noun}s each, peak learning rate {settings.lr:g}"
             f"{f', {PRETRAINED_SHARE:g} of it for the weights of {settings.encoder}' * settings.tune}"
         )
         remarks = splits.remarks + _few_to_test_on(splits) + _about_backbones(self.network.config)
@@ -107,18 +112,18 @@ def prepare(state: TrainingState, world: World) -> Setup:
     device = choose_device(settings.device)
     precision = PRECISIONS.get(settings.precision) or (torch.bfloat16 if has_fast_bfloat16(device) else torch.float32)
     torch.manual_seed(settings.seed)  # the initial weights; all later randomness has generators of its own
-    preprocess = PreprocessConfig(settings.preprocess, *[FOLDER_BOX_FRACTION] * settings.is_own)
     found = find_weights(settings.encoder, settings.backbone_weights) if settings.backbone_weights else None
     weights = found and found.source + TUNED * settings.tune
     backbone = found and choose_backbone(settings.encoder, settings.image_size, weights)[0]
-    shape = (settings.embedding_dim, settings.image_size, settings.channels)
-    encoder = EncoderConfig(settings.encoder, *shape, backbone, mirrors=settings.preprocess == "photo")
-    initial = _initial(settings, encoder) if settings.init and not state.step else None
+    shape = {name: size for name in ("image_size", "channels") if (size := getattr(settings, name))}
+    is_photo = settings.preprocess == "photo"
+    asked = EncoderConfig(settings.encoder, settings.embedding_dim, **shape, backbone=backbone, mirrors=is_photo)
+    initial = _initial(settings, asked) if settings.init and not state.step else None
     source, before = settings.pairs or settings.dataset, state.data
     if world.is_main:  # the one that saves it
         state.data = fingerprint_files(settings)
         check_files(before, state.data, source)
-    splits = world.main_first(lambda: _load(settings, preprocess, encoder))
+    splits, preprocess, encoder = world.main_first(lambda: LOAD[type(settings.own)](settings, asked))
     if world.is_main:
         state.data = dataclasses.replace(state.data, split=fingerprint_split(splits))
         check_split(before, state.data, source)
@@ -249,11 +254,28 @@ def choose_sample(validation: LabelledImages | LabelledPairs, images: int, class
     return np.sort(np.concatenate([order[validation.labels[order] == label][:per_class] for label in chosen]))
 
 
-def _load(settings: TrainingSettings, preprocess: PreprocessConfig, encoder: EncoderConfig) -> Splits:
-    return load_splits(
+def _load_images(settings: TrainingSettings, encoder: EncoderConfig) -> Loaded:
+    preprocess = PreprocessConfig(settings.preprocess, *[FOLDER_BOX_FRACTION] * settings.is_own)
+    splits = load_splits(
         settings.own or settings.dataset, settings.data_dir, preprocess, encoder, settings.split,
         settings.validation_share, settings.test_share, settings.rotations, settings.seed,
     )  # fmt: skip
+    return splits, preprocess, encoder
+
+
+def _load_numbers(settings: TrainingSettings, encoder: EncoderConfig) -> Loaded:
+    fit = "pad" if settings.pad else "resample"
+    choices = SequenceChoices(settings.length, fit, settings.normalise, settings.time_column)
+    shares = (settings.validation_share, settings.test_share, settings.seed)
+    return load_number_splits(settings.own, encoder, choices, settings.split, *shares)
+
+
+# What is trained on, and how it is read: by what the settings name.
+LOAD: dict[type, Callable[[TrainingSettings, EncoderConfig], Loaded]] = {
+    OwnImages: _load_images,
+    OwnNumbers: _load_numbers,
+    type(None): _load_images,
+}
 
 
 def _few_to_test_on(splits: Splits) -> tuple[str, ...]:
@@ -279,10 +301,10 @@ def _about_backbones(encoder: EncoderConfig) -> tuple[str, ...]:
 
 def _describe_data(splits: Splits, preprocess: PreprocessConfig, encoder: EncoderConfig) -> str:
     """What is trained on, in a line or two."""
-    record = splits.record
+    record, kind = splits.record, INPUTS[preprocess.mode]
     text = (
         f"{record.dataset}: {record.training_images:,} training, {record.validation_images:,} validation and "
-        f"{record.test_images:,} test images"
+        f"{record.test_images:,} test {kind.noun}s"
     )
     if record.split == "given":
         return text
@@ -292,7 +314,7 @@ def _describe_data(splits: Splits, preprocess: PreprocessConfig, encoder: Encode
     what = f"{record.pairs:,} labelled pairs" if record.split == "pairs" else f"{record.classes:,} classes"
     return (
         f"{text}\n{what} to train on{held_out if record.split in UNSEEN_SPLITS else ''}; seen as "
-        f"{preprocess.mode}, {encoder.image_size} x {encoder.image_size} px, {'colour' if encoder.channels == 3 else 'grey'}"
+        f"{kind.describe(preprocess, encoder)}"
     )
 
 

@@ -12,10 +12,17 @@ AT_ONCE = 1 << 20  # bytes
 
 
 def read_table(file: str | Path, known: Collection[str] = ()) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
-    """The names of the columns, in lower case, and each row with its line: column -> text; emptied rows are passed over.
+    """The names of the columns, in lower case, and each row with its line: column -> text. Raises as `read_cells` does."""
+    names, rows = read_cells(file, known)
+    header = [name.lower() for name in names]
+    return header, ((line, dict(zip(header, cells, strict=False))) for line, cells in rows)
 
-    What divides the columns is found by the `known` names, or else by their number. Raises ValueError where the file cannot
-    be read; so does the iterator.
+
+def read_cells(file: str | Path, known: Collection[str] = ()) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """The first row, and each other row that is not empty, with its line.
+
+    What divides the columns is found by the `known` names, in lower case, or else by their number. Raises ValueError where
+    the file cannot be read; so does the iterator.
     """
     try:
         # One line after the other, since a cell may hold a line break.
@@ -26,7 +33,7 @@ def read_table(file: str | Path, known: Collection[str] = ()) -> tuple[list[str]
         raise ValueError(f"{str(file)!r} is not a CSV file in UTF-8: {error}") from error
     with _explained(file):
         header, delimiter, skipped = _read_header(text, known)
-    return header, _rows(file, text, delimiter, header, skipped)
+    return header, _rows(file, text, delimiter, skipped)
 
 
 class _explained:
@@ -43,15 +50,12 @@ class _explained:
             raise ValueError(f"{str(self.file)!r} is not a CSV file in UTF-8: {error}") from error
 
 
-def _rows(
-    file: str | Path, text: TextIO, delimiter: str, header: list[str], skipped: int
-) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(file: str | Path, text: TextIO, delimiter: str, skipped: int) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(text, delimiter=delimiter, skipinitialspace=True)
     with text, _explained(file):
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                row = {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
-                yield skipped + reader.line_num, row
+                yield skipped + reader.line_num, [cell.strip() for cell in cells]
 
 
 def _encoding(file: Path) -> str:
@@ -89,9 +93,13 @@ def _read_header(text: TextIO, known: Collection[str]) -> tuple[list[str], str, 
         line, skipped = text.readline(), 2
 
     def names(delimiter: str) -> list[str]:
-        return [name.strip().lower() for name in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])]
+        return [name.strip() for name in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])]
 
-    delimiter = max(DELIMITERS, key=lambda delimiter: (len(set(known) & set(names(delimiter))), len(names(delimiter))))
+    def fit(delimiter: str) -> tuple[int, int]:
+        found = names(delimiter)
+        return len(set(known) & set(map(str.lower, found))), len(found)
+
+    delimiter = max(DELIMITERS, key=fit)
     return names(delimiter), delimiter, skipped
 
 

@@ -1,0 +1,55 @@
+"""Rows of numbers as an input: each column by its mean and deviation among training rows; what is missing is at the mean."""
+
+import os
+import re
+from typing import Any
+
+import numpy as np
+
+from siamese.config import EncoderConfig, NumbersConfig, PreprocessConfig, counted
+from siamese.inputs.cells import NAMES, matrix_of, table_of
+from siamese.inputs.drawing import draw_bars
+
+FURTHEST = 10.0  # deviations from the mean: what lies beyond counts as that far
+ROW = re.compile(r"(.+)#(\d+)")  # FILE#ROW: a row of a file that holds several, counted from 1
+
+
+class Vectors:
+    """Rows: an array (F,), a mapping of the columns' names to numbers, or a file of one row, or FILE#ROW."""
+
+    noun = "row"
+    kind = "vectors"
+    suffixes = NAMES
+    examples = ("table.csv#1", "table.csv#2")
+
+    def read(self, source: Any, preprocess: PreprocessConfig, encoder: EncoderConfig) -> tuple[np.ndarray, str]:
+        numbers, row = preprocess.numbers, None
+        if isinstance(source, str | os.PathLike) and (found := ROW.fullmatch(os.fspath(source))):
+            source, row = found[1], int(found[2])
+        table, what = table_of(source, one_row=True)
+        rows = matrix_of(table, numbers.columns, what)  # (N, F)
+        if row is None and len(rows) > 1:
+            raise ValueError(f"{what} has {len(rows):,} rows; say which, as {what.strip(chr(39))}#1, up to #{len(rows)}")
+        if row is not None and not 1 <= row <= len(rows):
+            raise ValueError(f"{what} has {counted(len(rows), 'row')}, and not number {row}; allowed: 1 to {len(rows)}")
+        values = rows[(row or 1) - 1]
+        check_row(values, what)
+        return standardise(values, numbers), ""
+
+    def draw(self, array: np.ndarray, preprocess: PreprocessConfig) -> np.ndarray:
+        return draw_bars(array)
+
+    def describe(self, preprocess: PreprocessConfig, encoder: EncoderConfig) -> str:
+        return f"rows of {counted(len(preprocess.numbers.columns), 'number')}"
+
+
+def check_row(values: np.ndarray, what: str) -> None:
+    """Raise ValueError where nothing of a row (F,) is known."""
+    if np.isnan(values).all():
+        raise ValueError(f"{what} is blank: every number of the row is missing")
+
+
+def standardise(values: np.ndarray, numbers: NumbersConfig) -> np.ndarray:
+    """Rows (..., F), NaN where a number is missing -> the canonical array: float32 (..., F), within +-FURTHEST."""
+    scaled = (values - np.array(numbers.mean)) / np.array(numbers.deviation)
+    return np.clip(np.nan_to_num(scaled), -FURTHEST, FURTHEST).astype(np.float32)
