@@ -75,7 +75,7 @@
   const restore = async (editor) => {
     while (!place(editor)) await new Promise((done) => setTimeout(done, 50));
     const drawing = kept(place(editor).id);
-    if (drawing) await editor.add_layers_from_url([drawing]);
+    if (drawing) await editor.add_image_from_url(drawing);  // its own way to add a layer fails where there is one only
     restored.add(editor);
     if (drawing) drawn(editor);
   };
