@@ -81,11 +81,11 @@ def options() -> dict:
 
 
 @pytest.fixture
-def open_page(browser, options) -> Iterator[Callable[[App], Page]]:
-    """Opens a demo as a visitor does, brushes in hand; at the end, nothing went wrong in the browser."""
+def open_page(browser, options) -> Iterator[Callable[..., Page]]:
+    """Opens a demo, or an address of it, as a visitor does, brushes in hand; at the end, nothing went wrong."""
     contexts, wrong = [], []
 
-    def open_app(app: App) -> Page:
+    def open_app(app: App, address: str = "") -> Page:
         context = browser.new_context(permissions=["clipboard-read", "clipboard-write", "camera"], **options)
         contexts.append(context)
         context.set_default_timeout(PATIENCE)
@@ -94,7 +94,7 @@ def open_page(browser, options) -> Iterator[Callable[[App], Page]]:
         opened.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
         opened.on("pageerror", lambda error: wrong.append(str(error)))
         opened.on("request", lambda request: wrong.append(request.url) if not local(request.url, app) else None)
-        opened.goto(app.url)
+        opened.goto(address or app.url)
         expect(opened.locator(BOTH_BRUSHES)).to_have_count(2)
         return opened
 

@@ -14,15 +14,17 @@ def header(model: str, config: ModelFolderConfig, notice: str = "") -> str:
     if pairs:
         measured = (
             f"<b>{metrics.balanced_accuracy:.2f}%</b> of pairs judged correctly "
-            f"(balanced, {'' if config.data.pairs else 'all '}{pairs:,} pairs of {config.data.test_images:,} test images)"
+            f'<span class="rest">(balanced, {"" if config.data.pairs else "all "}{pairs:,} pairs of '
+            f"{config.data.test_images:,} test images)</span>"
         )
-    measured += f" · {html.escape(trained_on(config))}"
+    told = (
+        f'<span class="lead">Model </span><b>{html.escape(model)}</b> · {measured} '
+        f'<span class="rest">· {html.escape(trained_on(config))}</span>'
+    )
     return (
         "<h1>Same or different?</h1>"
-        "<p>Draw or upload two images. A siamese network turns each into a point; the nearer the points, the more likely "
-        "the images show the same thing.</p>"
-        f'<p class="model">Model <b>{html.escape(model)}</b> · {measured}</p>'
-        + (f'<p class="notice" role="alert">{html.escape(notice)}</p>' if notice else "")
+        "<p>Draw or upload two images: a siamese network says whether they show the same thing, and how sure it is.</p>"
+        f'<p class="model">{told}</p>' + (f'<p class="notice" role="alert">{html.escape(notice)}</p>' if notice else "")
     )
 
 

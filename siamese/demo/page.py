@@ -12,6 +12,7 @@ from siamese.demo.compare import tab as compare
 from siamese.demo.gradio_patches import Demo
 from siamese.demo.header import header
 from siamese.demo.many import tab as many
+from siamese.demo.preview import TITLE
 from siamese.demo.recognise import tab as recognise
 from siamese.demo.train import tab as train
 from siamese.verifier import Verifier
@@ -27,7 +28,7 @@ FOLDERS = [Path(tab.__file__).parent for tab in TABS]
 # In this order: what tabs share comes first, and where two rules weigh the same the later one holds.
 STYLES = [STATIC / f"{name}.css" for name in ("page", "inputs", "panel", "charts")]
 STYLES += [path for path in (folder / "style.css" for folder in FOLDERS) if path.exists()]
-SCRIPTS = [STATIC / f"{name}.js" for name in ("page", "inputs", "crop")]
+SCRIPTS = [STATIC / f"{name}.js" for name in ("page", "inputs", "crop", "play")]
 SCRIPTS += [path for path in (folder / "script.js" for folder in FOLDERS) if path.exists()]
 
 
@@ -41,9 +42,7 @@ def build_demo(
     models = Models({verifier.name: verifier})
     for other in others:
         models.setdefault(other.name, other)
-    with Demo(
-        title="Same or different?", analytics_enabled=False, delete_cache=(CACHE_CHECK, CACHE_AGE), fill_width=True
-    ) as blocks:
+    with Demo(title=TITLE, analytics_enabled=False, delete_cache=(CACHE_CHECK, CACHE_AGE), fill_width=True) as blocks:
         top = gr.HTML(header(verifier.name, verifier.config, notice), elem_id="header")
         model = gr.Radio(list(models), value=verifier.name, label="Model", elem_id="model", visible=len(models) > 1)
         own = gr.State(None, delete_callback=lambda workspace: workspace and workspace.close())

@@ -28,6 +28,7 @@ from siamese.demo.gradio_patches import NOT_THE_CALLERS, keep_little_of_sessions
 from siamese.demo.gradio_programs import serve_programs
 from siamese.demo.page import STYLES, build_demo, head
 from siamese.demo.presence import Presence
+from siamese.demo.preview import PATH, Preview, thumbnail
 from siamese.demo.train import hosted
 from siamese.demo.uploads import RoomForUploads, Uploads
 from siamese.devices import use_one_thread
@@ -117,8 +118,8 @@ def launch(
         demo = build_demo(verifier, notice, others, workspaces)
         demo.uploads = Uploads(disk, pages)
         disk.keep_trimmed()
-        middleware = [Middleware(RoomForUploads, disk=disk), Middleware(Presence, pages=pages)]
-        routes = [Route("/health", health)]
+        middleware = [Middleware(RoomForUploads, disk=disk), Middleware(Presence, pages=pages), Middleware(Preview)]
+        routes = [Route("/health", health), Route(PATH, thumbnail)]
         demo.launch(
             **address, max_file_size=largest, ssr_mode=False, enable_monitoring=False, run_history=False,
             footer_links=["api", "settings"], theme=_theme(), css_paths=STYLES, head=head(), js="() => siamese.start()",

@@ -35,7 +35,7 @@ def open_routes(endpoints: Sequence[str], with_login: bool = False, with_tools: 
     names = "|".join(map(re.escape, endpoints))
     found = [
         ("GET HEAD", "/", Kind.PAGE),
-        ("GET", r"/(assets|static|svelte)/.+|/favicon\.ico|/manifest\.json|/robots\.txt", Kind.FILE),
+        ("GET", r"/(assets|static|svelte)/.+|/favicon\.ico|/manifest\.json|/robots\.txt|/thumbnail\.png", Kind.FILE),
         ("GET", rf"({API})?/theme\.css", Kind.FILE),
         ("GET HEAD", "/health", Kind.FILE),
         ("GET", f"/config/?|{API}/(info/?|openapi\\.json|app_id|startup-events|queue/status)", Kind.READ),

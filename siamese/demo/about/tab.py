@@ -14,5 +14,6 @@ def create_tab(page: Page) -> None:
     def describe(name: str, own) -> str:
         return about(name, page.models.of(name, own).config)
 
-    explained = gr.HTML(about(page.model.value, page.models[page.model.value].config))
+    shown = about(page.model.value, page.models[page.model.value].config)
+    explained = gr.HTML(shown, js_on_load="siamese.about.follow(element)")
     page.model.change(describe, [page.model, page.own], explained, **PRIVATE)

@@ -51,13 +51,15 @@ def _facts(config: ModelFolderConfig) -> str:
 
 def _drawing(config: ModelFolderConfig) -> str:
     def branch(y: int, name: str, path: str) -> str:
+        passing = f'<circle class="passing" r="4" cx="0" cy="0" style="offset-path: path(\'M68 {y + 32}H230\')"></circle>'
         return (
             f'<rect class="paper" x="2" y="{y}" width="64" height="64" rx="6"></rect><path class="stroke" d="{path}"></path>'
+            f'<image class="own" x="6" y="{y + 4}" width="56" height="56"></image>'
             f'<text x="34" y="{y + 80}">{name}</text><path class="arrow" d="M70 {y + 32}h26" marker-end="url(#tip)"></path>'
             f'<path class="encoder" d="M104 {y}l84 14v36l-84 14z"></path><text x="146" y="{y + 37}">encoder</text>'
             f'<path class="arrow" d="M192 {y + 32}h22" marker-end="url(#tip)"></path>'
             f'<rect class="numbers" x="222" y="{y + 2}" width="18" height="60" rx="3"></rect>'
-            f'<path class="ticks" d="M222 {y + 17}h18m-18 15h18m-18 15h18"></path>'
+            f'<path class="ticks" d="M222 {y + 17}h18m-18 15h18m-18 15h18"></path>{passing}'
         )
 
     return (
@@ -71,7 +73,9 @@ def _drawing(config: ModelFolderConfig) -> str:
         f'<text x="231" y="112">{config.encoder.embedding_dim}</text><text x="231" y="128">numbers</text>'
         '<path class="arrow" d="M244 36q40 10 54 56" marker-end="url(#tip)"></path>'
         '<path class="arrow" d="M244 180q40 -10 54 -46" marker-end="url(#tip)"></path>'
-        '<text x="306" y="116" class="big">distance</text><path class="arrow" d="M344 112h14" marker-end="url(#tip)"></path>'
-        '<text x="394" y="88">near: same</text><path class="limit" d="M364 112h62"></path>'
-        '<text x="394" y="146">far: different</text><text x="394" y="106" class="small">threshold</text></svg>'
+        '<text x="306" y="116" class="big" data-distance>distance</text>'
+        '<path class="arrow" d="M344 112h14" marker-end="url(#tip)"></path>'
+        '<text x="394" y="88" data-answer="same">near: same</text><path class="limit" d="M364 112h62"></path>'
+        '<text x="394" y="146" data-answer="different">far: different</text>'
+        '<text x="394" y="106" class="small">threshold</text></svg>'
     )

@@ -9,6 +9,8 @@ from siamese.demo.compare.occlusion import distance_drivers
 from siamese.demo.compare.view import ORDINALS
 from siamese.verifier import Image, Look, Verdict, Verifier
 
+MOST_LINKED = 12_288  # numbers of an image in a link, as 64 x 64 px in colour: more makes addresses that nobody passes on
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -38,6 +40,13 @@ class Comparison:
     def remarks(self) -> list[str]:
         """On each image, see siamese.verifier.Look."""
         return [look.remark if look else "" for look in self.looks]
+
+    @property
+    def fits_a_link(self) -> bool:
+        """Whether what is seen is small enough for a link, and gives the same verdict where it is taken for a picture."""
+        if self.message or any(self.remarks) or any(image.size > MOST_LINKED for image in self.seen):
+            return False
+        return all(np.array_equal(self.verifier.canonical(image), image) for image in self.seen)
 
     def verdict(self, threshold: float) -> Verdict | None:
         """The verdict, where there are two usable images."""

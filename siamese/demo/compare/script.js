@@ -15,14 +15,193 @@ siamese.compare = {
     return siamese.refresh();
   },
 
-  // The button that saves the panel as a picture to share, in the size that other sites show of a link.
-  offerPicture: (element) => {
-    element.addEventListener("click", (event) => {
-      if (event.target.closest("button[data-save]")) siamese.compare.save(element.querySelector(".panel"));
+  // The pair that is drawn as the page opens: strokes on the papers, then what the model says of them, over the panel. It ends
+  // with whatever is done here.
+  begin: async (element) => {
+    const shown = element.querySelector(".opening"), skip = element.querySelector("[data-skip]");
+    if (!shown || location.hash.includes("?") || siamese.hasKept()) return;
+    const papers = await Promise.all(["first", "second"].map((name) => siamese.appears(`#sketch-${name} canvas`)));
+    const drawings = [...shown.querySelectorAll(":scope > svg")], over = new AbortController();
+    const tell = () => {
+      for (const drawing of drawings) drawing.classList.add("drawn");
+      shown.classList.add("told");
+      skip.textContent = "Clear";
+      skip.setAttribute("aria-label", "Clear the example");
+    };
+    const end = () => {
+      over.abort();
+      answers.disconnect();
+      for (const drawing of drawings) drawing.remove();
+      shown.remove();
+    };
+    const answers = new MutationObserver(() => {
+      if (document.querySelector("#verdict .seen img, #verdict [data-state='problem']")) end();
+    });
+    answers.observe(document.querySelector("#verdict"), {subtree: true, childList: true});
+    const until = {signal: over.signal, capture: true};
+    document.addEventListener("pointerdown", ({target}) => { if (target.closest(".sketch")) end(); }, until);
+    document.addEventListener("click", ({target, isTrusted}) => {
+      if (isTrusted && target.closest("#compare, #model") && !target.closest("#opening")) end();
+    }, until);
+    skip.addEventListener("click", () => shown.classList.contains("told") ? end() : tell());
+    papers.forEach((paper, side) => paper.closest(".sketch").append(drawings[side]));
+    drawings[1].lastElementChild.addEventListener("animationend", tell);
+    shown.hidden = false;
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) tell();
+  },
+
+  // The buttons under a verdict that pass it on.
+  offerToPassOn: (element) => {
+    element.classList.toggle("can-share", Boolean(navigator.share));
+    element.addEventListener("click", ({target}) => {
+      const button = target.closest(".pass-on button"), panel = element.querySelector(".panel");
+      if (!button) return;
+      if ("save" in button.dataset) siamese.compare.save(panel);
+      else if ("share" in button.dataset) siamese.compare.share(panel);
+      else siamese.compare.copyLink(panel, button);
     });
   },
 
+  // An address that opens the page with the verdict: what the network sees of both images stands after the "#", which browsers
+  // send to no server. Null where the same would not come of it.
+  link: (panel) => {
+    if (panel.querySelector("[data-link]").disabled) return null;
+    const chosen = [...document.querySelectorAll("#point input")].findIndex((each) => each.checked);
+    const line = chosen < 0 ? {threshold: document.querySelector("#threshold input[type=number]").value} : {point: chosen};
+    const [a, b] = [...panel.querySelectorAll(".seen img")].map((image) => image.src.split(",")[1]);
+    const query = new URLSearchParams({model: document.querySelector("#header .model b").textContent, ...line, a, b});
+    return `${location.origin}${location.pathname}#compare?${query}`;
+  },
+
+  copyLink: async (panel, button) => {
+    try {
+      await navigator.clipboard.writeText(siamese.compare.link(panel));
+      button.textContent = "Link copied";
+    } catch {  // over plain HTTP from another machine, or not allowed
+      history.replaceState(null, "", siamese.compare.link(panel));
+      siamese.compare.say("Your browser does not let this page copy: the link is now the address of this page.");
+    }
+    setTimeout(() => { button.textContent = "Copy link"; }, 2000);
+  },
+
+  share: async (panel) => {
+    const picture = await new Promise((done) => siamese.compare.picture(panel).toBlob(done));
+    const files = [new File([picture], "same-or-different.png", {type: "image/png"})];
+    const url = siamese.compare.link(panel) ?? location.origin + location.pathname;
+    const text = `${panel.querySelector(".word").textContent}, says a siamese network. What do you say?`;
+    try {
+      await navigator.share({title: document.title, text, url, ...(navigator.canShare?.({files}) && {files})});
+    } catch (error) {
+      if (error.name !== "AbortError") siamese.compare.say("This browser could not share it: copy the link or save the picture.");
+    }
+  },
+
+  // A sentence over the images, as text.
+  say: (sentence, isProblem = false) => {
+    const note = document.querySelector("#said .note");
+    note.textContent = sentence;
+    note.classList.toggle("problem", isProblem);
+  },
+
+  offerLinks: () => {
+    // What is done next is no longer what the link was to.
+    const leave = ({isTrusted, target}) => {
+      if (!isTrusted || !target.closest("#compare, #model") || target.closest(".pass-on")) return;
+      siamese.compare.say("");
+      if (location.hash.includes("?")) history.replaceState(null, "", "#compare");
+    };
+    for (const kind of ["pointerdown", "click"]) document.addEventListener(kind, leave, true);
+  },
+
+  // Opens what stands after "#compare?" in the address; null stands for an address that is none of this page.
+  open: async (query) => {
+    const {say, read} = siamese.compare;
+    if (query === "") return;
+    await siamese.appears("#said .note");
+    try {
+      if (query === null) throw new Error("There is nothing at this address: the page opens as ever.");
+      const {model, point, threshold, files} = await read(query);
+      say(await siamese.compare.chooseModel(model));
+      siamese.compare.drawTheLine(point, threshold);
+      for (const [side, name] of ["first", "second"].entries()) {
+        await siamese.appears(`#${name}-side [role="tab"]`);
+        [...document.querySelectorAll(`#${name}-side [role="tab"]`)].find((tab) => tab.textContent.trim() === "Upload").click();
+        await siamese.appears(`#upload-${name} input[type=file]`);
+        siamese.put(document.querySelector(`#upload-${name}`), files[side]);
+      }
+    } catch (error) {
+      say(error.message, true);
+    }
+  },
+
+  // What a link holds. Throws an error with a sentence where that is not what a link of this page does.
+  read: async (query) => {
+    const most = 60_000, side = 128, keys = ["model", "point", "threshold", "a", "b"], given = new URLSearchParams(query);
+    const quoted = (text) => `“${text.slice(0, 40)}${text.length > 40 ? "…" : ""}”`;
+    const wrong = (what) => { throw new Error(`This link cannot be opened: ${what}.`); };
+    if (query.length > most) wrong(`it has ${query.length} characters, at most ${most} are allowed`);
+    for (const key of given.keys()) {
+      if (!keys.includes(key)) wrong(`it holds ${quoted(key)}, which no link of this page does`);
+      if (given.getAll(key).length > 1) wrong(`it holds ${quoted(key)} twice`);
+    }
+    const point = given.get("point"), threshold = given.get("threshold");
+    if (point !== null && !/^[0-2]$/.test(point)) wrong(`its point is ${quoted(point)}, allowed: 0, 1 and 2`);
+    if (threshold !== null && !(/^\d{1,3}(\.\d{1,9})?$/.test(threshold) && Number(threshold) > 0)) {
+      wrong(`its threshold is ${quoted(threshold)}, allowed: a distance above 0`);
+    }
+    const files = [];
+    for (const [key, place] of [["a", "first"], ["b", "second"]]) {
+      const text = given.get(key);
+      if (!text) wrong(`its ${place} picture is missing`);
+      if (!/^[A-Za-z0-9+/]+={0,2}$/.test(text) || text.length % 4) wrong(`its ${place} picture is no base64`);
+      const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0)), sizes = new DataView(bytes.buffer);
+      const isPng = [137, 80, 78, 71, 13, 10, 26, 10].every((each, index) => bytes[index] === each) && bytes.length > 32;
+      if (!isPng) wrong(`its ${place} picture is no PNG`);
+      const [width, height] = [sizes.getUint32(16), sizes.getUint32(20)];
+      if (Math.max(width, height) > side) wrong(`its ${place} picture has ${width}x${height} px, at most ${side}x${side} are allowed`);
+      files.push(new File([bytes], `${place}.png`, {type: "image/png"}));
+      await createImageBitmap(files.at(-1)).catch(() => wrong(`its ${place} picture is damaged`));
+    }
+    return {model: given.get("model"), point, threshold, files};
+  },
+
+  // Chooses a model by name; a sentence where there is none of that name.
+  chooseModel: async (name) => {
+    const shown = () => document.querySelector("#header .model b").textContent;
+    const radio = [...document.querySelectorAll("#model input")].find((each) => each.value === name);
+    if (name === null || name === shown()) return "";
+    if (!radio) return `The link is to a verdict of the model “${name.slice(0, 80)}”, which is not here: this is by ${shown()}.`;
+    const answered = siamese.compare.nextAnswer();
+    radio.click();
+    await answered;
+    return "";
+  },
+
+  nextAnswer: () => new Promise((done) => {
+    const watch = new MutationObserver(() => {
+      if (!document.querySelector("#verdict [data-turn]")) return;
+      watch.disconnect();
+      done();
+    });
+    watch.observe(document.querySelector("#verdict"), {subtree: true, childList: true});
+  }),
+
+  drawTheLine: (point, threshold) => {
+    if (point !== null) document.querySelectorAll("#point input")[point]?.click();
+    if (threshold === null) return;
+    const box = document.querySelector("#threshold input[type=number]");
+    box.value = threshold;
+    for (const kind of ["input", "change"]) box.dispatchEvent(new Event(kind, {bubbles: true}));
+    box.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", bubbles: true}));
+  },
+
   save: (panel) => {
+    const href = siamese.compare.picture(panel).toDataURL();
+    Object.assign(document.createElement("a"), {download: "same-or-different.png", href}).click();
+  },
+
+  // The panel as a picture, in the size that other sites show of a link.
+  picture: (panel) => {
     const style = getComputedStyle(panel), colour = (name) => style.getPropertyValue(name);
     const canvas = Object.assign(document.createElement("canvas"), {width: 1200, height: 630});
     const pen = canvas.getContext("2d");
@@ -56,7 +235,7 @@ siamese.compare = {
     pen.fill();
     const model = text("#header .model b", document), place = (location.host + location.pathname).replace(/\/$/, "");
     write(`Same or different? Model ${model}, ${place}`, 570, 560, 24, 400, colour("--quiet"), 570);
-    Object.assign(document.createElement("a"), {download: "same-or-different.png", href: canvas.toDataURL()}).click();
+    return canvas;
   },
 
   // The buttons that copy a snippet, in which the `address` becomes that of the page.

@@ -3,51 +3,47 @@
 import weakref
 
 import gradio as gr
-import numpy as np
 from PIL import Image
 
-from siamese.data.datasets.mnist import load_sample_digits
 from siamese.demo import charts
 from siamese.demo.base import AT_A_GLANCE, LOOKING, PRIVATE, REFRESH, Page
 from siamese.demo.compare import view
 from siamese.demo.compare.comparison import compare
+from siamese.demo.compare.examples import EXAMPLES as EXAMPLES
+from siamese.demo.compare.examples import Examples, examples
+from siamese.demo.compare.opening import opening
+from siamese.demo.compare.play import GAMES, nearness
 from siamese.demo.compare.snippets import ADDRESS, snippets
 from siamese.demo.compare.understand import Map, drivers
+from siamese.demo.gradio_patches import refusal
 from siamese.demo.inputs import chosen, drawings_of, input_side, refresh_on_input
 from siamese.verifier import Verifier
+from siamese.visitors.workspace import Workspace
 
 TITLE, ID = "Compare", "compare"
 THRESHOLD_STEP = 0.001  # of the slider, in units of distance
 
-# Pairs of test digits (indices into load_sample_digits()) and what to say of them; the last two fool the bundled model.
-EXAMPLES = [
-    (636, 766, "Easy"),
-    (374, 143, "Easy"),
-    (232, 339, "Hard"),
-    (824, 969, "Hard"),
-    (17, 191, "Fooled"),
-    (72, 315, "Fooled"),
-]
-
 
 def create_tab(page: Page) -> None:
     """The two sides with the verdict, examples, the threshold among the test pairs, what explains it, and snippets."""
-    digits, labels = load_sample_digits()
-    judge = Judge(page, digits)
-    point, slider = thresholds(page.models[page.model.value])
+    judge, first = Judge(page), page.models[page.model.value]
+    point, slider = thresholds(first)
     waiting, standing, plane, driving, programs = judge([None, None], page.model.value, None, point["value"], 0, False)
 
+    gr.HTML(view.SAID, elem_id="said", js_on_load="siamese.compare.offerLinks(element)")
     with gr.Row(elem_classes="stage"):
         sides = [input_side(ordinal, f"{ordinal.capitalize()} image") for ordinal in view.ORDINALS]
         with gr.Column(min_width=300, elem_classes="outcome"):
             with gr.Row(elem_classes="actions"):
-                compare_button = gr.Button("Compare", variant="primary", scale=2, min_width=90)
+                compare_button = gr.Button("Compare", scale=1, min_width=90)
                 swap_button = gr.Button("Swap", scale=1, min_width=60)
                 clear_button = gr.Button("Clear both", scale=1, min_width=116)
-            script = "siamese.compare.offerPicture(element)"
+            script = "siamese.compare.offerToPassOn(element)"
             verdict = gr.HTML(waiting, elem_id="verdict", elem_classes="answer", js_on_load=script)
-    cards, script = view.examples(EXAMPLES, digits, labels), "siamese.forward(element, trigger, 'pair')"
-    examples = gr.HTML(cards, elem_id="examples", js_on_load=script)
+            gr.HTML(opening(first), elem_id="opening", js_on_load="siamese.compare.begin(element)")
+    script = "siamese.forward(element, trigger, 'pair')"
+    cards = gr.HTML(judge.examples_of(first, None).cards, elem_id="examples", js_on_load=script)
+    gr.HTML(GAMES, elem_id="play", js_on_load="siamese.play.offer(element)")
     with gr.Row(elem_id="judge"):
         gr.HTML("<h2>Where to draw the line</h2>")
         standing = gr.HTML(standing, elem_id="standing")
@@ -79,7 +75,7 @@ def create_tab(page: Page) -> None:
     refresh.change(judge.show, asked, outcome, js=drawings_of(sides, asked), **AT_A_GLANCE)
     explain.input(None, None, refresh, js=REFRESH, **PRIVATE)
     verdict.change(None, verdict, refresh, js="(html) => siamese.answered('verdict', html)", **PRIVATE)
-    chosen_model = page.model.change(judge.thresholds, [page.model, page.own], [point, slider], **PRIVATE)
+    chosen_model = page.model.change(judge.thresholds, [page.model, page.own], [point, slider, cards], **PRIVATE)
     chosen_model.then(None, None, refresh, js=REFRESH, **PRIVATE)
     point.input(None, point, [slider, refresh], js="(point) => siamese.compare.named(point)", **PRIVATE)
     slider.input(None, None, [point, refresh], js="() => siamese.compare.moved()", **PRIVATE)
@@ -90,7 +86,7 @@ def create_tab(page: Page) -> None:
     # The tabs are opened by a script: as an output, they would have Gradio fetch the drawings on them time and again.
     loaded = [part for side in sides for part in (side.active, side.upload)]
     changes = (
-        examples.click(judge.load_example, settings, [*loaded, *outcome], **PRIVATE),
+        cards.click(judge.load_example, settings, [*loaded, *outcome], **PRIVATE),
         swap_button.click(judge.swap, held, [*loaded, *outcome], js=drawings_of(sides, held), **AT_A_GLANCE),
     )
     for changed in changes:
@@ -100,9 +96,10 @@ def create_tab(page: Page) -> None:
 class Judge:
     """The handlers of the tab. Called, it gives all that is said of two images."""
 
-    def __init__(self, page: Page, digits: np.ndarray) -> None:
-        self._models, self._served, self._digits = page.models, next(iter(page.models)), digits
-        self._maps = weakref.WeakKeyDictionary()  # of visitors' own models no longer than these are kept
+    def __init__(self, page: Page) -> None:
+        self._models, self._served = page.models, next(iter(page.models))
+        # Of visitors' own models no longer than these are kept.
+        self._maps, self._examples = weakref.WeakKeyDictionary(), weakref.WeakKeyDictionary()
 
     def __call__(
         self, images: list, name: str, own, point: float | None, slider: float, is_explained: bool, turn: int | None = None
@@ -112,9 +109,13 @@ class Judge:
         found = compare(verifier, images)
         verdict = found.verdict(threshold)
         effects = found.drivers() if is_explained else None
-        caution = view.caution(found.is_familiar, found.remarks)
+        caution, is_linkable = view.caution(found.is_familiar, found.remarks), found.fits_a_link
+        near = nearness(verifier, found.embeddings) if verdict else ""
+        panel = view.verdict_panel(
+            threshold, found.seen, verdict, found.message, found.is_problem, turn, caution, is_linkable, near
+        )
         return [
-            view.verdict_panel(threshold, found.seen, verdict, found.message, found.is_problem, turn, caution),
+            panel,
             charts.section(verifier.config.distances, threshold, verdict),
             self._map_of(verifier).draw(found.embeddings),
             drivers(found.seen, effects),
@@ -127,6 +128,12 @@ class Judge:
             self._maps[verifier] = Map(verifier.reference)
         return self._maps[verifier]
 
+    def examples_of(self, verifier: Verifier, own: Workspace | None) -> Examples:
+        """What a model is shown with, chosen once."""
+        if verifier not in self._examples:
+            self._examples[verifier] = examples(verifier, own)
+        return self._examples[verifier]
+
     def show(self, turn: int, name: str, own, point, slider, is_explained, *parts) -> list:
         """All that is said of what the open tabs of the two sides hold; each side has three parts."""
         with LOOKING:
@@ -134,7 +141,10 @@ class Judge:
 
     def load_example(self, name: str, own, point, slider, is_explained, event: gr.EventData) -> list:
         """An example pair for the two uploads, the tab they are on, and all that is said of it."""
-        images = [Image.fromarray(self._digits[index]) for index in EXAMPLES[int(event.pair)][:2]]
+        pairs, number = self.examples_of(self._models.of(name, own), own).pairs, int(event.pair)
+        if not 0 <= number < len(pairs):
+            raise refusal(f"there is no example {number + 1} of this model, but {len(pairs)}: choose one of them")
+        images = [Image.fromarray(image) for image in pairs[number]]
         return ["upload", images[0], "upload", images[1], *self(images, name, own, point, slider, is_explained)]
 
     def swap(self, name: str, own, point, slider, is_explained, *parts) -> list:
@@ -145,9 +155,10 @@ class Judge:
             return ["upload", second, "upload", first, *found]
 
     def thresholds(self, name: str, own) -> list:
-        """The thresholds that another model offers."""
-        point, slider = thresholds(self._models.of(name, own))
-        return [gr.Radio(**point), gr.Slider(**slider)]
+        """The thresholds that another model offers, and its examples."""
+        verifier = self._models.of(name, own)
+        point, slider = thresholds(verifier)
+        return [gr.Radio(**point), gr.Slider(**slider), self.examples_of(verifier, own).cards]
 
 
 def thresholds(verifier: Verifier) -> tuple[dict, dict]:

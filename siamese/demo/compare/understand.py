@@ -8,6 +8,7 @@ from siamese.demo.elements import picture
 from siamese.model_folder.reference import Reference
 
 SIZE, RIM = 400, 24  # of the map, in its own units, and what stays free of test images on each side
+MARK = 14  # radius of the mark of an image
 MOST_COLOURS = 10  # classes that are told apart; more share one colour
 SHOWN = 196  # px: side of an image with its drivers
 APART, ALIKE = (230, 120, 0), (40, 110, 255)  # orange and blue: told apart whatever one's colour vision
@@ -47,10 +48,11 @@ class Map:
         if given:
             places = self._place(self.reference.project(np.stack([embedding for _, embedding in given])))
             if len(given) == 2:
+                places = _apart(places)
                 (x1, y1), (x2, y2) = places
                 marks += f'<path class="between" d="M{x1:.0f} {y1:.0f}L{x2:.0f} {y2:.0f}"></path>'
             for (number, _), (x, y) in zip(given, places, strict=True):
-                marks += f'<g class="mark" transform="translate({x:.0f} {y:.0f})"><circle r="14"></circle>'
+                marks += f'<g class="mark" transform="translate({x:.0f} {y:.0f})"><circle r="{MARK}"></circle>'
                 marks += f'<text dy=".36em">{("1st", "2nd")[number - 1]}</text></g>'
             label += " with " + " and ".join(f"the {ORDINALS[number - 1]} image" for number, _ in given)
         dim = self.reference.embeddings.shape[1]
@@ -60,6 +62,17 @@ class Map:
             "image; this shows the two directions in which the test images differ most: what is near here may be far apart "
             "in the others.</p>"
         )
+
+
+def _apart(places: np.ndarray) -> np.ndarray:
+    """Two places on the map (2, 2), moved away from each other until both marks can be read."""
+    between = places[1] - places[0]
+    distance = float(np.linalg.norm(between))
+    if distance >= 2 * MARK:
+        return places
+    direction = between / distance if distance > 1e-9 else np.array([1.0, 0.0])
+    middle = np.clip(places.mean(axis=0), 2 * MARK, SIZE - 2 * MARK)  # so that both stay on the map
+    return np.stack([middle - MARK * direction, middle + MARK * direction])
 
 
 def drivers(images: list[np.ndarray | None], effects: tuple[np.ndarray, np.ndarray] | None) -> str:
@@ -78,11 +91,11 @@ def drivers(images: list[np.ndarray | None], effects: tuple[np.ndarray, np.ndarr
     )
 
 
-def overlay(image: np.ndarray, effect: np.ndarray, effects: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """An image, uint8 (H, W) or (H, W, 3), tinted by `effect` (G, G) on the scale of both `effects`: uint8 (S, S, 3)."""
+def overlay(image: np.ndarray, effect: np.ndarray, effects: tuple[np.ndarray, np.ndarray], side: int = SHOWN) -> np.ndarray:
+    """An image, uint8 (H, W) or (H, W, 3), tinted by `effect` (G, G) on the scale of both: uint8 (side, side, 3)."""
     strongest = max(float(np.abs(each).max()) for each in effects) or 1.0
-    grey = Image.fromarray(image).convert("RGB").resize((SHOWN, SHOWN), Image.Resampling.NEAREST)
-    strength = Image.fromarray(effect / strongest).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC)
+    grey = Image.fromarray(image).convert("RGB").resize((side, side), Image.Resampling.NEAREST)
+    strength = Image.fromarray(effect / strongest).resize((side, side), Image.Resampling.BICUBIC)
     values = np.clip(np.asarray(strength), -1, 1)[..., None]
     tint = np.where(values > 0, np.array(APART), np.array(ALIKE))
     share = 0.75 * np.abs(values)

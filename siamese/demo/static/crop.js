@@ -24,12 +24,6 @@
       crop.setAttribute("aria-pressed", isOpen);
       show(start = null);
     };
-    const put = (file) => {
-      const files = new DataTransfer(), input = upload.querySelector("input[type=file]");
-      files.items.add(file);
-      input.files = files.files;
-      input.dispatchEvent(new Event("change", {bubbles: true}));
-    };
     const keep = async () => {
       const image = shown(), {left, top, width, height} = part, scale = image.naturalWidth / sheet.clientWidth;
       const sharp = Math.min(scale, MOST / Math.max(width, height));
@@ -42,7 +36,7 @@
         const content = await (await fetch(image.src)).blob();
         whole = new File([content], name, {type: content.type});
       }
-      canvas.toBlob((blob) => put(new File([blob], NAME, {type: "image/png"})));
+      canvas.toBlob((blob) => siamese.put(upload, new File([blob], NAME, {type: "image/png"})));
     };
 
     crop.addEventListener("click", () => {
@@ -56,7 +50,7 @@
       open(true);
       sheet.focus({preventScroll: true});
     });
-    undo.addEventListener("click", () => put(whole));
+    undo.addEventListener("click", () => siamese.put(upload, whole));
     upload.addEventListener("load", () => { undo.hidden = !(whole && shown().src.endsWith(NAME)); }, true);
 
     const point = ({clientX, clientY}) => {

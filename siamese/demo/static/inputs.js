@@ -2,7 +2,8 @@
 // of them are kept here.
 (() => {
   if (siamese.drawingOf) return;
-  const editors = new Set(), latest = new WeakMap();
+  const editors = new Set(), changed = new Set(), restored = new WeakSet();  // changed: since it was kept
+  const latest = new WeakMap(), blank = new WeakMap();  // the drawing as a data URL, and whether there is nothing on it
 
   // Without a graphics card, what takes most of the time of a stroke is drawing the board: four samples of each pixel, of
   // which nothing is seen, as strokes have only one, and in each frame anew the blurred shadow of a sheet that fills it.
@@ -16,6 +17,7 @@
   const place = (editor) => board(editor)?.closest(".sketch");
   const drawn = (editor) => {
     latest.delete(editor);
+    changed.add(editor);
     setTimeout(() => { editor.render_idle_remaining = 50; });  // ms; it would draw what stands still for another second
     place(editor)?.dispatchEvent(new CustomEvent("drawn", {bubbles: true}));
   };
@@ -23,27 +25,76 @@
     if (!editor || editors.has(editor)) return;
     for (const other of editors) if (board(other)?.isConnected === false) editors.delete(other);
     editors.add(editor);
-    editor.on("change", () => drawn(editor));
-    editor.ready.then(() => { editor.outline_container.visible = false; });
+    editor.on("change", () => { if (restored.has(editor)) drawn(editor); });  // not while it is set up
+    editor.ready.then(() => {
+      editor.outline_container.visible = false;
+      restore(editor);
+    });
   }});
 
-  const read = ({app, image_container, width, height}) => {
+  const read = (editor) => {
+    const {app, image_container, width, height} = editor;
     const frame = image_container.getLocalBounds().rectangle.clone();
     Object.assign(frame, {x: 0, y: 0, width, height});
     const taken = app.renderer.extract.pixels({target: image_container, resolution: 1, frame});
     const canvas = Object.assign(document.createElement("canvas"), {width: taken.width, height: taken.height});
     const pixels = new ImageData(new Uint8ClampedArray(taken.pixels), taken.width, taken.height);
     canvas.getContext("2d").putImageData(pixels, 0, 0);
+    blank.set(editor, new Uint32Array(pixels.data.buffer).every((pixel, _, all) => pixel === all[0]));
     return canvas.toDataURL();  // not toBlob, which waits until the browser has nothing else to do
   };
 
-  // The drawing on a sketchpad as a data URL; empty where there is no such sketchpad.
-  siamese.drawingOf = (name) => {
-    const editor = [...editors].find((each) => board(each)?.isConnected && place(each)?.id === `sketch-${name}`);
-    if (!editor) return "";
+  const latestOf = (editor) => {
     if (!latest.has(editor)) latest.set(editor, read(editor));
     return latest.get(editor);
   };
+
+  // A reload leaves what was drawn: until the tab of the browser is closed, it is kept there, and nowhere else.
+  const KEPT = "siamese-", LATER = 400;  // ms after the last stroke, so that it takes nothing from the answer
+  let keeping = null;
+  const keep = () => {
+    for (const editor of changed) {
+      const name = place(editor)?.id;
+      if (!name) continue;
+      const drawing = latestOf(editor);
+      try {
+        if (blank.get(editor)) sessionStorage.removeItem(KEPT + name);
+        else sessionStorage.setItem(KEPT + name, drawing);
+      } catch { /* a browser that keeps nothing, or has no more room */ }
+    }
+    changed.clear();
+  };
+  const kept = (name) => {
+    try {
+      return sessionStorage.getItem(KEPT + name);
+    } catch {
+      return null;
+    }
+  };
+  siamese.hasKept = () => ["sketch-first", "sketch-second"].some(kept);
+  const restore = async (editor) => {
+    while (!place(editor)) await new Promise((done) => setTimeout(done, 50));
+    const drawing = kept(place(editor).id);
+    if (drawing) await editor.add_image_from_url(drawing);  // its own way to add a layer fails where there is one only
+    restored.add(editor);
+    if (drawing) drawn(editor);
+  };
+  document.addEventListener("drawn", () => {
+    clearTimeout(keeping);
+    keeping = setTimeout(keep, LATER);
+  });
+  addEventListener("pagehide", keep);
+
+  const editorOf = (name) => [...editors].find((each) => board(each)?.isConnected && place(each)?.id === `sketch-${name}`);
+
+  // The drawing on a sketchpad as a data URL; empty where there is no such sketchpad.
+  siamese.drawingOf = (name) => {
+    const editor = editorOf(name);
+    return editor ? latestOf(editor) : "";
+  };
+
+  // Whether there is nothing on the drawing that `drawingOf` gave last.
+  siamese.isBlank = (name) => blank.get(editorOf(name)) ?? true;
 
   // Puts drawings among the inputs of a listener: the place of each, and the name of its sketchpad.
   siamese.withDrawings = (values, drawings) => {
@@ -82,5 +133,6 @@
       target.classList.toggle("loaded", type === "load");
     };
     for (const type of ["load", "error"]) document.addEventListener(type, look, true);  // neither bubbles
+    siamese.leaveAddresses();
   };
 })();

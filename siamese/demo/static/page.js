@@ -29,6 +29,44 @@ window.siamese ??= {
     siamese.newest[place] = Number(turn);
   },
 
+  // Resolves with the element, once there is one.
+  appears: async (selector) => {
+    for (;;) {
+      const found = document.querySelector(selector);
+      if (found) return found;
+      await new Promise((done) => setTimeout(done, 50));
+    }
+  },
+
+  // Brings a file as a visitor does, who chooses it.
+  put: (upload, file) => {
+    const files = new DataTransfer(), input = upload.querySelector("input[type=file]");
+    files.items.add(file);
+    input.files = files.files;
+    input.dispatchEvent(new Event("change", {bubbles: true}));
+  },
+
+  // Each tab has an address, as #many, which the button Back of the browser knows. What follows a "?" there is for the tab.
+  shownTab: () => document.querySelector('#modes > .tab-wrapper [role="tab"][aria-selected="true"]')?.getAttribute("aria-controls"),
+  visit: async () => {
+    await siamese.appears('#modes > .tab-wrapper [role="tab"][aria-controls]');
+    const [id, ...rest] = location.hash.slice(1).split("?");
+    const tabs = [...document.querySelectorAll('#modes > .tab-wrapper [role="tab"][aria-controls]')];
+    const tab = tabs.find((each) => each.getAttribute("aria-controls") === id);
+    if (tab && id !== siamese.shownTab()) tab.click();
+    if (!id && siamese.shownTab() !== tabs[0].getAttribute("aria-controls")) tabs[0].click();
+    siamese.compare.open(id && !tab ? null : rest.length && id === "compare" ? rest.join("?") : "");
+  },
+  leaveAddresses: () => {
+    const note = () => setTimeout(() => {
+      const id = siamese.shownTab(), [before] = (location.hash.slice(1) || "compare").split("?");
+      if (id && id !== before) history.pushState(null, "", `#${id}`);
+    });
+    document.addEventListener("click", (event) => { if (event.isTrusted && event.target.closest("#modes > .tab-wrapper")) note(); });
+    addEventListener("popstate", siamese.visit);
+    siamese.visit();
+  },
+
   // A button of ours in the HTML `element`, which carries `data-name`, was clicked: Gradio hears of it with its value.
   forward: (element, trigger, name) => {
     element.addEventListener("click", (event) => {

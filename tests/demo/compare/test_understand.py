@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from siamese.demo.compare import understand
-from siamese.demo.compare.understand import SIZE, Map, overlay
+from siamese.demo.compare.understand import MARK, SIZE, Map, overlay
 from siamese.model_folder.reference import Reference
 
 CORNERS = np.array([[3, 0, 0], [-3, 0, 0], [0, 2, 0], [0, -2, 0]], np.float32)
@@ -38,6 +38,14 @@ def test_what_lies_beyond_all_test_images_stays_on_the_map(four):
     for x, y in marks(four.draw([100 * CORNERS[1], -100 * CORNERS[2]])):
         assert 0 <= x <= SIZE
         assert 0 <= y <= SIZE
+
+
+@pytest.mark.parametrize("shift", [0, 1e-3, 0.2])
+def test_marks_of_two_images_in_one_place_can_both_be_read(shift, four):
+    for corner in CORNERS:
+        (x1, y1), (x2, y2) = marks(four.draw([corner, corner + np.float32([0, shift, 0])]))
+        assert np.hypot(x2 - x1, y2 - y1) >= 2 * MARK - 1.5  # of which each is rounded
+        assert all(MARK <= each <= SIZE - MARK for each in (x1, y1, x2, y2))
 
 
 @pytest.mark.parametrize("given", [[None, None], [CORNERS[0], None], [None, CORNERS[0]]])

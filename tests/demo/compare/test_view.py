@@ -165,3 +165,31 @@ def test_example_cards_say_what_their_digits_are(digits):
     assert cards[1]["aria-label"] == "Example: 4 and 9, hard, different"
     shown = [pixels_of(picture["src"]) for picture in elements.of_class("picture")]
     assert np.array_equal(shown, images[[nine, other_nine, four, nine]])
+
+
+def test_a_card_of_a_pair_that_fools_the_network_says_the_truth_and_what_was_looked_at(digits):
+    images, labels = digits
+    four, nine = (np.flatnonzero(labels == digit)[0] for digit in (4, 9))
+    reasons = [np.full((8, 8, 3), 255 * side, np.uint8) for side in (0, 1)]
+    html = view.examples([(four, nine, view.FOOLED), (nine, nine, view.FOOLED)], images, labels, "digits", {0: reasons})
+    elements = Elements(html)
+    assert "4 and 9Truth: different; the network is fooled" in elements.text
+    assert "9 and 9Truth: same; the network is fooled" in elements.text
+    shown = [pixels_of(picture["src"]) for picture in elements.of_class("picture")]
+    assert [np.array_equal(shown[2 + side], reasons[side]) for side in (0, 1)] == [True, True]
+    assert len(elements.of_class("reasons")) == 1
+
+
+def test_names_of_classes_are_text(digits):
+    elements = Elements(view.examples([(0, 1, "Hard")], digits[0], np.array([HOSTILE, HOSTILE]), HOSTILE))
+    assert f"{HOSTILE} and {HOSTILE}Hard, same" in elements.text
+    assert all(tag != "script" for tag, _ in elements.elements)
+
+
+@pytest.mark.parametrize("verdict", [None, verdict_at(0.2, 0.98)])
+@pytest.mark.parametrize("is_linkable", [True, False])
+def test_a_link_is_offered_where_it_gives_the_same_verdict(verdict, is_linkable):
+    html = view.verdict_panel(0.8, NOTHING, verdict, is_linkable=is_linkable)
+    buttons = {name: attributes for tag, attributes in Elements(html).elements if tag == "button" for name in attributes}
+    assert ("disabled" in buttons["data-link"]) != bool(verdict and is_linkable)
+    assert ("disabled" in buttons["data-save"]) == ("disabled" in buttons["data-share"]) == (verdict is None)

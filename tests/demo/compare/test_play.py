@@ -1,0 +1,34 @@
+"""What the games are told: how far a drawing is from the nearest test image of each digit."""
+
+import dataclasses
+import json
+
+import numpy as np
+from page_elements import Elements
+
+from siamese.demo.compare.play import DIGITS, GAMES, nearness
+
+
+def test_a_test_image_is_nearest_to_its_own_digit_and_at_no_distance_from_itself(bundled):
+    reference, count = bundled.reference, 30
+    (_, given) = Elements(nearness(bundled, reference.embeddings[:count])).elements[0]
+    told = np.array(json.loads(given["data-near"]))
+    assert told.shape == (count, len(DIGITS))
+    assert np.array_equal(told.argmin(axis=1), reference.labels[:count])
+    assert np.allclose(told.min(axis=1), 0, atol=1e-3)
+    first = np.sqrt(((reference.embeddings - reference.embeddings[0]) ** 2).sum(axis=1))
+    assert np.allclose(told[0], [first[reference.labels == digit].min() for digit in DIGITS], atol=1e-3)
+
+
+def test_of_models_that_are_not_of_digits_nothing_is_told(bundled, monkeypatch):
+    embeddings = bundled.reference.embeddings[:2]
+    config = dataclasses.replace(bundled.config, data=dataclasses.replace(bundled.config.data, dataset="faces"))
+    monkeypatch.setattr(bundled, "config", config)
+    assert nearness(bundled, embeddings) == ""
+    monkeypatch.setattr(bundled, "reference", None)
+    assert nearness(bundled, embeddings) == ""
+
+
+def test_there_are_three_buttons():
+    games = [attributes["data-game"] for tag, attributes in Elements(GAMES).elements if tag == "button"]
+    assert games == ["daily", "any", "consistent"]
