@@ -81,7 +81,9 @@ def test_the_same_call_is_copied_with_the_threshold_of_the_page(page, app):
     expect(page.locator("#snippets code").first).to_contain_text("threshold=")
     press(page, "Copy: This page, as a service")
     expect(page.locator("#snippets button").nth(2)).to_have_text("Copied")
-    assert f'Client("{app.url}/")' in page.evaluate("navigator.clipboard.readText()")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert f'Client("{app.url}", ' in copied
+    assert copied == page.locator("#snippets code").nth(2).inner_text()
 
 
 def test_the_page_about_the_endpoints_asks_for_nothing_that_is_closed(page):

@@ -11,7 +11,7 @@ from siamese.demo import charts
 from siamese.demo.base import AT_A_GLANCE, LOOKING, PRIVATE, REFRESH, Page
 from siamese.demo.compare import view
 from siamese.demo.compare.comparison import compare
-from siamese.demo.compare.snippets import ADDRESS, snippets
+from siamese.demo.compare.snippets import snippets
 from siamese.demo.compare.understand import Map, drivers
 from siamese.demo.inputs import chosen, drawings_of, input_side, refresh_on_input
 from siamese.verifier import Verifier
@@ -66,8 +66,7 @@ def create_tab(page: Page) -> None:
             explain = gr.Checkbox(label="Show it on the images", elem_id="explain", container=False)
             driving = gr.HTML(driving, elem_id="drivers")
     with gr.Accordion("The same in a program", open=False):
-        script = f"siamese.compare.offerCopies(element, '{ADDRESS}')"
-        programs = gr.HTML(programs, elem_id="snippets", js_on_load=script)
+        programs = gr.HTML(programs, elem_id="snippets", js_on_load="siamese.compare.offerCopies(element)")
 
     refresh = gr.Number(visible=False, precision=0)  # any new value shows the verdict on what the page holds then
     # One listener for all, and the latest event counts, so that a verdict on what was there before never stays. Handlers
