@@ -10,6 +10,14 @@ from PIL import Image
 from siamese.verifier import Verdict
 
 HOSTILE = "<script>alert('\"')</script>&amp;"
+# What strangers call things: markup, paths, script, controls, letters that run the other way, halves of letters.
+HOSTILE_NAMES = [
+    HOSTILE, "<img src=x onerror=alert(1)>", "\"onmouseover=alert(1) x=\"", "' onclick='alert(1)", "javascript:alert(1)",
+    "../../etc/passwd", "..\\..\\boot.ini", "/etc/passwd", "C:\\x", "a/../../b", ".", "..", "...", "~root", "$(touch x)",
+    "`id`", "a;rm -rf .", "| cat", "&& id", "%00", "a\x00b", "a\nb", "\r\nSet-Cookie: a=b", "\u202egnp.exe", "\ud800",
+    "\ufeff", "{{7*7}}", "${7*7}", "__proto__", "constructor", "CON", "nul", "-rf", "--model", "x" * 41, " " * 9, "=1+1",
+    "\N{PILE OF POO}", "</b></li><script>alert(1)</script>",
+]  # fmt: skip
 VOID = ("img",)
 
 

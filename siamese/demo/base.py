@@ -26,6 +26,11 @@ LOOKING = threading.BoundedSemaphore(AT_ONCE)
 REFRESH = "() => siamese.refresh()"  # script that gives its output, a gr.Number, a new value
 
 
+def brought(event: gr.EventData, name: str) -> object:
+    """What a script of ours sent with an event, by name; None where somebody else sent the event."""
+    return event._data.get(name) if isinstance(event._data, dict) else None
+
+
 class Models(dict):
     """The models that all visitors may choose, by name, and where to find the one that a visitor has trained."""
 

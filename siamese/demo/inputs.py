@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import gradio as gr
 from PIL import Image
 
-from siamese.demo.base import PRIVATE, REFRESH
+from siamese.demo.base import AT_A_GLANCE, PRIVATE, REFRESH
 from siamese.demo.gradio_patches import UploadedImage, refusal
+from siamese.demo.previews import preview
 from siamese.images.load import DECODING
 
 CANVAS = 400  # px, side of the drawing: at least what the page shows, since Gradio scales it down only
@@ -64,6 +65,7 @@ def input_side(name: str, title: str) -> Side:
                     elem_classes="upload", alt_text=title,
                 )  # fmt: skip
                 gr.HTML(CROP, elem_classes="crop", js_on_load="siamese.offerCrop(element)")
+        upload.upload(lambda path: preview(path) or gr.skip(), upload, upload, **AT_A_GLANCE)
         active, drawing = gr.Textbox("draw", visible=False), gr.Textbox(visible=False)
     return Side(draw_tab, upload_tab, active, drawing, upload, drawn, name)
 

@@ -26,9 +26,9 @@ CACHE_CHECK, CACHE_AGE = 600, 3600  # s: how often uploaded files are looked thr
 STATIC = Path(__file__).parent / "static"
 FOLDERS = [Path(tab.__file__).parent for tab in TABS]
 # In this order: what tabs share comes first, and where two rules weigh the same the later one holds.
-STYLES = [STATIC / f"{name}.css" for name in ("page", "inputs", "panel", "charts")]
+STYLES = [STATIC / f"{name}.css" for name in ("page", "inputs", "panel", "charts", "camera")]
 STYLES += [path for path in (folder / "style.css" for folder in FOLDERS) if path.exists()]
-SCRIPTS = [STATIC / f"{name}.js" for name in ("page", "inputs", "crop", "play")]
+SCRIPTS = [STATIC / f"{name}.js" for name in ("page", "inputs", "crop", "camera", "play")]
 SCRIPTS += [path for path in (folder / "script.js" for folder in FOLDERS) if path.exists()]
 
 

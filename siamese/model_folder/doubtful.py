@@ -111,7 +111,7 @@ def _class_name(part: LabelledImages, place: int) -> str:
 
 
 def in_card(doubtful: Doubtful | None, picture: str, noun: str = "image") -> str:
-    """What a card says of these images; `picture` is the file beside it that shows them. "" of labelled pairs.
+    """What a card says of these images; `picture` is the element that shows them. "" of labelled pairs.
 
     `noun` is what one of them is called, see siamese.inputs.
     """
@@ -135,7 +135,7 @@ the class that they are in, so that fewer of them show.
 
 **The same in this order, each beside the nearest image of the class that it looks like**
 
-![Images that disagree with their class]({picture})
+{picture}
 """.split(ROWS)
     return reworded(head, noun) + rows + reworded(tail, noun)
 

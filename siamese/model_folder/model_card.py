@@ -21,14 +21,16 @@ from siamese.model_folder.doubtful import Doubtful, in_card
 TEMPLATE = Path(__file__).with_name("model_card.md")
 # Its part on how to use a model: of images (True), and of numbers.
 USE = {True: TEMPLATE.with_name("use_of_images.md"), False: TEMPLATE.with_name("use_of_numbers.md")}
+TRAINING_CURVE = "training_curve.png"
 PLOTS = {
-    "training_curve.png": "Training loss and validation error by epoch",
     "distances.png": "Distances of same and different test pairs with the threshold",
     "roc.png": "ROC on the test pairs",
     "reliability.png": "Reliability diagram on the test pairs",
     "false_accepts.png": "The nearest different pairs",
     "false_rejects.png": "The farthest same pairs",
+    TRAINING_CURVE: "Training loss and validation error by epoch",
 }
+PICTURE_WIDTH = 400  # px: two beside each other where there is room, and one below the other on a phone
 # Plots that show test images themselves; no other does.
 DOUBTFUL_PICTURE = "disagreeing.png"
 SHOW_PIXELS = ("false_accepts.png", "false_rejects.png", DOUBTFUL_PICTURE)
@@ -44,7 +46,7 @@ ONNX_IN_WORDS = """
 most `threshold` apart, which is in the metadata of the file, with all of `config.json`. `siamese compare --model model.onnx`
 uses it too.
 """
-BEFORE_ONNX = "\n## Results\n"  # what it stands before
+BEFORE_ONNX = "\n## Data\n"  # what it stands before
 LEFT_OUT_SHOWN = 200
 AUGMENTATION_IN_WORDS = {
     "ink": "random affine distortion and stroke thickness; of digits, strokes added",
@@ -134,11 +136,12 @@ def render_card(
         least_false_accepts=LEAST_FALSE_ACCEPTS,
         few_classes=f", and the test has {counted(data.test_classes, 'class', 'classes')}" if data.test_classes else "",
         comparison=of_kind(_comparison(config)),
-        pictures="\n\n".join(f"**{caption}**\n\n![{caption}]({file})" for file, caption in PLOTS.items() if file in plots),
+        pictures="\n".join(_picture(*each) for each in PLOTS.items() if each[0] in plots and each[0] != TRAINING_CURVE),
+        training_curve=f"\n{_picture(TRAINING_CURVE, PLOTS[TRAINING_CURVE])}\n" if TRAINING_CURVE in plots else "",
         seen_images=f"| seen classes | {data.seen_images:,} | the comparison above |\n" if config.seen else "",
         split=of_kind((OWN_PARTS_IN_WORDS if data.has_own_parts else SPLIT_IN_WORDS)[data.split]).format(**parts),
         left_out=_list_of_left_out(data.left_out, left_out),
-        doubtful=in_card(doubtful, DOUBTFUL_PICTURE, kind.noun),
+        doubtful=in_card(doubtful, _picture(DOUBTFUL_PICTURE, "Images that disagree with their class"), kind.noun),
         reference=of_kind(REFERENCE_IN_WORDS) if has_reference and is_own(data) else "",
         size=f"{encoder.image_size} x {encoder.image_size} px, {counted(encoder.channels, 'channel')}"
         if numbers is None
@@ -172,6 +175,10 @@ def _use(config: ModelFolderConfig) -> str:
     more = f" and {len(numbers.columns) - len(names):,} more" if len(numbers.columns) > len(names) else ""
     columns = f"{counted(len(numbers.columns), 'column')}: {one_line(', '.join(names), 1000)}{more}"
     return template.format(placeholder=MODEL_PLACEHOLDER, example=example, files=files, columns=columns)
+
+
+def _picture(file: str, caption: str) -> str:
+    return f'<img src="{file}" alt="{caption}" width="{PICTURE_WIDTH}">'
 
 
 def _about_own(data: DataRecord, noun: str) -> str:

@@ -1,7 +1,6 @@
 """A model folder, written whole: weights, config, training log, plots and card."""
 
 import dataclasses
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,30 +62,32 @@ def write_model_folder(
         log = (json.dumps(dataclasses.asdict(record)) + "\n" for record in config.history)
         write_text(staging / METRICS_FILE, "".join(log))
         write_text(staging / CARD_FILE, render_card(config, left_out, doubtful=doubtful))
-        figures = _figures(config, test, embeddings, pairs, doubtful)
-        for name, figure in figures.items():
-            drawn = io.BytesIO()  # to a file itself it would say "encoder error -2" where the disk is full
-            figure.savefig(drawn, dpi=100, format="png")
-            (staging / name).write_bytes(drawn.getbuffer())
+        figures = draw_plots(config, test, embeddings, pairs, doubtful)
+        for name, drawn in figures.items():
+            (staging / name).write_bytes(drawn)
     for name in (RESUME_FILE, ONNX_FILE):  # the latter would be the earlier model
         (folder / name).unlink(missing_ok=True)
     if DOUBTFUL_PICTURE not in figures:
         (folder / DOUBTFUL_PICTURE).unlink(missing_ok=True)  # of an earlier model
 
 
-def _figures(config, test, embeddings, pairs, doubtful) -> dict:
+def draw_plots(
+    config: ModelFolderConfig,
+    test: LabelledImages | LabelledPairs,
+    embeddings: Tensor,
+    pairs: PairDistances,
+    doubtful: Doubtful | None = None,
+) -> dict[str, bytes]:
+    """The pictures of a card as PNG files by name; what is given is as for `write_model_folder`."""
     from siamese.model_folder import plots
 
     calibration, draw = config.calibration, INPUTS[config.preprocess.mode].draw
 
     def gallery(is_same: bool, heading: str):
         hardest = test.hardest(embeddings, is_same, HARDEST_SHOWN)
-        titles = [
-            f"{classes(a, b)}d {distance:.2f}   p {percent(float(probability_same(distance, calibration)))}"
-            for a, b, distance in hardest
-        ]
+        titles = [f"{classes(a, b)}{distance:.2f}, {likely(distance)}" for a, b, distance in hardest]
         shown = [(test.images[a], test.images[b]) for a, b, _ in hardest]
-        return beside_each_other(shown, titles, f"{heading} ({legend})")
+        return beside_each_other(shown, titles, f"{heading}\n{legend}")
 
     def beside_each_other(pairs: Sequence[tuple[np.ndarray, np.ndarray]], titles: list[str], heading: str):
         pictures = np.array([draw(each, config.preprocess) for pair in pairs for each in pair])
@@ -94,10 +95,14 @@ def _figures(config, test, embeddings, pairs, doubtful) -> dict:
         return plots.pair_gallery(pictures, places, titles, heading)
 
     def classes(a: int, b: int) -> str:
-        return f"{test.labels[a]} {test.labels[b]}   " if isinstance(test, LabelledImages) else ""
+        return f"{test.labels[a]} vs {test.labels[b]}\n" if isinstance(test, LabelledImages) else ""
+
+    def likely(distance: float) -> str:
+        shown = percent(float(probability_same(distance, calibration)))
+        return shown.replace("over ", ">").replace("under ", "<")
 
     threshold = calibration.threshold
-    legend = "classes, " * isinstance(test, LabelledImages) + "distance d, probability of same p"
+    legend = "with " + "classes, " * isinstance(test, LabelledImages) + "distance and probability of same"
     figures = {
         "training_curve.png": plots.training_curve(config.history, config.training.best_epoch),
         "distances.png": plots.distance_histogram(pairs, threshold),
@@ -109,6 +114,6 @@ def _figures(config, test, embeddings, pairs, doubtful) -> dict:
     if doubtful and doubtful.shown:
         shown = [each.pictures for each in doubtful.shown]
         titles = [f"{place}" for place in range(1, len(doubtful.shown) + 1)]
-        heading = "Nearer to another class than to their own, beside the nearest of that class"
+        heading = "Nearer to another class than to their own,\nbeside the nearest of that class"
         figures[DOUBTFUL_PICTURE] = beside_each_other(shown, titles, heading)
-    return figures
+    return {name: plots.png(figure) for name, figure in figures.items()}

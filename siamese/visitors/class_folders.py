@@ -87,7 +87,7 @@ def sort_by_names(folder: Path, limits: TrainingLimits) -> tuple[str, ...]:
     What has no such name is deleted, and its names are the result. Raises ValueError where the names tell none, a name
     cannot be one, or there are too many; nothing is moved then.
     """
-    classes = _classes(folder)
+    classes = pictures(folder)
     names = suggest_names([file for files in classes.values() for file in files]) if len(classes) == 1 else ""
     if not names:
         raise ValueError("the names of the files do not tell the classes, as birch_01.jpg and oak_01.jpg would")
@@ -148,9 +148,33 @@ def add_drawing(drawing: Image.Image, label: str, folder: Path, limits: Training
     return label
 
 
+def forget(folder: Path, label: str | None = None, file: str | None = None) -> None:
+    """Delete all classes in `folder`, one of them, or one image of it by the name of its file.
+
+    Raises ValueError where there is no such class or image.
+    """
+    if label is None:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    classes = pictures(folder)
+    chosen = [path for path in classes.get(label, []) if file in (None, path.name)]
+    if not chosen:
+        what = f"class {shorten(label)}" if file is None else f"picture {shorten(file)} in the class {shorten(label)}"
+        raise ValueError(f"there is no {what} any more")
+    for path in chosen:
+        path.unlink()
+    with contextlib.suppress(OSError):  # it has others
+        chosen[0].parent.rmdir()
+
+
+def pictures(folder: Path) -> dict[str, list[Path]]:
+    """The classes in `folder`, each with the files of its images; none where it is not there."""
+    return find_classes(folder) if folder.is_dir() and any(folder.iterdir()) else {}
+
+
 def counts(folder: Path) -> dict[str, int]:
     """The classes in `folder`, each with the number of its images; none where it is not there."""
-    return {name: len(files) for name, files in _classes(folder).items()}
+    return {name: len(files) for name, files in pictures(folder).items()}
 
 
 def contents(dataset: str) -> list[tuple]:
@@ -187,7 +211,7 @@ def _take_back(copies: list[Path]) -> None:
 
 def _fitting(label: str, folder: Path, more: int, limits: TrainingLimits) -> tuple[str, dict[str, list[Path]]]:
     """The safe name of a class for so many images more, as it is written already, and all classes that are there."""
-    label, classes = safe_class_name(label), _classes(folder)
+    label, classes = safe_class_name(label), pictures(folder)
     label = next((name for name in classes if name.casefold() == label.casefold()), label)
     after = {name: len(files) for name, files in classes.items()}
     after[label] = after.get(label, 0) + more
@@ -206,10 +230,6 @@ def _check_counts(classes: dict, limits: TrainingLimits) -> None:
 def _begins_as_an_image(file: Path) -> bool:
     with file.open("rb") as opened:
         return BEGINNING.match(opened.read(LONGEST_BEGINNING)) is not None
-
-
-def _classes(folder: Path) -> dict[str, list[Path]]:
-    return find_classes(folder) if folder.is_dir() and any(folder.iterdir()) else {}
 
 
 def _free(place: Path, name: str) -> Path:

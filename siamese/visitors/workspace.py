@@ -160,11 +160,11 @@ class Workspace:
                 take(DRAWING_BYTES)
                 return class_folders.add_drawing(drawing, label, self.folder / SOURCES["hand"], self.limits)
 
-    def forget_hand(self) -> None:
-        """Delete the images that came by hand."""
+    def forget_hand(self, label: str | None = None, file: str | None = None) -> None:
+        """Delete the images that came by hand: all, those of a class, or one of it; see siamese.visitors.class_folders."""
         with self._lock:
             self._check_ready()
-            shutil.rmtree(self.folder / SOURCES["hand"], ignore_errors=True)
+            class_folders.forget(self.folder / SOURCES["hand"], label, file)
 
     def counts(self) -> dict[str, int]:
         """The classes that were made by hand, each with the number of its images."""

@@ -1,6 +1,7 @@
 """The running demo as programs meet it: the fixed dict, and a sentence for whatever cannot be compared."""
 
 import ast
+import html
 import json
 import re
 import urllib.error
@@ -16,6 +17,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from siamese import Verifier
+from siamese.demo.compare.snippets import ADDRESS, snippets
 from siamese.demo.compare.tab import EXAMPLES
 from siamese.demo.gradio_patches import Session
 from siamese.demo.page import build_demo
@@ -91,6 +93,19 @@ def test_the_programs_of_the_readmes_run_as_they_stand(app, digits, tmp_path, mo
     assert names["verdict"].distance > 0
     assert names["found"].matches[0].name in ("my signature", "yours")
     assert (tmp_path / "gallery.safetensors").exists()
+
+
+def test_the_snippet_of_the_page_for_programs_prints_the_verdict(app, pictures, bundled, tmp_path, monkeypatch, capsys):
+    for name, source in (("a.png", "plain.png"), ("b.png", "sketch.png")):
+        (tmp_path / name).write_bytes(pictures[source].read_bytes())
+    monkeypatch.chdir(tmp_path)
+    name = "digits (bundled)"
+    code = snippets(name, 0.5, 0.5, name).rpartition("<code>")[2].partition("</code>")[0]
+    address = f"<span data-address>{ADDRESS}</span>"
+    assert address in code
+    exec(html.unescape(code.replace(address, app.url)), {})
+    answer = ast.literal_eval(capsys.readouterr().out)
+    assert_equal_but_for_bits(answer, bundled.verify("a.png", "b.png").to_dict() | {"model": name})
 
 
 def test_only_three_endpoints_are_public(client, app):

@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from app_fixtures import App, running_app
 from browser_fixtures import (
@@ -21,6 +22,7 @@ from browser_fixtures import (
     press,
     upload,
 )  # fmt: skip
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from siamese.demo.compare.comparison import compare
@@ -81,7 +83,9 @@ def test_the_same_call_is_copied_with_the_threshold_of_the_page(page, app):
     expect(page.locator("#snippets code").first).to_contain_text("threshold=")
     press(page, "Copy: This page, as a service")
     expect(page.locator("#snippets button").nth(2)).to_have_text("Copied")
-    assert f'Client("{app.url}/")' in page.evaluate("navigator.clipboard.readText()")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert f'Client("{app.url}", ' in copied
+    assert copied == page.locator("#snippets code").nth(2).inner_text()
 
 
 def test_the_page_about_the_endpoints_asks_for_nothing_that_is_closed(page):
@@ -115,6 +119,23 @@ def test_many_images_give_a_matrix_and_a_csv(page, pictures, bundled, tmp_path):
     lines = Path(download.value.path()).read_text().splitlines()
     assert lines[0] == ",plain.png,sketch.png,photo.jpg"
     assert float(lines[1].split(",")[2]) == pytest.approx(bundled.verify(*paths[:2]).distance, abs=1e-3)
+
+
+def test_samples_and_pictures_of_a_camera_fall_into_groups_and_the_table_is_sorted_by_them(page):
+    page.get_by_role("tab", name="Many").click()
+    press(page, "Sample images")
+    expect(page.locator("#matrix .groups li")).to_have_count(4)
+    page.get_by_label("By group").check()
+    rows = "rows => rows.map((row) => row.dataset.name[0])"
+    assert page.locator("#matrix tbody tr").evaluate_all(rows) == [*"777444000333"]
+    cells = "rows => rows.map((row) => [...row.cells].map((cell) => cell.className === 'near'))"
+    assert page.locator("#matrix tbody tr").evaluate_all(cells) == [
+        [False, *(column // 3 == row // 3 for column in range(12))] for row in range(12)
+    ]
+    press(page, "Use the camera")
+    page.get_by_role("button", name="Hold to record").press("Enter")
+    expect(page.locator("#matrix tbody tr")).to_have_count(13)
+    assert page.locator("#matrix tbody tr").evaluate_all(rows) == [*"777c444000333"]  # the first digit, on paper
 
 
 # ---- Recognise ----
@@ -204,3 +225,30 @@ def test_a_phone_teaches_by_touch_and_uploads(page, pictures):
     expect(page.locator("#answer .word")).to_have_text("None of these")
     expect(page.locator("#answer .word")).to_be_in_viewport()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["viewport"]["width"]
+
+
+def test_samples_are_taught_kept_as_a_file_and_taught_again_from_it(page, digits, tmp_path):
+    open_recognise(page)
+    page.get_by_role("button", name="Teach the digits").click()
+    expect(page.locator("#taught img")).to_have_count(6)
+    page.get_by_role("button", name="Ask about sample 2").click()
+    expect(page.locator("#answer .word")).to_have_text("digit 5")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Save what was taught").click()
+    download.value.save_as(tmp_path / "taught.safetensors")
+    press(page, "Forget all")
+    expect(page.locator("#keep a")).to_have_count(0)
+    page.locator("#gallery input[type=file]").set_input_files(tmp_path / "taught.safetensors")
+    expect(page.locator("#answer .word")).to_have_text("digit 5")
+    (tmp_path / "hostile.safetensors").write_text("<script>alert(1)</script>")
+    page.locator("#gallery input[type=file]").set_input_files(tmp_path / "hostile.safetensors")
+    expect(page.locator("#recognise .note")).to_contain_text("is no gallery of taught classes")
+    assert page.locator("#taught b").all_inner_texts() == ["digit 2", "digit 5", "digit 8"]
+
+    two = digits[0][np.flatnonzero(digits[1] == 2)[7]]
+    Image.fromarray(two).resize((200, 120)).save(tmp_path / "two.pgm")
+    upload(page, "query", tmp_path / "two.pgm")
+    expect(page.locator("#answer .word")).to_have_text("digit 2")
+    preview = page.locator("#upload-query img.loaded")
+    expect(preview).to_be_visible()
+    assert preview.evaluate("(image) => [image.naturalWidth, image.naturalHeight]") == [200, 120]

@@ -1,6 +1,5 @@
 """What goes to the Hub of a model of one's own images: everything that makes the model, nothing that shows or names them."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from hub_fake.client import LEFT_OUT
 from hub_fake.expect import contents, pushed
 from hub_fake.protocol import WRITER
+from model_files import linked_pictures
 
 from siamese import Verifier
 from siamese.config import DataRecord, ModelFolderConfig
@@ -44,7 +44,7 @@ def test_of_own_images_nothing_is_sent_that_shows_or_names_one(own_folder):
 def test_the_card_that_is_sent_refers_to_what_is_sent_alone(own_folder):
     files = sent(own_folder)
     card = files[CARD_FILE].decode()
-    assert set(re.findall(r"!\[.*\]\((.*)\)", card)) == set(PLOTS) - set(SHOW_PIXELS)
+    assert set(linked_pictures(card)) == set(PLOTS) - set(SHOW_PIXELS)
     assert "2 files were left out." in card
     assert f"`{OWN}`" in card
     assert REFERENCE_FILE in card

@@ -1,22 +1,18 @@
-"""The model card and its plots: the same numbers as config.json, and curves that scikit-learn draws too."""
+"""The model card: the same numbers as config.json, and all that it names is there."""
 
 import dataclasses
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from huggingface_hub import ModelCard
+from model_files import linked_pictures
 from PIL import Image
-from sklearn.metrics import roc_curve
 
-from siamese.config import SPLITS, Calibration, DataRecord, LossConfig, ModelFolderConfig
+from siamese.config import SPLITS, DataRecord, LossConfig, ModelFolderConfig
 from siamese.encoders import ENCODERS
-from siamese.evaluation.calibration import probability_same
-from siamese.evaluation.metrics import PairDistances, hardest_pairs, pair_distances
 from siamese.losses import LOSSES
-from siamese.model_folder import plots
 from siamese.model_folder.files import BUNDLED_WEIGHTS
 from siamese.model_folder.model_card import DOUBTFUL_PICTURE, MODEL_PLACEHOLDER, PLOTS, render_card
 from siamese.model_folder.weights import load_model
@@ -30,13 +26,6 @@ def config(trained_folder) -> ModelFolderConfig:
 @pytest.fixture(scope="module")
 def card(trained_folder) -> str:
     return (trained_folder / "README.md").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def pairs(digits) -> PairDistances:
-    """Distances between the pixels of 200 digits, about 0.4 to 1.5."""
-    images, labels = digits
-    return pair_distances(torch.from_numpy(images[:200]).flatten(1).float() / 2550, torch.from_numpy(labels[:200]))
 
 
 def table_rows(card: str) -> list[list[str]]:
@@ -54,9 +43,9 @@ def rounded_as_shown(shown: str, value: float) -> bool:
 
 
 def test_the_card_is_rendered_from_the_config_but_for_the_images_that_disagree(card, config):
-    start, end = card.index(" images are nearer to another class"), card.index("(disagreeing.png)\n")
-    start = card.rindex("\n\n", 0, start) + 1
-    assert card[:start] + card[end + len("(disagreeing.png)\n") :] == render_card(config)
+    start, end = card.index(" images are nearer to another class"), card.index('src="disagreeing.png"')
+    start, end = card.rindex("\n\n", 0, start) + 1, card.index("\n", end) + 1
+    assert card[:start] + card[end:] == render_card(config)
     sources = re.findall(r"^\| (training|test) (\d+) \| (\d) \| (\d) \| [\d.]+ \| [\d.]+ \|$", card, re.M)
     assert len(sources) == len(set(sources)) == 20
     assert all(int(number) < (2000 if part == "training" else 1000) and own != like for part, number, own, like in sources)
@@ -128,6 +117,17 @@ def test_every_number_of_the_results_is_that_of_the_config(card, config):
         low, high = intervals[label]
         assert rounded_as_shown(low, getattr(metrics, f"{name}_low"))
         assert rounded_as_shown(high, getattr(metrics, f"{name}_high"))
+
+
+def test_pictures_and_results_come_first_and_the_epochs_are_folded_away(card):
+    places = [
+        card.index(text) for text in ("count for half each.", "<img", "## Results", "## Use", "## Data", "## How it was")
+    ]
+    assert places == sorted(places)
+    shown = re.sub(r"<details>.*?</details>", "", card, flags=re.S)
+    assert "| EER % |" in card
+    assert "| EER % |" not in shown
+    assert linked_pictures(shown) == linked_pictures(card)
 
 
 def test_the_training_log_of_the_card_is_the_history(card, config):
@@ -223,7 +223,7 @@ def test_the_margin_is_stated_where_the_loss_has_one(config):
 
 
 def test_every_linked_picture_is_there_and_not_empty(card, trained_folder):
-    linked = re.findall(r"!\[[^]]+\]\(([^)]+)\)", card)
+    linked = linked_pictures(card)
     assert sorted(linked) == sorted([*PLOTS, DOUBTFUL_PICTURE])
     for name in linked:
         with Image.open(trained_folder / name) as picture:
@@ -238,72 +238,6 @@ def test_the_program_on_the_card_runs(card, trained_folder, digits, tmp_path, mo
     program, _ = re.findall(r"```python\n(.*?)```", card, re.DOTALL)  # the other one needs a running demo
     exec(program.replace(MODEL_PLACEHOLDER, str(trained_folder)), {})
     assert re.fullmatch(r"(True|False) [\d.e-]+ [\d.]+\n", capsys.readouterr().out)
-
-
-# ---- The plots ----
-
-
-def test_training_curve_shows_the_history(config):
-    left, right = plots.training_curve(config.history, config.training.best_epoch).axes
-    assert left.lines[0].get_ydata().tolist() == [record.loss for record in config.history]
-    error, equal_error, kept = right.lines
-    assert error.get_ydata() == pytest.approx([100 - record.balanced_accuracy for record in config.history])
-    assert equal_error.get_ydata() == pytest.approx([record.equal_error_rate for record in config.history])
-    assert set(kept.get_xdata()) == {config.training.best_epoch}
-
-
-def test_roc_plot_is_the_curve_of_scikit_learn(pairs):
-    truth = np.concatenate([np.ones(len(pairs.same)), np.zeros(len(pairs.different))])
-    far, tar, _ = roc_curve(truth, -np.concatenate([pairs.same, pairs.different]), drop_intermediate=False)
-    (axes,) = plots.roc_curve(pairs, 0.7).axes
-    curve, point = axes.lines
-    for x, y in zip(curve.get_xdata(), curve.get_ydata(), strict=True):
-        assert y == pytest.approx(100 * tar[far <= x / 100 + 1e-9].max())
-    ((x, y),) = zip(point.get_xdata(), point.get_ydata(), strict=True)
-    assert x == pytest.approx(100 * np.mean(pairs.different <= 0.7))
-    assert y == pytest.approx(100 * np.mean(pairs.same <= 0.7))
-
-
-def test_histogram_holds_every_pair_and_the_threshold(pairs):
-    (axes,) = plots.distance_histogram(pairs, 0.7).axes
-    shares = [patch.get_data().values for patch in axes.patches]
-    assert [sum(values) for values in shares] == pytest.approx([100, 100])
-    assert axes.get_yscale() == "log"
-    assert set(axes.lines[0].get_xdata()) == {0.7}
-
-
-def test_reliability_diagram_shows_observed_against_predicted(pairs):
-    calibration = Calibration(0.7, 8.0, 6.0)
-    top, bottom = plots.reliability_diagram(pairs, calibration, 1.5).axes
-    points = {}
-    for kind, is_same in ((pairs.same, True), (pairs.different, False)):
-        for probability in probability_same(kind, calibration).tolist():
-            points.setdefault(min(int(probability * 15), 14), []).append((probability, is_same, 0.5 / len(kind)))
-    _, curve = top.lines
-    for x, y, (_, members) in zip(curve.get_xdata(), curve.get_ydata(), sorted(points.items()), strict=True):
-        mass = sum(weight for _, _, weight in members)
-        assert x == pytest.approx(sum(probability * weight for probability, _, weight in members) / mass)
-        assert y == pytest.approx(sum(weight for _, is_same, weight in members if is_same) / mass)
-    assert sum(bar.get_height() for bar in bottom.patches) == pytest.approx(100)
-    assert "1.50%" in bottom.get_title()
-
-
-@pytest.mark.parametrize("is_colour", [False, True])
-@pytest.mark.parametrize("count", [0, 1, 8, 11])
-def test_gallery_shows_each_pair_with_its_title(digits, count, is_colour):
-    images = digits[0][:60]
-    images = np.repeat(images[..., None], 3, axis=3) if is_colour else images
-    embeddings = torch.from_numpy(digits[0][:60]).flatten(1).float()
-    found = hardest_pairs(embeddings, torch.from_numpy(digits[1][:60]), False, count)
-    titles = [f"pair {number}" for number in range(count)]
-    figure = plots.pair_gallery(images, found, titles, "Heading")
-    shown = [axes for axes in figure.axes if axes.images]
-    assert [axes.get_title() for axes in shown] == titles
-    for axes, (a, b, _) in zip(shown, found, strict=True):
-        pixels = np.asarray(axes.images[0].get_array())
-        assert np.array_equal(pixels[:, :28], images[a])
-        assert np.array_equal(pixels[:, -28:], images[b])
-    assert figure.get_suptitle() == ("Heading" if count else "Heading: none")
 
 
 @pytest.mark.parametrize("split", ["classes", "within"])

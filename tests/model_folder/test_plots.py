@@ -1,10 +1,15 @@
 """The pictures of a card draw the numbers that were measured: read back from the figures, and against scikit-learn."""
 
+import io
+import itertools
+
 import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
-from sklearn.metrics import roc_curve
+from matplotlib.text import Text
+from PIL import Image
+from sklearn.metrics import roc_auc_score, roc_curve
 
 from siamese.config import Calibration, EpochRecord
 from siamese.evaluation.calibration import fit_calibration, probability_same
@@ -52,6 +57,9 @@ def test_the_roc_curve_is_that_of_scikit_learn(pairs):
         assert rate == pytest.approx(100 * expected_tar[expected_far <= allowed / 100 + 1e-12].max(), abs=1e-9)
     assert at_far[0] == pytest.approx(100 * (pairs.different <= THRESHOLD).mean())
     assert at_tar[0] == pytest.approx(100 * (pairs.same <= THRESHOLD).mean())
+    assert f"AUC {roc_auc_score(truth, -np.concatenate([pairs.same, pairs.different])):.6f}" in figure.axes[0].get_title(
+        "left"
+    )
 
 
 def test_the_histogram_holds_all_pairs_of_each_kind_and_the_threshold(pairs):
@@ -76,7 +84,10 @@ def test_the_reliability_diagram_is_what_was_predicted_and_observed(pairs, calib
     assert list(predicted) == pytest.approx([np.average(places[g], weights=weights[g]) for g in groups], abs=1e-6)
     assert list(observed) == pytest.approx([np.average(is_same[g], weights=weights[g]) for g in groups], abs=1e-6)
     assert sum(bar.get_height() for bar in figure.axes[1].patches) == pytest.approx(100)
-    assert "1.50%" in figure.axes[1].get_title()
+    assert "1.50%" in figure.axes[0].get_title("left")
+    (dots,) = figure.axes[0].collections
+    mass = [weights[g].sum() for g in groups]
+    assert list(np.argsort(dots.get_sizes(), kind="stable")) == list(np.argsort(mass, kind="stable"))
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (28, 28, 3)], ids=["grey", "colour"])
@@ -91,3 +102,59 @@ def test_pairs_are_shown_side_by_side_with_their_titles(shape, digits):
         np.testing.assert_array_equal(picture.get_array()[:, :28], images[a])
         np.testing.assert_array_equal(picture.get_array()[:, -28:], images[b])
     assert plots.pair_gallery(images, [], [], "the hardest").get_suptitle() == "the hardest: none"
+
+
+# ---- How they are read ----
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(1e-4, 100), (2e-6, 100), (0.3, 1.5), (3.3, 4.2), (0.02, 9), (0.5, 0.5), (1e-3, 1e-3)]
+)
+def test_the_ticks_of_a_logarithmic_axis_are_few_round_numbers_within_it(low, high):
+    ticks = plots.log_ticks(low, high)
+    assert 0 < len(ticks) <= 8
+    assert all(0.9 * low <= tick <= high * 1.1 for tick in ticks)
+    assert all(len(np.format_float_positional(tick, trim="-").replace("0", "").replace(".", "")) <= 2 for tick in ticks)
+    if high >= 2 * low:
+        assert len(ticks) >= 3
+
+
+def all_figures(pairs, calibration, images) -> dict[str, Figure]:
+    history = tuple(EpochRecord(epoch, 1 / epoch, 100 - 0.9 / epoch, 0.8 / epoch, 0.9, 10.0) for epoch in (1, 2, 3, 4))
+    return {
+        "training": plots.training_curve(history, 4),
+        "roc": plots.roc_curve(pairs, THRESHOLD),
+        "distances": plots.distance_histogram(pairs, THRESHOLD),
+        "reliability": plots.reliability_diagram(pairs, calibration, 1.5),
+        "pairs": plots.pair_gallery(images, [(0, 1, 0.5)] * 16, ["4 vs 9\n0.05, >99.9%"] * 16, "the hardest"),
+    }
+
+
+def test_all_are_legible_on_a_phone_in_one_style_and_no_legend_lies_on_data(pairs, calibration, digits):
+    """Drawn 350 px wide, no letter is lower than 9 px; ticks are plain numbers."""
+    for name, figure in all_figures(pairs, calibration, digits[0]).items():
+        with Image.open(io.BytesIO(plots.png(figure))) as drawn:
+            assert drawn.width == 1000, name
+        renderer = figure._get_renderer()
+        shown = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+        sizes = [text.get_fontsize() * 350 / (72 * figure.get_figwidth()) for text in shown]
+        assert min(sizes) > 9, name
+        assert not any("mathdefault" in text.get_text() for text in shown), name
+        for legend in figure.legends:
+            place = legend.get_window_extent(renderer)
+            assert not any(place.overlaps(axes.get_window_extent(renderer)) for axes in figure.axes), name
+            assert place.x1 <= figure.bbox.x1, name
+        assert not any(axes.get_legend() for axes in figure.axes), name
+        for axes in figure.axes:
+            signs = [label.get_window_extent(renderer) for label in axes.get_xticklabels() if label.get_text()]
+            assert not any(left.overlaps(right) for left, right in itertools.pairwise(signs)), name
+
+
+def test_titles_of_pairs_stand_under_them_and_beside_each_other(pairs, calibration, digits):
+    figure = all_figures(pairs, calibration, digits[0])["pairs"]
+    plots.png(figure)
+    renderer = figure._get_renderer()
+    titles = [axes.title.get_window_extent(renderer) for axes in figure.axes]
+    assert all(title.y1 < axes.get_window_extent().y0 for title, axes in zip(titles, figure.axes, strict=True))
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(titles[:4]))
+    assert all(title.y0 > axes.get_window_extent().y1 for title, axes in zip(titles, figure.axes[4:], strict=False))

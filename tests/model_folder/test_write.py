@@ -2,9 +2,8 @@
 
 import dataclasses
 import json
-import re
 
-from model_files import FILES, names
+from model_files import FILES, linked_pictures, names
 
 from siamese.encoders import ENCODERS
 from siamese.model_folder.model_card import DOUBTFUL_PICTURE, PLOTS
@@ -19,7 +18,7 @@ def test_every_encoder_with_every_loss_gives_a_complete_folder(any_folder):
     assert config.training.parameters == sum(parameter.numel() for parameter in network.parameters())
     assert names(any_folder) == FILES
     assert names(any_folder.parent) == {any_folder.name}
-    linked = re.findall(r"!\[[^]]+\]\(([^)]+)\)", (any_folder / "README.md").read_text(encoding="utf-8"))
+    linked = linked_pictures((any_folder / "README.md").read_text(encoding="utf-8"))
     assert sorted(linked) == sorted([*PLOTS, DOUBTFUL_PICTURE])
 
 

@@ -238,13 +238,19 @@ siamese.compare = {
     return canvas;
   },
 
-  // The buttons that copy a snippet, in which the `address` becomes that of the page.
-  offerCopies: (element, address) => {
+  // The buttons that copy a snippet, and the address of the page in it.
+  offerCopies: (element) => {
+    const address = (location.origin + location.pathname).replace(/\/$/, "");
+    const tell = () => {
+      for (const place of element.querySelectorAll("[data-address]"))
+        if (place.textContent !== address) place.textContent = address;
+    };
+    new MutationObserver(tell).observe(element, {childList: true, subtree: true});
+    tell();
     element.addEventListener("click", async (event) => {
       const button = event.target.closest("button[data-copy]");
       if (!button) return;
-      const text = button.closest(".snippet").querySelector("code").textContent;
-      await navigator.clipboard.writeText(text.replace(address, location.origin + location.pathname));
+      await navigator.clipboard.writeText(button.closest(".snippet").querySelector("code").textContent);
       button.textContent = "Copied";
       setTimeout(() => { button.textContent = "Copy"; }, 2000);
     });

@@ -13,7 +13,7 @@ from siamese.demo.compare.examples import EXAMPLES as EXAMPLES
 from siamese.demo.compare.examples import Examples, examples
 from siamese.demo.compare.opening import opening
 from siamese.demo.compare.play import GAMES, nearness
-from siamese.demo.compare.snippets import ADDRESS, snippets
+from siamese.demo.compare.snippets import snippets
 from siamese.demo.compare.understand import Map, drivers
 from siamese.demo.gradio_patches import refusal
 from siamese.demo.inputs import chosen, drawings_of, input_side, refresh_on_input
@@ -62,8 +62,7 @@ def create_tab(page: Page) -> None:
             explain = gr.Checkbox(label="Show it on the images", elem_id="explain", container=False)
             driving = gr.HTML(driving, elem_id="drivers")
     with gr.Accordion("The same in a program", open=False):
-        script = f"siamese.compare.offerCopies(element, '{ADDRESS}')"
-        programs = gr.HTML(programs, elem_id="snippets", js_on_load=script)
+        programs = gr.HTML(programs, elem_id="snippets", js_on_load="siamese.compare.offerCopies(element)")
 
     refresh = gr.Number(visible=False, precision=0)  # any new value shows the verdict on what the page holds then
     # One listener for all, and the latest event counts, so that a verdict on what was there before never stays. Handlers

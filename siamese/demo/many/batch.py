@@ -1,14 +1,19 @@
 """Distances between all of many images at once."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from PIL import Image
 
+from siamese.data.datasets.mnist import load_sample_digits
 from siamese.distances import paired_distance
-from siamese.verifier import Image, Verifier
+from siamese.verifier import Image as AnyImage
+from siamese.verifier import Verifier
 
+SAMPLED = (0, 3, 4, 7)  # digits
 MAX_IMAGES = 32  # of one request: a second of work on a small machine, and a matrix that can still be read
 
 
@@ -26,8 +31,28 @@ class Batch:
         rows = torch.from_numpy(self.embeddings)
         return paired_distance(rows[:, None], rows[None]).numpy()
 
+    def groups(self, threshold: float) -> np.ndarray:
+        """The number of the group of each image, int64 (N,), see siamese.evaluation.grouping."""
+        from siamese.evaluation.grouping import groups  # takes a while, for which the page need not wait
 
-def look_at_all(verifier: Verifier, images: Sequence[Image], names: Sequence[str]) -> tuple[Batch, dict[int, str]]:
+        return groups(self.embeddings, threshold)
+
+
+def sample_files() -> list[tuple[str, bytes]]:
+    """Names and PNG files of digits to begin with: three each of four."""
+    images, labels = load_sample_digits()
+    places = np.flatnonzero(np.isin(labels, SAMPLED))
+    firsts = [place for place in places if np.count_nonzero(labels[:place] == labels[place]) < 3]
+    return [(f"{labels[place]}-{place}.png", png(images[place])) for place in firsts]
+
+
+def png(image: np.ndarray) -> bytes:
+    """An image, uint8 (H, W), as a file."""
+    Image.fromarray(image).save(file := io.BytesIO(), "PNG")
+    return file.getvalue()
+
+
+def look_at_all(verifier: Verifier, images: Sequence[AnyImage], names: Sequence[str]) -> tuple[Batch, dict[int, str]]:
     """The images that can be used, and for the places of the others why not.
 
     Raises ValueError for more than MAX_IMAGES. `names` stand in the reasons.

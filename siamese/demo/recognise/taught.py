@@ -36,9 +36,7 @@ def teach(
     Raises ValueError where `model` cannot use the image, for a name that is empty or too long, and where there are
     MAX_CLASSES, or MAX_EXAMPLES of the class, already. Another of the `models` that cannot use the image goes without it.
     """
-    name = " ".join(name.split())
-    if not 0 < len(name) <= MAX_NAME_LENGTH:
-        raise ValueError(f"the name is {shorten(name)}, allowed: 1 to {MAX_NAME_LENGTH} characters")
+    name = class_name(name)
     known = class_names(examples)
     if name not in known and len(known) == MAX_CLASSES:
         raise ValueError(f"there are {MAX_CLASSES} classes, as many as fit: remove one first")
@@ -49,6 +47,15 @@ def teach(
         with contextlib.suppress(ValueError):
             looks[other] = models[other].look(image)
     return (*examples, Example(name, looks))
+
+
+def class_name(name: str) -> str:
+    """The name of a class as it is shown. Raises ValueError for one that is empty, too long, or of broken characters."""
+    name = " ".join(name.split())
+    is_whole = name == name.encode(errors="ignore").decode()  # else there are halves of letters, which no page can show
+    if not 0 < len(name) <= MAX_NAME_LENGTH or not is_whole:
+        raise ValueError(f"the name is {shorten(name)}, allowed: 1 to {MAX_NAME_LENGTH} characters")
+    return name
 
 
 def forget(examples: Sequence[Example], name: str) -> tuple[Example, ...]:

@@ -1,11 +1,14 @@
 """HTML of the tab on which visitors teach new classes. Pure functions; what is not ours is escaped."""
 
+import base64
 import html
 from collections.abc import Sequence
 
 import numpy as np
 
 from siamese.demo.elements import NOT_SURE, STRANGE, UNCLEAR, message, panel, percent, picture, word
+from siamese.demo.recognise.kept import NAME
+from siamese.demo.recognise.samples import TAUGHT, to_ask
 from siamese.demo.recognise.taught import MAX_CLASSES, MAX_EXAMPLES, Example, class_names
 from siamese.gallery import Identification
 
@@ -29,6 +32,31 @@ def taught(examples: Sequence[Example], model: str) -> str:
             "all is forgotten when you close the page.</p>"
         )
     return f"<h2>What you have taught</h2>{listed}"
+
+
+def to_keep(file: bytes) -> str:
+    """A link that saves what was taught, given as a gallery file; where there is nothing, none."""
+    if not file:
+        return ""
+    data = base64.b64encode(file).decode()
+    return (
+        f'<p class="hint"><a download="{NAME}" href="data:application/octet-stream;base64,{data}">Save what was taught</a>: '
+        "a gallery file, numbers and names without pictures, for this page another day and <code>Gallery.load</code>.</p>"
+    )
+
+
+def offered() -> str:
+    """Buttons that teach samples, and that ask about one."""
+    pictures = "".join(
+        f'<button type="button" data-sample="{number}" aria-label="Ask about sample {number + 1}">'
+        f"{picture(np.asarray(image), '')}</button>"
+        for number, image in enumerate(to_ask())
+    )
+    names = ", ".join(map(str, TAUGHT))
+    return (
+        f'<div class="samples"><button type="button" data-sample="teach">Teach the digits {names}</button>'
+        f"<span>and ask about one:</span>{pictures}</div>"
+    )
 
 
 def added(example: Example, model: str) -> str:

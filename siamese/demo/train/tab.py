@@ -14,16 +14,14 @@ from siamese.data.datasets.mnist import MNIST_SAMPLE
 from siamese.demo import uploads
 from siamese.demo.base import PRIVATE, Page
 from siamese.demo.elements import note
-from siamese.demo.gradio_patches import NOT_THE_CALLERS, UploadedFiles, refusal
-from siamese.demo.inputs import chosen, drawings_js, sketchpad
-from siamese.demo.train import hosted, view
+from siamese.demo.gradio_patches import NOT_THE_CALLERS, UploadedFiles
+from siamese.demo.train import by_hand, hosted, naming, next_steps, view
 from siamese.demo.train.hosted import FITTING
+from siamese.demo.train.own_space import in_words, mine
 from siamese.encoders import ENCODERS
-from siamese.hub.errors import DISK_FULL
 from siamese.hub.push import push_folder
 from siamese.images.formats import OTHER_SUFFIXES
 from siamese.losses import LOSSES
-from siamese.visitors.class_folders import LONGEST_CLASS
 from siamese.visitors.queue import Run, TrainingQueue
 from siamese.visitors.task import SAMPLE, Checked, NamesTellClassesError, Update
 from siamese.visitors.workspace import Workspace
@@ -37,8 +35,7 @@ UNLIMITED = PRIVATE | {"concurrency_limit": None}  # what lasts as long as a tra
 
 
 def create_tab(page: Page) -> None:
-    """What is brought, its check, the choices, the training, and what became of it, from top to bottom."""
-    gr.HTML(view.introduction(page.workspaces.limits))
+    """Beside each other what is brought with its check, and the choices with the training; below what became of it."""
     if hosted.is_on():
         hosted.login_button()
     report = gr.HTML("", elem_id="data-check", render=False)
@@ -47,11 +44,19 @@ def create_tab(page: Page) -> None:
     by_names = gr.Button("Take the classes from the names of the files", visible=False, elem_id="by-names", render=False)
     encoder, epochs = _encoder_and_epochs(page.workspaces.limits.epochs)
     found = [report, said, start, epochs, by_names]  # what a check of images changes
-    source = gr.Radio(SOURCES, value="sample", label="Images", elem_id="source")
-    parts, checked = zip(_archive_part(page, found), _hand_part(page, found), strict=True)
-    said.render()
-    by_names.render()
-    report.render()
+    with gr.Row(elem_id="workbench"):
+        with gr.Column(elem_id="data"):
+            gr.HTML(view.introduction(page.workspaces.limits))
+            source = gr.Radio(SOURCES, value="sample", label="Images", elem_id="source")
+            hand = by_hand.create_part(page, found, look_through)
+            parts, checked = zip(_archive_part(page, found), hand, strict=True)
+            said.render()
+            by_names.render()
+            report.render()
+        with gr.Column(elem_id="run"):
+            choices, stop, drawn, wishes = _choices_and_course(page, start, encoder, epochs)
+            if hosted.is_on():
+                hosted.create_part(page, report, choices)
 
     def open_workspace(request: gr.Request) -> Workspace:
         """One for the page that has just been loaded."""
@@ -66,7 +71,7 @@ def create_tab(page: Page) -> None:
     for done in checked:
         done.then(suited_to_chosen, [page.own, encoder], epochs, **PRIVATE)
     encoder.input(suited, [page.own, encoder], epochs, **PRIVATE)
-    _training_part(page, start, report, encoder, epochs)
+    _wire_training(page, start, stop, choices, drawn, wishes)
 
 
 def _archive_part(page: Page, found: list) -> tuple[gr.Column, Dependency]:
@@ -77,47 +82,35 @@ def _archive_part(page: Page, found: list) -> tuple[gr.Column, Dependency]:
     return part, archive.upload(take_archive, [archive, page.own], [archive, *found], **PRIVATE)
 
 
-def _hand_part(page: Page, found: list) -> tuple[gr.Column, Dependency]:
-    """The part for classes by hand, and the event in which they are checked."""
-    with gr.Column(visible=False) as part, gr.Row(elem_id="hand"):
-        with gr.Column():
-            label = gr.Textbox(label="Name of the class", max_length=LONGEST_CLASS, max_lines=1, elem_id="class-name")
-            files = UploadedFiles(file_count="multiple", label="Images of this class", height=140, elem_id="class-files")
-            with gr.Row():
-                add_button = gr.Button("Add files", min_width=110)
-                draw_button = gr.Button("Add drawing", min_width=110)
-            made = gr.HTML(view.by_hand({}), elem_id="made")
-            with gr.Row():
-                check_button = gr.Button("Check all", variant="primary", min_width=110)
-                forget_button = gr.Button("Forget these", min_width=110)
-        with gr.Column(elem_classes="stage"), gr.Column(elem_classes="paper"):
-            sketchpad("class")
-            drawing = gr.Textbox(visible=False)
-    own, (report, _, start, *_) = page.own, found
-    add_button.click(add_files, [label, files, own], [files, made], **PRIVATE)
-    drawn = draw_button.click(add_drawing, [label, drawing, own], made, js=drawings_js({1: "class"}), **PRIVATE)
-    drawn.then(None, None, None, js=f"() => siamese.empty('{ID}')", **PRIVATE)
-    forget_button.click(forget, own, [made, report, start], **PRIVATE)
-    return part, check_button.click(lambda space: look_through(space, "hand"), own, found, **PRIVATE)
-
-
-def _training_part(page: Page, start: gr.Button, report: gr.HTML, encoder: gr.Dropdown, epochs: gr.Slider) -> None:
-    with gr.Row():
+def _choices_and_course(
+    page: Page, start: gr.Button, encoder: gr.Dropdown, epochs: gr.Slider
+) -> tuple[list, gr.Button, dict[str, gr.HTML], naming.Wishes]:
+    """The choices, the buttons, and the training as it goes: what is chosen, "Stop", the parts by the names that
+    view.changes gives them, and how visitors want their models to be called.
+    """
+    wishes = naming.Wishes()
+    with gr.Row(elem_id="choices"):
         encoder.render()
         loss = gr.Dropdown(list(LOSSES), value="supcon", label="Loss", elem_id="loss", min_width=140)
         epochs.render()
-    choices = [encoder, loss, epochs]
-    with gr.Row(elem_classes="actions"):
-        start.render()
-        stop = gr.Button("Stop", interactive=False, elem_id="stop")
-    if hosted.is_on():
-        hosted.create_part(page, report, choices)
-    drawn = {"progress": gr.HTML(view.progress(), elem_id="progress")}  # by the names that view.changes gives them
+    with gr.Row(elem_id="go"):
+        naming.name_box(page, wishes)
+        with gr.Row(elem_classes="actions"):
+            start.render()
+            stop = gr.Button("Stop", interactive=False, elem_id="stop")
+    script = "siamese.train.moveAtOnce(element)"
+    drawn = {"progress": gr.HTML(view.progress(), elem_id="progress", js_on_load=script)}
     with gr.Row(elem_id="live"):
         drawn["curves"] = gr.HTML(view.curves(), elem_id="curves")
         drawn["map"] = gr.HTML(view.embedding_map(), elem_id="live-map")
-    drawn["result"] = gr.HTML("", elem_id="result")
+    return [encoder, loss, epochs], stop, drawn, wishes
+
+
+def _wire_training(
+    page: Page, start: gr.Button, stop: gr.Button, choices: list, drawn: dict[str, gr.HTML], wishes: naming.Wishes
+) -> None:
     taken, download, private = _model_part(page)
+    drawn["result"] = gr.HTML("", elem_id="result")
 
     async def follow(space: Workspace, encoder: str, loss: str, epochs: int) -> AsyncIterator[dict]:
         """Train, and show all that happens until it is over."""
@@ -142,6 +135,7 @@ def _training_part(page: Page, start: gr.Button, report: gr.HTML, encoder: gr.Dr
     def hand_over(space: Workspace) -> dict:
         """Make the model one that the visitor can use on the page and download."""
         trained = space.take_model()
+        trained.name = wishes.name_of(space, trained.name, page.models)
         copy = save_file_to_cache(space.archive(), download.GRADIO_CACHE)  # from where Gradio may send it
         space.also_delete(copy)
         if page.blocks.uploads and space.page:
@@ -169,7 +163,7 @@ def _model_part(page: Page) -> tuple[gr.Column, gr.DownloadButton, gr.Checkbox |
     """What can be done with a trained model; the checkbox says whether a new repository is private."""
     private = None
     with gr.Column(visible=False) as taken:
-        gr.HTML(view.done())
+        gr.HTML(next_steps.done(), elem_id="steps", js_on_load="siamese.train.offerSteps(element)")
         download = gr.DownloadButton("Download the model", elem_id="download")
         if hosted.is_on():
             with gr.Row():
@@ -183,21 +177,6 @@ def _model_part(page: Page) -> tuple[gr.Column, gr.DownloadButton, gr.Checkbox |
         else:
             gr.HTML(view.away_from_a_space())
     return taken, download, private
-
-
-def mine(space: Workspace | None) -> Workspace:
-    """The workspace of a page. Raises gr.Error where it has none any more."""
-    if space is None:
-        raise refusal("this page was out of reach for a while, or the server has started anew: reload the page")
-    return space
-
-
-def in_words(error: Exception) -> str:
-    """What a visitor is told of an error; one of this machine goes to the log."""
-    if not isinstance(error, OSError):
-        return str(error)
-    logger.error("a request failed", exc_info=error)
-    return uploads.NO_DISK if error.errno in DISK_FULL else NOT_THE_CALLERS
 
 
 def look_through(space: Workspace, source: str, message: str = "") -> list:
@@ -265,41 +244,6 @@ def _passed_over(others: Sequence[str], why: str = "of no kind that is read") ->
     others = sorted(others, key=lambda name: not name.lower().endswith(OTHER_SUFFIXES))  # pictures of kinds not read first
     named = ", ".join(one_line(name, 60) for name in others[:SHOWN_OTHERS]) + ", ..." * (len(others) > SHOWN_OTHERS)
     return f"{counted(len(others), 'file')} passed over, {why}: {named}. " if others else ""
-
-
-def add_files(label: str, paths: list[str] | None, space: Workspace) -> list:
-    """Put files into a class; the uploads are not kept."""
-    space = mine(space)
-    try:
-        name = space.add_files(paths or [], label)
-    except (ValueError, OSError) as error:
-        return [gr.skip(), view.by_hand(space.counts(), in_words(error), problem=True)]
-    for path in paths:
-        uploads.delete(path)
-    return [None, view.by_hand(space.counts(), f"Added {len(paths):,} to {name}.")]
-
-
-def add_drawing(label: str, sketched: str, space: Workspace) -> str:
-    """Put a drawing into a class."""
-    space = mine(space)
-    try:
-        drawing = chosen("draw", sketched, None)
-        if drawing is None:
-            raise ValueError("draw something first")
-        name = space.add_drawing(drawing, label)
-    except (ValueError, OSError) as error:
-        return view.by_hand(space.counts(), in_words(error), problem=True)
-    return view.by_hand(space.counts(), f"Added a drawing to {name}.")
-
-
-def forget(space: Workspace) -> list:
-    """No classes by hand."""
-    space = mine(space)
-    try:
-        space.forget_hand()
-    except ValueError as error:
-        return [view.by_hand(space.counts(), str(error), problem=True), gr.skip(), gr.skip()]
-    return [view.by_hand({}), "", gr.Button(interactive=False)]
 
 
 async def changes_of(run: Run, queue: TrainingQueue) -> AsyncIterator[dict[str, str]]:

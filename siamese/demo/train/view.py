@@ -5,6 +5,7 @@ All that is shown of a training comes as numbers and texts from a process that h
 
 import html
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -21,6 +22,7 @@ LEFT, RIGHT, TOP, BASE = 48, 470, 14, 184  # of the part that it is drawn in
 SIDE, RIM = 400, 26  # of the map, and what stays free around it
 LONGEST_ON_MAP = 8  # characters of a class's name; of a longer one, a number stands on the map
 NOTHING = Snapshot()  # is being trained
+NO_THUMBNAILS: Mapping[str, Sequence[tuple[str, str]]] = MappingProxyType({})
 STATES = {
     "none": "Nothing is being trained.",
     "reading": "Reading the images and building the network.",
@@ -34,17 +36,46 @@ def introduction(limits: TrainingLimits) -> str:
     """What the tab is for, and what the operator allows."""
     return (
         "<h2>Train a network of your own</h2>"
-        "<p>Bring a few classes of pictures, some of each: people, signatures, signs, parts. A network learns to put those "
-        "of a class together and to keep classes apart; then it is yours to try on this page, and to take home.</p>"
-        f'<p class="rates">{html.escape(limits.sentence())}</p>'
+        "<p>Bring a few classes of pictures; a network learns to put those of a class together. Then it is yours to try "
+        "here, and to take home.</p>"
+        "<details><summary>What fits here</summary>"
+        f'<p class="rates">{html.escape(limits.sentence())}</p></details>'
     )
 
 
-def by_hand(classes: Mapping[str, int], message: str = "", problem: bool = False) -> str:
-    """The classes made by hand with the numbers of their images, and a line about what was just done."""
-    listed = "".join(f"<li>{html.escape(name)} <b>{number:,}</b></li>" for name, number in classes.items())
+def by_hand(
+    classes: Mapping[str, int],
+    message: str = "",
+    problem: bool = False,
+    thumbnails: Mapping[str, Sequence[tuple[str, str]]] = NO_THUMBNAILS,
+) -> str:
+    """The classes made by hand with the numbers of their images, and a line about what was just done.
+
+    `thumbnails` are the names of files of each class with a JPEG in base64, or "": they, and each class, can be removed.
+    """
+    listed = "".join(
+        f"<li><b>{html.escape(name)}</b> <small>{_count(number, 'picture')}</small>"
+        f"{_remove(name, f'Remove the class {name}', 'Remove all')}"
+        f'<span class="thumbnails">{_thumbnails(name, thumbnails.get(name, ()), number)}</span></li>'
+        for name, number in classes.items()
+    )
     kept = f'<ul class="by-hand">{listed}</ul>' if classes else '<p class="hint">No class yet.</p>'
     return f"{note(message, problem)}{kept}"
+
+
+def _thumbnails(label: str, files: Sequence[tuple[str, str]], number: int) -> str:
+    cards = ""
+    for file, jpeg in files:
+        name = html.escape(file, quote=True)
+        inside = f'<img class="picture" alt="{name}" src="data:image/jpeg;base64,{html.escape(jpeg)}">' if jpeg else name
+        cards += f'<span title="{name}">{inside}{_remove(f"{label}/{file}", f"Remove {file} of {label}", "&times;")}</span>'
+    more = number - len(files)
+    return cards + (f"<small>and {more:,} more</small>" if more > 0 and files else "")
+
+
+def _remove(what: str, label: str, text: str) -> str:
+    what, label = html.escape(what, quote=True), html.escape(label, quote=True)
+    return f'<button type="button" class="remove" data-remove="{what}" aria-label="{label}" title="{label}">{text}</button>'
 
 
 def data_check(report: DataReport | None) -> str:
@@ -101,8 +132,9 @@ def progress(now: Snapshot = NOTHING, message: str = "", problem: bool = False) 
     share = now.step / now.steps if now.steps else 0.0
     words = message or _state(now)
     spoken = f"{share:.0%}, {words}" if now.steps else words
+    is_busy = not problem and not now.steps and (bool(message) or now.phase != "none")
     return (
-        f'<div class="progress{" problem" if problem else ""}" data-step="{now.step}">'
+        f'<div class="progress{" problem" * problem}{" busy" * is_busy}" data-step="{now.step}">'
         f'<div class="track" role="progressbar" aria-label="Training" aria-valuemin="0" aria-valuemax="100" '
         f'aria-valuenow="{100 * share:.0f}" aria-valuetext="{html.escape(spoken)}">'
         f'<div style="--share: {share:.4f}"></div></div>'
@@ -258,7 +290,7 @@ def _pairs(pairs: Sequence[HardPair], is_same: bool, threshold: float) -> str:
     cards = ""
     for pair in pairs:
         is_right = (pair.distance <= threshold) == is_same
-        what = " and ".join(dict.fromkeys(filter(None, pair.names))) or ("same" if is_same else "different")
+        what = " vs ".join(dict.fromkeys(filter(None, pair.names))) or ("same" if is_same else "different")
         names = pair.names or ("", "")
         pictures = "".join(_picture(png, name or "an image") for png, name in zip(pair.pictures, names, strict=True))
         cards += (
@@ -267,15 +299,6 @@ def _pairs(pairs: Sequence[HardPair], is_same: bool, threshold: float) -> str:
             "</small></li>"
         )
     return f'<ul class="hardest">{cards}</ul>'
-
-
-def done() -> str:
-    """What can be done with the model now."""
-    return (
-        "<h2>Yours to use</h2><p>The tabs Compare, Recognise and Many use it now, for you alone; at the top of the page "
-        "you can choose another. The ZIP is all of it: <code>SIAMESE_MODEL</code> and "
-        "<code>Verifier.from_pretrained</code> take it as it is, or unpacked.</p>"
-    )
 
 
 def away_from_a_space() -> str:

@@ -9,37 +9,52 @@ import pytest
 from page_elements import HOSTILE
 from PIL import Image
 
-from siamese import Verifier
 from siamese.demo.compare.snippets import snippets
 
 
 def texts(snippets: str) -> dict[str, str]:
-    return {title: html.unescape(text) for title, text in re.findall(r"<h3>(.*?)</h3>.*?<code>(.*?)</code>", snippets, re.S)}
+    """What a visitor reads and copies of each, by its title."""
+    found = re.findall(r"<h3>(.*?)</h3>.*?<code>(.*?)</code>", snippets, re.S)
+    return {title: html.unescape(re.sub("<.*?>", "", text)) for title, text in found}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("threshold", [0.123, None])
-def test_the_snippets_give_the_answer_of_the_page(threshold, bundled_folder, digits, root, tmp_path):
-    verifier = Verifier.from_pretrained(bundled_folder)
-    own = verifier.config.calibration.threshold
+@pytest.fixture
+def pair(digits, tmp_path, monkeypatch) -> None:
+    """The two files that the snippets name, in the folder that they run in."""
     for name, image in zip(("a.png", "b.png"), digits[0][:2], strict=True):
         Image.fromarray(image).save(tmp_path / name)
-    found = texts(snippets(verifier.name, threshold or own, own, verifier.name))
-    verdict = verifier.verify(digits[0][0], digits[0][1], threshold)
-    python = subprocess.run(
-        [sys.executable, "-c", found["Python"]], cwd=tmp_path, env={"PYTHONPATH": str(root)}, capture_output=True, text=True
-    )
-    is_same, confidence, distance = python.stdout.split()
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("threshold", [0.123, None])
+def test_the_python_snippet_prints_the_answer_of_the_page(threshold, pair, bundled, capsys):
+    own = bundled.config.calibration.threshold
+    exec(texts(snippets(bundled.name, threshold or own, own, bundled.name))["Python"], {})
+    is_same, confidence, distance = capsys.readouterr().out.split()
+    verdict = bundled.verify("a.png", "b.png", threshold)
     assert is_same == str(verdict.is_same)
     assert float(confidence) == pytest.approx(verdict.confidence, abs=1e-3)
     assert float(distance) == pytest.approx(verdict.distance, abs=1e-4)
-    line = found["Command line"].split()
-    command = subprocess.run(
-        [sys.executable, *line[1:]], cwd=tmp_path, env={"PYTHONPATH": str(root)}, capture_output=True, text=True
-    )
-    assert command.stdout.startswith("same" if verdict.is_same else "different")
-    assert f"threshold {verdict.threshold:.4f}" in command.stdout
-    assert ("0.123" in found["Python"]) == ("0.123" in found["Command line"]) == (threshold is not None)
+
+
+@pytest.mark.slow
+def test_the_command_prints_the_answer_of_the_page(pair, bundled, root):
+    line = texts(snippets(bundled.name, 0.123, 0.5, bundled.name))["Command line"].split()
+    environment = {"PYTHONPATH": str(root)}
+    command = subprocess.run([sys.executable, *line[1:]], env=environment, capture_output=True, text=True)
+    assert command.stdout.startswith("same" if bundled.verify("a.png", "b.png", 0.123).is_same else "different")
+    assert "threshold 0.1230" in command.stdout
+
+
+def test_the_models_own_threshold_is_not_spelt_out():
+    found = texts(snippets("digits (bundled)", 0.5, 0.5, "digits (bundled)"))
+    assert "threshold" not in found["Python"] + found["Command line"]
+
+
+def test_a_download_of_a_visitors_own_is_found_where_the_browser_put_it():
+    found = texts(snippets("my-model-1.zip", 1, 1, "digits (bundled)"))
+    assert "from_pretrained('my-model-1.zip')" in found["Python"]
+    assert found["Command line"].endswith("--model my-model-1.zip")
 
 
 def test_a_folder_is_no_bundled_model_and_its_path_is_not_told():

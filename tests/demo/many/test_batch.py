@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from siamese.demo.many.batch import MAX_IMAGES, look_at_all
+from siamese.demo.many.batch import MAX_IMAGES, look_at_all, sample_files
 
 
 def test_distances_are_those_of_verify_whatever_else_is_in_the_batch(verifier, digits):
@@ -35,3 +35,19 @@ def test_what_cannot_be_used_is_named_and_the_rest_goes_on(verifier, digits, tmp
     assert batch.distances().shape == (0, 0)
     with pytest.raises(ValueError, match=f"at most {MAX_IMAGES}"):
         look_at_all(verifier, [digits[0][0]] * (MAX_IMAGES + 1), ["a"] * (MAX_IMAGES + 1))
+
+
+def test_samples_are_files_that_fall_into_groups_of_their_classes(bundled, tmp_path):
+    paths, names = [], []
+    for name, data in sample_files():
+        (tmp_path / name).write_bytes(data)
+        paths.append(tmp_path / name)
+        names.append(name)
+    batch, problems = look_at_all(bundled, paths, names)
+    assert (len(names), problems) == (12, {})
+    found = batch.groups(bundled.config.calibration.threshold)
+    by_class = {}
+    for name, group in zip(names, found, strict=True):
+        by_class.setdefault(name[0], set()).add(int(group))
+    assert len(by_class) == 4
+    assert all(len(groups) == 1 for groups in by_class.values())

@@ -55,3 +55,18 @@ def test_fewer_than_two_images_have_no_table(names, digits):
     shown = view.matrix(names, digits[0][: len(names)], np.zeros((len(names),) * 2), 0.8, ["b.png: no image"])
     assert "<table" not in shown
     assert "b.png: no image" in shown
+
+
+def test_groups_are_shown_with_their_pictures_and_the_rows_carry_what_they_are_sorted_by(digits):
+    names = ["b.png", HOSTILE, "a.png", "c.png"]
+    shown = view.matrix(names, digits[0][:4], np.ones((4, 4)), 0.8, groups=[0, 1, 0, 2])
+    page = Elements(shown)
+    assert "Group 1 2 images" in page.text
+    assert "Group 2" not in page.text
+    assert "2 images are in no group." in page.text
+    rows = [attributes for tag, attributes in page.elements if tag == "tr" and attributes]
+    assert [(row["data-place"], row["data-group"], row["data-name"]) for row in rows] == [
+        (str(place), group, name) for place, (group, name) in enumerate(zip("0102", names, strict=True))
+    ]
+    alone = view.matrix(names[:2], digits[0][:2], np.ones((2, 2)), 0.8, groups=[0, 1])
+    assert "No two of them are in one group." in Elements(alone).text

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from page_elements import Elements
+from page_elements import HOSTILE_NAMES, Elements
 
 from siamese.demo.recognise import taught, view
 
@@ -57,3 +57,24 @@ def test_what_is_taught_is_remarked_on_too(models, verifier, digits):
         assert view.added(example, "model") == f"Added an example of some.{remark}"
     query, known = verifier.look(two), taught.teach((), "some", digits[0][0], models, "model")
     assert taught.recognise(known, query, verifier).remark == query.remark != ""
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES, ids=ascii)
+def test_whatever_a_class_is_called_is_text_or_refused_in_a_sentence(name, models, verifier, digits):
+    try:
+        known = taught.teach((), name, digits[0][0], models, "model")
+    except ValueError as error:
+        assert "allowed: 1 to 40 characters" in str(error)  # noqa: PT017
+        return
+    found = taught.recognise(known, verifier.look(digits[0][0]), verifier)
+    for harmless, shown in (
+        (taught.teach((), "harmless", digits[0][0], models, "model"), view.taught(known, "model")),
+        (known, view.answer(known, 0.5, found)),
+    ):
+        tags = [tag for tag, _ in Elements(shown).elements]
+        assert {"script", "a"}.isdisjoint(tags)
+        assert all(not name.startswith("on") for _, attributes in Elements(shown).elements for name in attributes)
+        if harmless is not known:
+            assert tags == [tag for tag, _ in Elements(view.taught(harmless, "model")).elements]
+        assert " ".join(name.split()).replace("\x00", "\ufffd") in Elements(shown).text.replace("\x00", "\ufffd")
+        shown.encode()

@@ -216,8 +216,8 @@ def test_the_report_says_what_was_measured_and_shows_the_hardest_pairs(result):
         "Same pairs called different7.50%",
         "2 min, 9 epochs, epoch 2 kept",
         "all pairs of 1,000 images that the training never saw",
-        f"3 and {HOSTILE} distance 0.500, wrongly called same",
-        "7 and 8 distance 1.500, rightly called different",
+        f"3 vs {HOSTILE} distance 0.500, wrongly called same",
+        "7 vs 8 distance 1.500, rightly called different",
         "4 distance 1.750, wrongly called different",
         "5 distance 0.250, rightly called same",
     ):

@@ -1,0 +1,24 @@
+siamese.train = {
+
+  // The bar moves as soon as "Start" is pressed; what the server says comes in its place.
+  moveAtOnce: (element) => {
+    document.addEventListener("click", ({target}) => {
+      if (!element.isConnected || !target.closest("#start:not([disabled])")) return;
+      const bar = element.querySelector(".progress");
+      bar.classList.remove("problem");
+      bar.classList.add("busy");
+      bar.querySelector("p").textContent = "Starting.";
+    });
+  },
+
+  // The buttons of the next steps: each opens a tab.
+  offerSteps: (element) => {
+    element.addEventListener("click", (event) => {
+      const button = event.target.closest("button[data-go]");
+      if (!button) return;
+      for (const tab of document.querySelectorAll('#modes > .tab-wrapper [role="tab"]'))
+        if (tab.textContent.trim() === button.dataset.go) tab.click();
+      scrollTo({top: 0});
+    });
+  },
+};
