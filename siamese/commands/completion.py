@@ -7,19 +7,10 @@ from collections.abc import Mapping
 
 from siamese.command_line import CommandLine, styled
 
-FOLDERS = (
-    "folder",
-    "folders",
-    "data_dir",
-    "dataset",
-    "output",
-    "support",
-    "query",
-    "model",
-    "init",
-)  # flags that folders follow
-FILES = ("image_a", "image_b", "images", "pairs", "html", "backbone_weights")  # and files; of embed also --output
-NAMES = ("encoder", "loss")  # and the names that a registry lists
+# Flags that folders follow, and files (of embed also --output), and names that a registry lists.
+FOLDERS = ("folder", "folders", "data_dir", "dataset", "output", "support", "query", "model", "init")
+FILES = ("image_a", "image_b", "images", "pairs", "html", "backbone_weights")
+NAMES = ("encoder", "loss")
 
 
 def print_completion(shell: str, commands: Mapping[str, tuple[str, str]]) -> int:
