@@ -43,9 +43,9 @@ def test_a_verdict_is_there_before_anything_is_done_and_always_in_sight(page):
     assert left["y"] == right["y"]
     assert left["x"] + left["width"] < right["x"]
     page.locator("#examples button").last.click()
-    expect(page.locator("#verdict .word")).to_have_text("Same")
+    expect(page.locator("#verdict .word")).to_have_text("Different")
     expect(page.locator("#verdict .word")).to_be_in_viewport(ratio=1)
-    expect(page.locator("#examples button").last).to_contain_text("Truth: different; the network is fooled")
+    expect(page.locator("#examples button").last).to_contain_text("Truth: same; the network is fooled")
 
 
 def test_tabs_have_addresses_back_goes_back_and_a_reload_keeps_what_was_drawn(page):

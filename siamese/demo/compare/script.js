@@ -19,7 +19,8 @@ siamese.compare = {
   // with whatever is done here.
   begin: async (element) => {
     const shown = element.querySelector(".opening"), skip = element.querySelector("[data-skip]");
-    if (!shown || location.hash.includes("?") || siamese.hasKept()) return;
+    if (!shown) return;
+    if (location.hash.includes("?") || siamese.hasKept()) return shown.remove();
     const papers = await Promise.all(["first", "second"].map((name) => siamese.appears(`#sketch-${name} canvas`)));
     const drawings = [...shown.querySelectorAll(":scope > svg")], over = new AbortController();
     const tell = () => {
