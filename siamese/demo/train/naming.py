@@ -1,5 +1,6 @@
 """How visitors want the models to be called that they train."""
 
+import itertools
 import weakref
 from collections.abc import Collection
 
@@ -16,6 +17,7 @@ class Wishes:
 
     def __init__(self) -> None:
         self._names: weakref.WeakKeyDictionary[Workspace, str] = weakref.WeakKeyDictionary()
+        self._given: weakref.WeakKeyDictionary[Workspace, set[str]] = weakref.WeakKeyDictionary()
 
     def take(self, space: Workspace | None, name: str) -> str:
         """Note a wish, or that there is none any more: "", or what is wrong with it."""
@@ -30,13 +32,15 @@ class Wishes:
         return ""
 
     def name_of(self, space: Workspace, default: str, others: Collection[str]) -> str:
-        """The name of a model just trained, that of the ZIP file as well: as wished for, else `default`; none of the
-        `others`.
+        """The name of a model just trained, that of its ZIP file as well: as wished for, else `default`.
+
+        It is none of the `others`, nor of an earlier model of the same visitor, of which parts of the page may still know.
         """
-        wished = self._names.get(space)
-        if wished is None:
-            return default
-        return next(name for name in (f"{wished}.zip", f"{wished} (2).zip") if name not in others)
+        stem, given = self._names.get(space, default.removesuffix(".zip")), self._given.setdefault(space, set())
+        tries = (f"{stem}{f' ({number})' if number > 1 else ''}.zip" for number in itertools.count(1))
+        name = next(name for name in tries if name not in others and name not in given)
+        given.add(name)
+        return name
 
 
 def name_box(page: Page, wishes: Wishes) -> None:

@@ -21,7 +21,8 @@ def test_a_model_has_the_name_that_was_wished_for_until_another_is(space):
     assert wishes.name_of(space, "my-model-1.zip", ()) == "my-model-1.zip"
     assert wishes.take(space, "  Cats   and dogs ") == ""
     assert wishes.name_of(space, "my-model-1.zip", ()) == "Cats and dogs.zip"
-    assert wishes.name_of(space, "my-model-1.zip", ["Cats and dogs.zip"]) == "Cats and dogs (2).zip"
+    assert wishes.name_of(space, "my-model-2.zip", ()) == "Cats and dogs (2).zip"  # another model
+    assert wishes.name_of(space, "my-model-3.zip", ["Cats and dogs (3).zip"]) == "Cats and dogs (4).zip"
     assert wishes.take(space, "") == ""
     assert wishes.name_of(space, "my-model-2.zip", ()) == "my-model-2.zip"
     assert wishes.take(None, "too early") == ""
