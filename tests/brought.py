@@ -41,3 +41,17 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def zip_of_digits(path: Path, digits, labels: range, images: int = 30) -> Path:
+    """Class folders of digits, "sign 0" and so on."""
+    with zipfile.ZipFile(path, "w") as opened:
+        for label in labels:
+            for index in np.flatnonzero(digits[1] == label)[:images]:
+                Image.fromarray(digits[0][index]).save(path.with_suffix(".png"))
+                opened.write(path.with_suffix(".png"), f"sign {label}/{index}.png")
+    return path
+
+
+def contents(place: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}

@@ -138,6 +138,13 @@ def build_parser() -> argparse.ArgumentParser:
     add("--output", help="folder to write, runs/DATASET[-ENCODER]-LOSS if not given")
     add("--resume", action="store_true", help="continue the interrupted training in --output, under its own settings")
     add("--overwrite", action="store_true", help="start again where --output holds an interrupted training")
+    add_hub_flags(parser)
+    parser.set_defaults(**vars(TrainingSettings()))
+    return parser
+
+
+def add_hub_flags(parser: argparse.ArgumentParser) -> None:
+    """What is about the Hugging Face Hub."""
     hub = parser.add_argument_group("Hugging Face Hub")
     add = hub.add_argument
     add("--push", action="store_true", help="when done, upload the model folder to the Hugging Face Hub, as --repo-id")
@@ -147,8 +154,6 @@ def build_parser() -> argparse.ArgumentParser:
     add("--hosted-timeout", default=DEFAULT_TIMEOUT, help="when the job is stopped: a number with m, h or d")
     add("--yes", action="store_true", help="with --hosted and images of one's own: send them without asking")
     add("--dry-run", action="store_true", help="with --hosted: print the job, and send nothing")
-    parser.set_defaults(**vars(TrainingSettings()))
-    return parser
 
 
 def add_sequence_flags(parser: argparse.ArgumentParser) -> None:

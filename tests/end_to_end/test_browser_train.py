@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from app_fixtures import App, Visitor, running_app
-from brought import wait
+from brought import contents, wait, zip_of_digits
 from browser_fixtures import expect_verdict_on, open_tab, upload
 from gradio_client import Client, handle_file
 from PIL import Image
@@ -83,16 +83,6 @@ def trained(page: Page, path: Path) -> Verifier:
     return Verifier.from_pretrained(path)
 
 
-def zip_of_digits(path: Path, digits, labels: range, images: int = 30) -> Path:
-    """Class folders of digits, "sign 0" and so on."""
-    with zipfile.ZipFile(path, "w") as opened:
-        for label in labels:
-            for index in np.flatnonzero(digits[1] == label)[:images]:
-                Image.fromarray(digits[0][index]).save(path.with_suffix(".png"))
-                opened.write(path.with_suffix(".png"), f"sign {label}/{index}.png")
-    return path
-
-
 def bring(page: Page, archive: Path) -> None:
     page.get_by_label("A ZIP of class folders").check()
     page.locator("#archive input[type=file]").set_input_files(archive)
@@ -107,10 +97,6 @@ def trainings(app: App) -> list[int]:
             if parent == app.process.pid and b"siamese.visitors.worker" in (place / "cmdline").read_bytes():
                 found.append(int(place.name))
     return found
-
-
-def contents(place: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
 
 
 def test_the_sample_is_trained_while_others_compare_wait_and_leave(visit, app, folder, digits, tmp_path):
