@@ -10,6 +10,8 @@ from siamese.data.datasets import is_of_digits
 from siamese.data.datasets.mnist import load_sample_digits
 from siamese.demo.compare import view
 from siamese.demo.compare.occlusion import distance_drivers
+from siamese.demo.compare.opening import drawing
+from siamese.demo.compare.symbols import SYMBOLS
 from siamese.demo.compare.understand import overlay
 from siamese.verifier import Verifier
 from siamese.visitors.task import SAMPLE
@@ -25,7 +27,6 @@ EXAMPLES = [
     (72, 315, view.FOOLED),
 ]
 REASON_SIDE = 84  # px, about what a card shows
-SYMBOLS = Path(__file__).parent / "symbols.npz"  # of Omniglot (Lake, Salakhutdinov and Tenenbaum 2015, MIT licence)
 MOST_CLASSES, MOST_OF_CLASS = 12, 4  # of one's own that are looked through for pairs
 NONE = '<p class="hint">There are no examples for this model, which came without pictures: draw or upload two.</p>'
 
@@ -45,8 +46,8 @@ def examples(verifier: Verifier, own: Workspace | None = None) -> Examples:
     if is_of_digits(data):
         return _called(verifier, "digits", *load_sample_digits(), EXAMPLES)
     if Path(data.dataset).name.startswith("omniglot"):
-        with np.load(SYMBOLS, allow_pickle=False) as arrays:
-            images, labels = arrays["images"], arrays["names"]
+        images = np.stack([np.asarray(drawing(strokes)) for pair in SYMBOLS.values() for strokes in pair])
+        labels = np.repeat(list(SYMBOLS), 2)
         return _called(verifier, "symbols", images, labels, pairs_among(verifier, images, labels))
     if own and own.model is verifier and (brought := _brought(verifier, own)):
         return _called(verifier, "pictures of yours", *brought, pairs_among(verifier, *brought))
