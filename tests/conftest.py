@@ -172,6 +172,7 @@ def verifier(trained_folder: Path) -> Verifier:
 
 SMALL_ENCODERS = ("compact", "seed")  # those that are trained with every loss; each other one, with the default loss
 QUICK = (f"compact-{DEFAULT_LOSS}", "seed-bce", f"hog-{DEFAULT_LOSS}")  # what is not left out with the slow tests
+SLOW = ("compact-contrastive", "compact-triplet", "compact-proxy", f"residual-{DEFAULT_LOSS}")  # nor with the exhaustive
 TRAINED = [f"{encoder}-{loss}" for encoder in ENCODERS for loss in (LOSSES if encoder in SMALL_ENCODERS else [DEFAULT_LOSS])]
 
 
@@ -179,7 +180,7 @@ def marks_of(name: str) -> list[pytest.MarkDecorator]:
     """How long it takes to train `name`: losses know nothing of the encoder, so one encoder meets all of them."""
     if name in QUICK:
         return []
-    return [pytest.mark.exhaustive if name.startswith("seed-") else pytest.mark.slow]
+    return [pytest.mark.slow if name in SLOW else pytest.mark.exhaustive]
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in [*FILES, 
 # The floors, from the ground up: what stands on one imports from those below it alone.
 FLOORS = (
     ("strict",),
-    ("config", "distances", "version", "devices", "suggestions"),
+    ("config", "distances", "version", "devices", "suggestions", "spreadsheets"),
     ("images", "encoders", "losses", "evaluation", "command_line"),
     ("inputs",),
     ("data",),

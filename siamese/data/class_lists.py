@@ -14,7 +14,7 @@ from pathlib import Path
 
 from siamese.config import counted, one_line, shorten
 from siamese.images.formats import SUFFIXES
-from siamese.inputs.spreadsheets import place_of, read_table
+from siamese.spreadsheets import place_of, read_table
 
 LISTS = ("labels.csv", "metadata.csv", "metadata.jsonl")
 FILE_COLUMNS = ("file_name", "file", "filename", "file_path", "filepath", "path", "image_path", "image")

@@ -11,7 +11,7 @@ from siamese.data.class_tree import find_classes
 from siamese.data.pairs import COLUMNS, image_files
 from siamese.images.formats import SUFFIXES
 from siamese.inputs.cells import NAMES
-from siamese.inputs.spreadsheets import read_table
+from siamese.spreadsheets import read_table
 
 TABLES = (".csv", ".tsv", ".parquet")  # which files are tables
 ROWS, SEQUENCES = NUMBER_MODES

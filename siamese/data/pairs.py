@@ -21,7 +21,7 @@ from siamese.data.storage import allocate, take_images
 from siamese.distances import paired_distance
 from siamese.evaluation.bootstrap import Intervals, bootstrap_intervals_over_pairs
 from siamese.evaluation.metrics import PairDistances
-from siamese.inputs.spreadsheets import place_of, read_table
+from siamese.spreadsheets import place_of, read_table
 
 COLUMNS = ("image_a", "image_b", "is_same")
 ALLOWED_LABELS = ("1", "true", "yes", "0", "false", "no")

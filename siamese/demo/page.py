@@ -11,8 +11,8 @@ from siamese.demo.base import AT_ONCE, PRIVATE, Models, Page
 from siamese.demo.compare import tab as compare
 from siamese.demo.gradio_patches import Demo
 from siamese.demo.header import header
+from siamese.demo.link_preview import TITLE
 from siamese.demo.many import tab as many
-from siamese.demo.preview import TITLE
 from siamese.demo.recognise import tab as recognise
 from siamese.demo.train import tab as train
 from siamese.verifier import Verifier

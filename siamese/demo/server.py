@@ -26,9 +26,9 @@ from starlette.types import ASGIApp
 from siamese.demo.api import ENDPOINTS
 from siamese.demo.gradio_patches import NOT_THE_CALLERS, keep_little_of_sessions, serve_with
 from siamese.demo.gradio_programs import serve_programs
+from siamese.demo.link_preview import PATH, Preview, thumbnail
 from siamese.demo.page import STYLES, build_demo, head
 from siamese.demo.presence import Presence
-from siamese.demo.preview import PATH, Preview, thumbnail
 from siamese.demo.train import hosted
 from siamese.demo.uploads import RoomForUploads, Uploads
 from siamese.devices import use_one_thread

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from siamese.config import counted, one_line, parse_json, shorten
-from siamese.inputs.spreadsheets import read_cells
+from siamese.spreadsheets import read_cells
 
 MOST_BYTES = 1_000_000_000  # of a file
 MOST_KEPT = 20_000_000  # bytes of a file whose numbers stay in memory until another is read

@@ -267,7 +267,7 @@ def test_siamese_model_chooses_what_is_shown(untrained_folder, tmp_path, picture
     with running_app(tmp_path, SIAMESE_MODEL=str(untrained_folder)) as app:
         header = json.loads(app.get("/config"))["components"][0]["props"]["value"]
         values = compare(Client(app.url, verbose=False), handle_file(first), handle_file(second))
-    assert f"Model <b>{untrained_folder.name}</b> · accuracy not measured" in header
+    assert f"<b>{untrained_folder.name}</b> · accuracy not measured" in header
     assert values.pop("model") == untrained_folder.name
     expected = Verifier.from_pretrained(untrained_folder).verify(first, second)
     assert expected.is_familiar is None  # of a model without a reference nobody can say

@@ -48,6 +48,7 @@ def test_a_verdict_is_there_before_anything_is_done_and_always_in_sight(page):
     expect(page.locator("#examples button").last).to_contain_text("Truth: same; the network is fooled")
 
 
+@pytest.mark.exhaustive
 def test_tabs_have_addresses_back_goes_back_and_a_reload_keeps_what_was_drawn(page):
     draw(page, "first", ONE)
     draw(page, "second", STAR)

@@ -227,6 +227,7 @@ def test_a_phone_teaches_by_touch_and_uploads(page, pictures):
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["viewport"]["width"]
 
 
+@pytest.mark.exhaustive
 def test_samples_are_taught_kept_as_a_file_and_taught_again_from_it(page, digits, tmp_path):
     open_recognise(page)
     page.get_by_role("button", name="Teach the digits").click()

@@ -164,6 +164,7 @@ def test_a_full_disk_is_said_on_the_page_which_works_again_when_there_is_room(vi
 # ---- Beside others ----
 
 
+@pytest.mark.exhaustive
 def test_two_servers_side_by_side_share_nothing(tmp_path):
     folders = [tmp_path / name for name in ("a", "b")]
     for folder in folders:

@@ -104,6 +104,7 @@ def test_two_processes_go_on_where_one_stopped(root, trained_by_one, tmp_path):
     assert losses(tmp_path / "model") == pytest.approx(losses(trained_by_one), rel=1e-4)
 
 
+@pytest.mark.exhaustive
 def test_a_batch_that_cannot_be_shared_out_is_refused(root, tmp_path):
     arguments = ["train.py", *TRAINING, "--batch-size", "33", "--output", str(tmp_path / "model")]
     _, stderr = in_two_processes(root, *arguments, expected_code=1)

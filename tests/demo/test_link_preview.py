@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from siamese.demo.preview import HEIGHT, PATH, THUMBNAIL, WIDTH, Preview, thumbnail, with_preview
+from siamese.demo.link_preview import HEIGHT, PATH, THUMBNAIL, WIDTH, Preview, thumbnail, with_preview
 
 GRADIOS_OWN = Path(gr.__file__).parent / "templates" / "frontend" / "index.html"
 

@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from siamese.inputs.spreadsheets import place_of, read_table
+from siamese.spreadsheets import place_of, read_table
 
 ROWS = [["file", "label"], ["a.png", "Birch, silver"], ["b.png", 'an "oak"'], ["c.png", "über\nzwei Zeilen"]]
 
