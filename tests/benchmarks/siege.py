@@ -287,9 +287,10 @@ def memory(pid: int) -> float:
 def disk(folder: Path) -> float:
     """MB of blocks of all that lies there."""
     total = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):
-            total += path.lstat().st_blocks * 512
+    with suppress(FileNotFoundError):  # the server has ended, and its folders go
+        for path in folder.rglob("*"):
+            with suppress(OSError):
+                total += path.lstat().st_blocks * 512
     return total / 1e6
 
 
