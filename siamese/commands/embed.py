@@ -93,6 +93,7 @@ def embed_many(arguments: argparse.Namespace, pictures: Pictures) -> int:
             try:
                 done = unfinished.add(shares[world.rank], progress=True)
             except KeyboardInterrupt:
+                print(file=sys.stderr)  # after the bar
                 say_done(len(unfinished.done), shares[world.rank], "done: the same command goes on from there")
                 return 130
             if done:
