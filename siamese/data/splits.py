@@ -164,10 +164,11 @@ def load_splits(
     if also:
         held_out = [part for part in (found.validation, found.test, found.seen) if part]
         further = with_further(found.training, held_out, also, preprocess, encoder)
+        name, count = readable(Path(also).resolve().name), further.count * (4 if rotations else 1)
         found = dataclasses.replace(
             found,
             training=further.training,
-            record=dataclasses.replace(found.record, also=readable(Path(also).resolve().name), also_images=further.count),
+            record=dataclasses.replace(found.record, also=name, also_images=count),
             left_out=(*found.left_out, *further.left_out),
             remarks=(*found.remarks, *further.remarks),
         )

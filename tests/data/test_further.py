@@ -72,7 +72,9 @@ def test_nor_are_other_images_of_classes_that_are_held_out(tmp_path):
 def test_they_are_turned_with_the_others_and_of_groups_of_their_own(tmp_path):
     put_digits(tmp_path / "own", {f"{'ab'[digit % 2]}/{digit}": digit for digit in range(4)}, of_each=8)
     put_digits(tmp_path / "more", {"c/8": 8, "c/9": 9, "a/0": 5})
-    training = splits_of(str(tmp_path / "own"), tmp_path / "more", "within", rotations=True).training
+    splits = splits_of(str(tmp_path / "own"), tmp_path / "more", "within", rotations=True)
+    training = splits.training
+    assert (splits.record.also_images, splits.record.training_images) == (4 * 9, len(training))
     assert training.names[:6] == ("a/0", "a/2", "b/1", "b/3", "c/8", "c/9")
     assert training.groups.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11]
     assert len(training.sources) == len(training)
