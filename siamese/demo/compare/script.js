@@ -234,8 +234,14 @@ siamese.compare = {
     pen.beginPath();
     pen.arc(584 + 542 * share, 484, 18, 0, 7);
     pen.fill();
+    for (const [word, x, side] of [["same", 570, "left"], ["threshold", 855, "center"], ["different", 1140, "right"]]) {
+      pen.textAlign = side;
+      write(word, x, 532, 22, 400, colour("--quiet"));
+    }
+    pen.textAlign = "left";
+    write("Same or different?", 570, 576, 26, 600, style.color);
     const model = text("#header .model b", document), place = (location.host + location.pathname).replace(/\/$/, "");
-    write(`Same or different? Model ${model}, ${place}`, 570, 560, 24, 400, colour("--quiet"), 570);
+    write(`Model ${model}, ${place}`, 570, 608, 22, 400, colour("--quiet"), 570);
     return canvas;
   },
 
