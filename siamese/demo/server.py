@@ -27,6 +27,7 @@ from siamese.demo.api import ENDPOINTS
 from siamese.demo.compression import Compression
 from siamese.demo.gradio_patches import NOT_THE_CALLERS, keep_little_of_sessions, serve_with
 from siamese.demo.gradio_programs import serve_programs
+from siamese.demo.header import header
 from siamese.demo.link_preview import PATH, Preview, thumbnail
 from siamese.demo.page import STYLES, build_demo, head
 from siamese.demo.presence import Presence
@@ -120,7 +121,7 @@ def launch(
         demo.uploads = Uploads(disk, pages)
         disk.keep_trimmed()
         middleware = [Middleware(RoomForUploads, disk=disk), Middleware(Presence, pages=pages)]
-        middleware += [Middleware(Compression), Middleware(Preview)]
+        middleware += [Middleware(Compression), Middleware(Preview, header=header(verifier.name, verifier.config))]
         routes = [Route("/health", health), Route(PATH, thumbnail)]
         demo.launch(
             **address, max_file_size=largest, ssr_mode=False, enable_monitoring=False, run_history=False,
