@@ -16,12 +16,11 @@ from siamese.demo.gradio_patches import Demo, refusal
 from siamese.demo.gradio_programs import Described, serve_endpoint
 from siamese.demo.many.batch import MAX_IMAGES, Batch, look_at_all
 from siamese.inputs import INPUTS, reworded
+from siamese.inputs.cells import MOST_SENT
 from siamese.verifier import Verifier
 
 ENDPOINTS = ("compare", "embed", "distances")
-# By the page that an input has: the type of its files, and what the model is given of one.
-TYPES = {"images": "image/png", "numbers": "text/csv"}
-CONTENTS = {"images": str, "numbers": lambda path: Path(path).read_bytes()}
+TYPES = {"images": "image/png", "numbers": "text/csv"}  # of files, by the page that an input has; see also at the end
 A_PICTURE = "an http(s) URL, or base64 as in data:{};base64,...; with gradio_client also handle_file(path or URL)"
 ANSWERS = "{} has these forms: handle_file(path or URL) of gradio_client, an http(s) URL, data:{};base64,..."
 
@@ -148,4 +147,14 @@ def _data_url(page: str, content: bytes) -> str:
     return f"data:{TYPES[page]};base64,{base64.b64encode(content).decode()}"
 
 
+def _beginning(path: str) -> bytes:
+    """What stands in a file, as far as it is read: what has more is refused. Raises ValueError where it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(MOST_SENT + 1)
+    except OSError as error:
+        raise ValueError(f"{Path(path).name} is no longer here: send it again") from error
+
+
 EXAMPLES = {"images": _digits, "numbers": _means}
+CONTENTS = {"images": str, "numbers": _beginning}  # what the model is given of the path of a file

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ SENT = "what was sent"  # what to call bytes
 ALLOWED = f"a number from -{LARGEST:.0e} to {LARGEST:.0e}, or nothing where it is missing"
 NAMES = (".csv", ".tsv", ".parquet", ".json", ".npy")  # how files of numbers end
 NPY = b"\x93NUMPY"  # how .npy files begin
+NOT_NPY = (ValueError, SyntaxError, TokenError, MemoryError)  # what numpy raises at a damaged one, or one that only says so
 
 
 @dataclass(frozen=True)
@@ -111,9 +113,10 @@ def _of_bytes(content: bytes, one_row: bool) -> Table:
         raise ValueError(f"{SENT} has {len(content):,} bytes, allowed: at most {MOST_SENT:,}")
     if content.startswith(NPY):
         try:
-            return _of_array(np.load(io.BytesIO(content), allow_pickle=False), SENT, one_row)
-        except ValueError as error:
+            array = np.load(io.BytesIO(content), allow_pickle=False)
+        except NOT_NPY as error:
             raise ValueError(f"{SENT} is not .npy: {one_line(str(error))}") from error
+        return _of_array(array, SENT, one_row)
     try:
         text = content.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
@@ -201,7 +204,7 @@ def _distinct(names: Sequence[str], what: str) -> tuple[str, ...]:
 def _read_npy(path: Path, what: str) -> Table:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
+    except NOT_NPY as error:
         raise ValueError(f"{what} is not a .npy file of numbers: {one_line(str(error))}") from error
     return _of_array(array, what, one_row=False)
 

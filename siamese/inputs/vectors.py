@@ -51,9 +51,8 @@ class Vectors:
 
     def facts(self, array: np.ndarray, preprocess: PreprocessConfig) -> dict[str, str]:
         numbers = preprocess.numbers
-        values = array * np.array(numbers.deviation) + np.array(
-            numbers.mean
-        )  # as they were, but for what is beyond FURTHEST
+        # As they came, but for what is beyond FURTHEST.
+        values = array * np.array(numbers.deviation) + np.array(numbers.mean)
         return {name: f"{value:.5g}" for name, value in zip(numbers.columns, values.tolist(), strict=True)}
 
     def colours(self, preprocess: PreprocessConfig) -> dict[str, tuple[int, int, int]]:

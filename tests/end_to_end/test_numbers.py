@@ -132,7 +132,7 @@ def test_the_card_speaks_of_what_it_is_about(kind, noun, columns, request):
     assert f"turns a {noun} into 16 numbers" in body
     assert columns in body
     assert "image" not in body.partition("## Methods")[0]
-    assert "app.py" not in body
+    assert "python app.py" in body
 
 
 def test_what_is_pushed_shows_no_row_and_names_no_file(of_rows):

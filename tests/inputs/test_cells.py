@@ -180,6 +180,8 @@ def test_bytes_are_what_stands_in_a_file(content):
         (b"PAR1" + bytes(range(200, 256)), "is not of a kind"),
         (cells.NPY + b"\x01", "is not .npy"), (npy(np.array(["a"])), "holds <U1"), (b"a,b\n", "has no rows of numbers"),
         (b"[" * 100_000, "nested too deeply"), (b'{"a": [[1], [1, 2]]}', "holds"), (b"[[1], [1, 2]]", "row 2 has 2"),
+        (npy(np.zeros(3)).replace(b"(3,)", b"(3, "), "is not .npy"),
+        (npy(np.zeros(3)).replace(b"(3,), }" + 13 * b" ", b"(10000000000000,), }"), "is not .npy"),
         (npy(np.array([{}], object)), "is not .npy"), (b"1," * 3_000_000, "has 6,000,000 bytes, allowed: at most 5,000,000"),
     ],
 )  # fmt: skip
