@@ -56,7 +56,7 @@ class Sequences:
     def facts(self, array: np.ndarray, preprocess: PreprocessConfig) -> dict[str, str]:
         steps = array[array[:, -1] > 0.5, :-1]
         ranges = zip(preprocess.numbers.columns, steps.min(axis=0), steps.max(axis=0), strict=True)
-        return {"steps": f"{len(steps):,}"} | {name: f"{low:.3g} to {high:.3g}" for name, low, high in ranges}
+        return {"number of steps": f"{len(steps):,}"} | {name: f"{low:.3g} to {high:.3g}" for name, low, high in ranges}
 
     def colours(self, preprocess: PreprocessConfig) -> dict[str, tuple[int, int, int]]:
         return line_colours(preprocess.numbers)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from siamese.config import ModelFolderConfig, shorten
+from siamese.config import ModelFolderConfig, one_line, shorten
 from siamese.demo.base import PRIVATE, REFRESH
 from siamese.demo.gradio_patches import UploadedFiles
 from siamese.inputs import INPUTS
@@ -18,6 +18,7 @@ from siamese.inputs.strokes import MOST_POINTS, as_sequence, read_strokes
 
 FILES = (".csv", ".json", ".npy")  # not .parquet, of which few bytes may unfold to very many
 LONGEST = 250_000  # characters of a text: two of them and two drawings fit into a request, see siamese.guard.gate
+MOST_NAMED = 1000  # characters of the names of columns
 PAD = """
 <canvas width="400" height="400" role="img" aria-label="{} sequence: draw here"></canvas>
 <div><button type="button" data-undo>Undo</button><button type="button" data-clear>Clear</button></div>"""
@@ -45,7 +46,7 @@ def numbers_side(name: str, title: str, config: ModelFolderConfig) -> Side:
     """A column with a title, and a tab for each way of bringing what the model takes."""
     preprocess, kind, tabs, pad = config.preprocess, INPUTS[config.preprocess.mode], {}, None
     ways, time = kind.ways(preprocess), preprocess.numbers.time_column
-    columns = shorten(", ".join([*preprocess.numbers.columns, *([time] if time else [])]))[1:-1]
+    columns = one_line(", ".join([*preprocess.numbers.columns, *([time] if time else [])]), MOST_NAMED)
     with gr.Column(min_width=300, elem_id=f"{name}-side", elem_classes="side numbers-side"):
         gr.HTML(f"<h2>{title}</h2>")
         with gr.Tabs(selected=ways[0]):
@@ -54,12 +55,12 @@ def numbers_side(name: str, title: str, config: ModelFolderConfig) -> Side:
                     script = f"siamese.numbers.pad(element, trigger, '{name}', {MOST_POINTS})"
                     pad = gr.HTML(PAD.format(title), elem_classes="pad", js_on_load=script)
             with gr.Tab("Upload", id="upload") as tabs["upload"]:
-                upload = UploadedFiles(label=", ".join(FILES), height=160, elem_classes="numbers-file")
+                upload = UploadedFiles(label=", ".join(FILES), height=160)
                 row = gr.Number(1, precision=0, minimum=1, label="Row of the file", visible=kind.has_rows)
             with gr.Tab("Paste", id="paste") as tabs["paste"]:
                 text = gr.Textbox(
                     lines=8, max_lines=8, max_length=LONGEST, label=f"A {kind.noun} as CSV or JSON",
-                    info=f"Columns: {columns}", elem_classes="numbers-text",
+                    placeholder=columns,
                 )  # fmt: skip
         active, strokes = gr.Textbox(ways[0], visible=False), gr.Textbox(visible=False)
     return Side(active, strokes, upload, row, text, tabs, pad, name)
@@ -93,6 +94,8 @@ def source_of(config: ModelFolderConfig, active: str, strokes: str, upload: str 
     path = Path(upload)
     if path.suffix.lower() not in FILES:
         raise ValueError(f"{shorten(path.name)} is no file of numbers by its name, allowed here: {', '.join(FILES)}")
+    if not path.is_file():
+        raise ValueError(f"{shorten(path.name)} is no longer here: choose it again")
     if path.stat().st_size > MOST_SENT:
         raise ValueError(f"{shorten(path.name)} has {path.stat().st_size:,} bytes, allowed here: at most {MOST_SENT:,}")
     return f"{path}#{row or 1}" if INPUTS[preprocess.mode].has_rows else upload

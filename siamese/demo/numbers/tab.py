@@ -36,8 +36,8 @@ def create_tab(page: Page) -> None:
                 clear_button = gr.Button("Clear both")
             script = "siamese.compare.offerToPassOn(element)"
             verdict = gr.HTML(waiting, elem_id="verdict", elem_classes="answer", js_on_load=script)
-    numbers = gr.HTML(numbers, elem_classes="numbers-seen")
-    standing = gr.HTML(standing, elem_classes="numbers-standing")
+    numbers = gr.HTML(numbers)
+    standing = gr.HTML(standing)
 
     refresh = gr.Number(visible=False, precision=0)  # as of siamese.demo.compare.tab
     asked = [refresh, page.model, page.own, *(part for side in sides for part in side.parts)]
@@ -54,7 +54,7 @@ def looked_at(verifier: Verifier, *sides: tuple) -> Comparison:
     for ordinal, (active, strokes, upload, row, text) in zip(ORDINALS, sides, strict=True):
         try:
             sources.append(source_of(verifier.config, active, strokes, upload, row, text))
-        except (ValueError, OSError) as error:
+        except ValueError as error:
             noun = INPUTS[verifier.config.preprocess.mode].noun
             return Comparison(verifier, (None, None), f"{ordinal.capitalize()} {noun}: {error}", is_problem=True)
     found = compare(verifier, sources)

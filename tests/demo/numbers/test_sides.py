@@ -44,6 +44,8 @@ def test_strokes_are_what_a_file_of_them_would_be():
 
 def test_files_that_may_take_too_much_are_refused(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"1," * MOST_SENT)
+    with pytest.raises(ValueError, match=r"^'gone.csv' is no longer here: choose it again"):
+        source_of(ROWS.config, "upload", "", str(tmp_path / "gone.csv"), 1, "")
     (tmp_path / "a.parquet").write_bytes(b"PAR1")
     for name, sentence in (("a.csv", "allowed here: at most 5,000,000"), ("a.parquet", "allowed here: .csv, .json, .npy")):
         with pytest.raises(ValueError, match=f"^'{name}' .*{sentence}"):
