@@ -38,7 +38,7 @@ def with_further(
     ValueError where no image of the folder is left.
     """
     found = read_folder(folder, preprocess, encoder, progress=True)
-    known = training.names or _numbered(training)
+    known = training.names or tuple(map(str, range(int(training.labels.max()) + 1)))
     secret_names = {name for part in held_out for name in part.names or ()} - set(known)
     secret = {image.tobytes() for part in held_out for image in part.images}
     is_secret = [image.tobytes() in secret for image in found.images]
@@ -51,8 +51,10 @@ def with_further(
         what = counted(copies, "further image")
         remarks += (f"{what} left out: validation or test hold the same ones, or the class",)
 
-    names = known + tuple(name for name in found.names if name not in known and name not in secret_names)
-    numbers = np.array([names.index(name) if name in names else -1 for name in found.names])
+    used = [found.names[number] for number in np.unique(found.labels[chosen])]
+    names = tuple(dict.fromkeys((*known, *used)))
+    numbers = {name: number for number, name in enumerate(names)}
+    labels = np.array([numbers.get(name, -1) for name in found.names])[found.labels[chosen]]
 
     def joined(values: np.ndarray | None, more: np.ndarray) -> np.ndarray | None:
         return None if values is None else np.concatenate([values, more])
@@ -60,7 +62,7 @@ def with_further(
     joint = dataclasses.replace(
         training,
         images=_both(training.images, found.images, chosen),
-        labels=np.concatenate([training.labels, numbers[found.labels[chosen]]]),
+        labels=np.concatenate([training.labels, labels]),
         has_copies=joined(training.has_copies, np.zeros(len(chosen), dtype=bool)),
         groups=None if training.groups is None else _groups(training.groups, names[len(known) :]),
         names=names if training.names or len(names) > len(known) else None,
@@ -69,10 +71,6 @@ def with_further(
         ),
     )
     return Further(joint, len(chosen), found.left_out, remarks)
-
-
-def _numbered(training: LabelledImages) -> tuple[str, ...]:
-    return tuple(map(str, range(int(training.labels.max()) + 1)))
 
 
 def _both(images: np.ndarray, more: np.ndarray, chosen: np.ndarray) -> np.ndarray:
