@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from scipy.stats import norm
+from scipy.special import ndtri
 from torch import Tensor
 
 from siamese.config import Calibration
@@ -20,7 +20,7 @@ USUAL_SLOPES, SLOPES_WEIGHT = (2.6, 2.0), 12
 MOST_IMAGES = 1000  # of validation, that these distances are taken of: bounds their matrix
 MOST_CLASSES = 200  # that the spread is taken from: bounds the matrix of their distances
 MOST_DISTANCES = 50_000  # of a kind, evenly taken from all: bounds what is spread
-NODES = norm.ppf((np.arange(9) + 0.5) / 9)  # equally likely places of a normal distribution
+NODES = ndtri((np.arange(9) + 0.5) / 9)  # equally likely places of a normal distribution
 
 
 def as_of_unseen_classes(pairs: PairDistances, embeddings: Tensor, labels: Tensor) -> PairDistances:

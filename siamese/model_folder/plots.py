@@ -140,7 +140,7 @@ def pair_gallery(
 def png(figure: Figure) -> bytes:
     """The figure as a PNG, 1,000 pixels wide."""
     drawn = io.BytesIO()  # to a file itself it would say "encoder error -2" where the disk is full
-    figure.savefig(drawn, dpi=DPI, format="png", pil_kwargs={"optimize": True})
+    figure.savefig(drawn, dpi=DPI, format="png")
     return drawn.getvalue()
 
 

@@ -114,10 +114,10 @@ def test_an_interrupted_training_is_not_overwritten_unasked(interrupted, capsys)
 
 
 @pytest.mark.slow
-def test_an_interrupted_training_is_overwritten_when_asked(interrupted, tmp_path):
+def test_an_interrupted_training_is_overwritten_when_asked(interrupted, few_digits, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(interrupted[0], folder)
-    assert main([*ONE_EPOCH, "--overwrite", "--output", str(folder)]) == 0
+    assert main([*ONE_EPOCH, "--dataset", str(few_digits), "--overwrite", "--output", str(folder)]) == 0
     assert names(folder) == FILES
     assert len(load_model(folder)[1].history) == 1
 
@@ -181,7 +181,7 @@ def test_stopped_while_many_images_are_read_it_says_so_in_a_line_and_no_process_
     assert names(tmp_path) == {"digits"}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_sigterm_is_as_ctrl_c_and_the_code_says_which(root, short_training, tmp_path):
     command = [sys.executable, "train.py", *short_training, "--output", str(tmp_path / "model")]
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -258,13 +258,13 @@ def test_too_little_memory_is_told_with_what_to_lower(tmp_path, monkeypatch, cap
 
 
 @pytest.mark.slow
-def test_a_failed_training_leaves_the_earlier_model_and_can_be_finished(trained_folder, tmp_path, monkeypatch):
+def test_a_failed_training_leaves_the_earlier_model_and_can_be_finished(trained_folder, few_digits, tmp_path, monkeypatch):
     folder = tmp_path / "model"
     shutil.copytree(trained_folder, folder)
     before = contents(folder)
     with monkeypatch.context() as patch, contextlib.suppress(OSError):
         patch.setattr(plots, "roc_curve", lambda *_: (_ for _ in ()).throw(OSError("no space left on device")))
-        assert main([*ONE_EPOCH, "--output", str(folder)]) != 0
+        assert main([*ONE_EPOCH, "--dataset", str(few_digits), "--output", str(folder)]) != 0
     assert contents(folder) == before
     assert names(tmp_path) == {"model"}
     assert main(["--resume", "--output", str(folder)]) == 0

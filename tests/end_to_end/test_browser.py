@@ -71,6 +71,7 @@ def test_each_stroke_changes_the_verdict_and_undo_takes_it_back_to_blank(page):
     expect(page.locator("#verdict .message")).to_have_text("Draw or upload a first image.")
 
 
+@pytest.mark.exhaustive
 def test_the_bin_of_one_sketch_leaves_the_other_and_the_brush_in_hand(page):
     draw(page, "first", ONE)
     draw(page, "second", ONE)
@@ -220,6 +221,7 @@ def test_an_older_verdict_that_comes_last_does_not_stay(page, digits, bundled):
     expect_verdict_on(page, bundled, pair)
 
 
+@pytest.mark.exhaustive
 def test_clear_both_empties_the_closed_tabs_too(page, pictures, bundled):
     draw(page, "first", ONE)
     draw(page, "second", ONE)
@@ -254,6 +256,7 @@ def test_the_verdict_is_on_what_the_open_tabs_show(page, pictures, bundled):
     expect_verdict_on(page, bundled, [drawn, pictures["plain.png"]])
 
 
+@pytest.mark.exhaustive
 def test_swapped_images_keep_their_distance_and_what_was_drawn_stays(page, pictures):
     draw(page, "first", ONE)
     open_tab(page, 1, "Upload")
@@ -302,6 +305,7 @@ def test_a_phone_draws_by_touch_and_keeps_the_verdict_in_view(page):
     expect(page.locator("#verdict .distance")).to_be_in_viewport()
 
 
+@pytest.mark.exhaustive
 def test_nothing_is_cut_or_overlaps_at_any_width(page):
     parts = page.locator("#header h1, .sketch, .actions button, #verdict .scale, #examples button")
     expect(parts).to_have_count(1 + 2 + 3 + 1 + len(EXAMPLES))

@@ -121,6 +121,7 @@ def test_keys_choose_a_part_and_escape_or_a_slip_keeps_all(page, two):
     expect(page.locator("#verdict .caution")).to_have_text("")
 
 
+@pytest.mark.exhaustive
 def test_what_the_camera_took_is_cropped_and_brought_back(page):
     open_tab(page, 0, "Upload")
     box = page.locator("#upload-first")

@@ -22,7 +22,7 @@ from siamese import Verifier
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 180_000  # ms
+PATIENCE = 300_000  # ms
 
 
 @pytest.fixture(scope="module")

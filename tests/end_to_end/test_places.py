@@ -209,7 +209,7 @@ def test_where_nothing_can_be_written_one_sentence_says_so(tmp_path):
     assert "TMPDIR" in ended.stderr
 
 
-@pytest.mark.parametrize("is_dir", [True, False])
+@pytest.mark.parametrize("is_dir", [True, pytest.param(False, marks=pytest.mark.exhaustive)])
 def test_what_others_have_in_the_folder_for_temporary_files_stops_nothing(is_dir, tmp_path):
     theirs = tmp_path / "gradio"
     theirs.mkdir() if is_dir else theirs.write_text("of an older Gradio")

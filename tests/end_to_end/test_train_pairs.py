@@ -79,6 +79,7 @@ def test_training_on_pairs_from_end_to_end(pairs_file, images, tmp_path, capsys)
     assert answer["balanced_accuracy_low"] <= answer["balanced_accuracy"] <= answer["balanced_accuracy_high"]
 
 
+@pytest.mark.exhaustive
 def test_an_interrupted_training_on_pairs_ends_as_if_never_interrupted(pairs_file, root, tmp_path):
     arguments = ["--pairs", str(pairs_file), *SHORT, "--loss", "contrastive", "--validation-share", "0.3"]
     assert train.main([*arguments, "--output", str(tmp_path / "whole")]) == 0

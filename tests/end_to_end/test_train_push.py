@@ -16,6 +16,7 @@ from siamese.model_folder.weights import load_model
 pytestmark = pytest.mark.slow
 
 ONE_EPOCH = ["--dataset", "mnist-sample", "--device", "cpu", "--epochs", "1"]
+SHOWN = ["--public", "--publish-pictures"]  # as is the default of what everybody has
 
 
 def train_and_push(hub_server: HubServer, home: Path, token: str, *arguments: str) -> subprocess.CompletedProcess:
@@ -28,8 +29,9 @@ def train_and_push(hub_server: HubServer, home: Path, token: str, *arguments: st
     return finished
 
 
-def test_what_is_trained_is_pushed_with_its_headline(hub_server, tmp_path):
-    finished = train_and_push(hub_server, tmp_path, WRITER, "--repo-id", "ada/digits")
+def test_what_is_trained_is_pushed_with_its_headline(hub_server, few_digits, tmp_path):
+    arguments = ["--dataset", str(few_digits), *SHOWN, "--repo-id", "ada/digits"]
+    finished = train_and_push(hub_server, tmp_path, WRITER, *arguments)
     assert finished.returncode == 0, finished.stderr
     _, config = load_model(tmp_path / "model")
     assert f"{config.metrics.balanced_accuracy:.2f}%" in hub_server.repositories["ada/digits"].messages[-1]
@@ -107,9 +109,12 @@ def test_a_push_that_cannot_succeed_is_refused_before_any_training(token, argume
     assert not hub_server.repositories
 
 
-def test_where_the_push_fails_the_model_is_complete_and_the_command_that_pushes_it_is_printed(hub_server, tmp_path):
+def test_where_the_push_fails_the_model_is_complete_and_the_command_that_pushes_it_is_printed(
+    hub_server, few_digits, tmp_path
+):
     hub_server.fail(403, "commit/main")
-    finished = train_and_push(hub_server, tmp_path, WRITER, "--repo-id", "ada/digits")
+    arguments = ["--dataset", str(few_digits), *SHOWN, "--repo-id", "ada/digits"]
+    finished = train_and_push(hub_server, tmp_path, WRITER, *arguments)
     assert finished.returncode == 3
     load_model(tmp_path / "model")
     last = finished.stderr.splitlines()[-1]

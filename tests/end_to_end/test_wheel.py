@@ -103,6 +103,7 @@ def test_the_command_says_its_version_and_no_commit_of_a_repository_around_it(ru
     assert run("--version") == f"siamese {__version__}\n"
 
 
+@pytest.mark.exhaustive
 def test_the_command_trains(run, tmp_path):
     run("train", "--dataset", "mnist-sample", "--device", "cpu", "--epochs", "1", "--output", "model")
     _, config = load_model(tmp_path / "model")

@@ -122,6 +122,7 @@ FAULTS = {  # faults, each with what is said of it where the client does not men
     "cut midway through an upload": [(Fault("cut upload", "PUT"), CUT_OFF)],
     "one that lasts": [(Fault("cut", times=math.inf), CUT_OFF), (Fault(500, times=math.inf), OUT_OF_ORDER)],
 }
+USUAL = ("server error", "cut", "cut midway through an upload")  # the others are in the exhaustive tests
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +138,9 @@ def requests_of_a_push(server, client, template) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", [pytest.param(name, marks=[] if name in USUAL else [pytest.mark.exhaustive]) for name in FAULTS]
+)
 def test_a_fault_at_any_request_of_a_push_loses_nothing_and_a_retry_succeeds(fault, server, client, new, requests_of_a_push):
     tries, faults = [], []  # of each, the name, the folder, its files, and what is said
     for kind, expected in FAULTS[fault]:

@@ -143,7 +143,7 @@ def test_the_files_of_a_space_serve_the_bundled_weights_from_an_empty_folder(hub
     assert "digits (bundled)" in config
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_files_of_a_space_serve_the_preloaded_model_without_the_hub(hub, deploy, model, tmp_path):
     commit = hub.add("ada/digits", model)
     assert deploy("--model", "ada/digits", "--no-wait").returncode == 0

@@ -31,10 +31,9 @@ def test_training_learns_what_no_untrained_network_knows(trained_folder, digits)
     images, labels = to_tensor(digits[0]), torch.from_numpy(digits[1])
     untrained = []
     for name, encoder in ENCODERS.items():
-        for seed in range(3):
-            torch.manual_seed(seed)
-            network = SiameseNetwork(EncoderConfig(name, encoder.default_dim))
-            untrained.append(100 * pair_distances(embed_all(network, images), labels).best_threshold()[1])
+        torch.manual_seed(0)
+        network = SiameseNetwork(EncoderConfig(name, encoder.default_dim))
+        untrained.append(100 * pair_distances(embed_all(network, images), labels).best_threshold()[1])
     assert config.metrics.balanced_accuracy > max(untrained) + 10
     assert config.metrics.balanced_accuracy > 85
     assert config.metrics.balanced_accuracy_low < config.metrics.balanced_accuracy < config.metrics.balanced_accuracy_high

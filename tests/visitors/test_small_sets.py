@@ -9,8 +9,10 @@ from brought import write_classes
 from siamese.visitors.task import Checked, Task
 from siamese.visitors.worker import check_data, updates
 
+MORE = (pytest.param(*counts, marks=pytest.mark.exhaustive) for counts in ((6, 2), (9, 7)))
 
-@pytest.mark.parametrize(("classes", "images"), [(2, 6), (2, 7), (3, 4), (4, 3), (5, 5), (6, 2), (8, 5), (9, 7)])
+
+@pytest.mark.parametrize(("classes", "images"), [(2, 6), (2, 7), (3, 4), (4, 3), (5, 5), (8, 5), *MORE])
 def test_what_the_check_approves_trains(classes: int, images: int, digits, tmp_path: Path):
     folder = write_classes(tmp_path / "own", digits, classes, images)
     report = check_data(str(folder))
