@@ -31,9 +31,16 @@ def read_cells(file: str | Path, known: Collection[str] = ()) -> tuple[list[str]
         raise ValueError(f"{str(file)!r} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{str(file)!r} is not a CSV file in UTF-8: {error}") from error
-    with _explained(file):
+    return cells_of(text, file, known)
+
+
+def cells_of(
+    text: TextIO, name: str | Path, known: Collection[str] = ()
+) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """As `read_cells`, of an open text, which errors call `name`."""
+    with _explained(name):
         header, delimiter, skipped = _read_header(text, known)
-    return header, _rows(file, text, delimiter, skipped)
+    return header, _rows(name, text, delimiter, skipped)
 
 
 class _explained:

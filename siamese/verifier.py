@@ -19,6 +19,7 @@ from siamese.export.onnx_network import is_onnx_file, load_onnx
 from siamese.hub.sources import locate_model
 from siamese.images.remarks import OF_ALL_CHARACTERS
 from siamese.inputs import INPUTS
+from siamese.inputs.drawing import SIDE
 from siamese.model_folder.reference import Reference, load_reference
 
 if TYPE_CHECKING:
@@ -131,9 +132,12 @@ class Verifier:
         """
         return self.read(image)[0]
 
-    def draw(self, seen: np.ndarray) -> np.ndarray:
-        """What the network sees, from `canonical`, as a picture for people: uint8 (H, W) or (H, W, 3)."""
-        return INPUTS[self.config.preprocess.mode].draw(seen, self.config.preprocess)
+    def draw(self, seen: np.ndarray, side: int = SIDE) -> np.ndarray:
+        """What the network sees, from `canonical`, as a picture for people: uint8 (H, W) or (H, W, 3).
+
+        `side`: px, of pictures of numbers; images are drawn as they are.
+        """
+        return INPUTS[self.config.preprocess.mode].draw(seen, self.config.preprocess, side)
 
     def look(self, image: Image) -> Look:
         """What the network sees of an image, and its embedding. Raises ValueError like `canonical`.

@@ -50,7 +50,6 @@ def serve(arguments: argparse.Namespace) -> None:
 
     use_one_thread()
     verifier = load(arguments)
-    verifier.check_images("siamese serve")
     hint = f"what there is stands at {DOCUMENTS}"
     app = Forwarded(Gate(create_app(verifier), service_routes(), 0, Rates(requests), hint=hint), trusted(os.environ))
     host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host

@@ -136,8 +136,6 @@ def what_next(finished: Finished) -> str:
         (f"SIAMESE_MODEL={folder} {start} demo", "the page"),
         (f"{start} push {folder} --repo-id USER/NAME", "share it"),
     ]
-    if kind.kind != "images":
-        del commands[1]  # the page shows these alone
     width = max(len(command) for command, _ in commands)
     listed = "\n".join(f"  {command:{width}}  {styled('# ' + why, 'dim')}" for command, why in commands)
     return f"wrote {finished.folder}; try next:\n{listed}"

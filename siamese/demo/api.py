@@ -1,10 +1,13 @@
 """The public endpoints, for programs: /compare, /embed and /distances; with --mcp, tools for assistants as well."""
 
 import base64
+import csv
 import io
+from pathlib import Path
 from typing import Any, TypedDict
 
 import gradio as gr
+import numpy as np
 from gradio_client.utils import is_file_obj_with_meta
 from PIL import Image
 
@@ -12,11 +15,14 @@ from siamese.data.datasets.mnist import load_sample_digits
 from siamese.demo.gradio_patches import Demo, refusal
 from siamese.demo.gradio_programs import Described, serve_endpoint
 from siamese.demo.many.batch import MAX_IMAGES, Batch, look_at_all
+from siamese.inputs import INPUTS, reworded
+from siamese.inputs.cells import MOST_SENT
 from siamese.verifier import Verifier
 
 ENDPOINTS = ("compare", "embed", "distances")
-A_PICTURE = "an http(s) URL, or base64 as in data:image/png;base64,...; with gradio_client also handle_file(path or URL)"
-ANSWERS = "a picture has these forms: handle_file(path or URL) of gradio_client, an http(s) URL, data:image/png;base64,..."
+TYPES = {"images": "image/png", "numbers": "text/csv"}  # of files, by the page that an input has; see also at the end
+A_PICTURE = "an http(s) URL, or base64 as in data:{};base64,...; with gradio_client also handle_file(path or URL)"
+ANSWERS = "{} has these forms: handle_file(path or URL) of gradio_client, an http(s) URL, data:{};base64,..."
 
 
 class Compared(TypedDict):
@@ -49,14 +55,38 @@ class Distances(TypedDict):
 
 def create_api(verifier: Verifier, blocks: Demo) -> None:
     """Serve the endpoints with this model. To be called within `blocks`."""
+    kind = INPUTS[verifier.config.preprocess.mode]
+    a_picture, content = reworded("a picture", kind.noun), CONTENTS[kind.page]
+    answers = ANSWERS.format(a_picture, TYPES[kind.page])
+
+    def path_of(value: Any, name: str) -> str:
+        """The path of a file. Raises gr.Error where `value`, the argument `name`, is none."""
+        # The same test by which Gradio moves uploads into its cache: any other path is one it has not checked.
+        if not is_file_obj_with_meta(value):
+            raise refusal(f"{name} is not {a_picture}; {answers}")
+        return value["path"]
+
+    def batch_of(images: list) -> Batch:
+        """What the model makes of the files of a request. Raises gr.Error where one of them is no good."""
+        if not isinstance(images, list) or not images:
+            raise refusal(f"images is no list of {reworded('pictures', kind.noun)}, allowed: 1 to {MAX_IMAGES}; {answers}")
+        names = [f"images[{place}]" for place in range(len(images))]
+        paths = [path_of(*pair) for pair in zip(images, names, strict=True)]
+        try:
+            found, problems = look_at_all(verifier, list(map(content, paths)), names)
+        except ValueError as error:
+            raise refusal(str(error)) from error
+        if problems:
+            raise refusal("; ".join(problems.values()))
+        return found
 
     def compare(image_a: str, image_b: str, request: gr.Request) -> Compared:
         """Say whether two pictures show the same thing, how sure that is, and the distance of their embeddings."""
         blocks.forget_call(request)
         looks = []
-        for name, path in [(name, _path(value, name)) for name, value in (("image_a", image_a), ("image_b", image_b))]:
+        for name, path in [(name, path_of(value, name)) for name, value in (("image_a", image_a), ("image_b", image_b))]:
             try:
-                looks.append(verifier.look(path))
+                looks.append(verifier.look(content(path)))
             except ValueError as error:
                 raise refusal(f"{name}: {error}") from error
         return {**verifier.verify_looks(*looks).to_dict(), "model": verifier.name}
@@ -64,53 +94,67 @@ def create_api(verifier: Verifier, blocks: Demo) -> None:
     def embed(images: list[str], request: gr.Request) -> Embedded:
         """The embeddings of 1 to 32 pictures, whose Euclidean distances are those of compare."""
         blocks.forget_call(request)
-        return {"embeddings": _batch(verifier, images).embeddings.tolist(), "model": verifier.name}
+        return {"embeddings": batch_of(images).embeddings.tolist(), "model": verifier.name}
 
     def distances(images: list[str], request: gr.Request) -> Distances:
         """The distances between all of 1 to 32 pictures; two are the same where theirs is at most the threshold."""
         blocks.forget_call(request)
         threshold = verifier.config.calibration.threshold
-        found = _batch(verifier, images).distances().tolist()
+        found = batch_of(images).distances().tolist()
         return {"distances": found, "threshold": threshold, "model": verifier.name}
 
-    first, second = _examples()
-    picture, several = {"type": "string", "description": f"A picture: {A_PICTURE}"}, {
+    first, second = EXAMPLES[kind.page](verifier)
+    forms = A_PICTURE.format(TYPES[kind.page])
+    picture, several = {"type": "string", "description": reworded(f"A picture: {forms}", kind.noun)}, {
         "type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_IMAGES,
-        "description": f"1 to {MAX_IMAGES} pictures, each {A_PICTURE}",
+        "description": reworded(f"1 to {MAX_IMAGES} pictures, each {forms}", kind.noun),
     }  # fmt: skip
+    for endpoint in (compare, embed, distances):
+        endpoint.__doc__ = reworded(endpoint.__doc__, kind.noun)
     serve_endpoint(blocks, compare, {"image_a": Described(picture, first), "image_b": Described(picture, second)})
     for endpoint in (embed, distances):
         serve_endpoint(blocks, endpoint, {"images": Described(several, [first, second])})
 
 
-def _examples() -> tuple[str, str]:
+def _digits(verifier: Verifier) -> tuple[str, str]:
     """Two digits of the bundled sample as data URLs, short enough to be read past in a line of code."""
     digits, labels = load_sample_digits()
     urls = []
     for digit in digits[labels == 7][:2]:
         content = io.BytesIO()
         Image.fromarray(digit).point(lambda value: 255 * (value < 128)).convert("1").save(content, "PNG", optimize=True)
-        urls.append(f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}")
+        urls.append(_data_url("images", content.getvalue()))
     return urls[0], urls[1]
 
 
-def _batch(verifier: Verifier, images: list) -> Batch:
-    """What the model makes of the pictures of a request. Raises gr.Error where one of them is no good."""
-    if not isinstance(images, list) or not images:
-        raise refusal(f"images is no list of pictures, allowed: 1 to {MAX_IMAGES}; {ANSWERS}")
-    names = [f"images[{place}]" for place in range(len(images))]
+def _means(verifier: Verifier) -> tuple[str, str]:
+    """Data URLs of what lies at the mean of the training data, and a deviation from there; a few steps of a sequence."""
+    numbers = verifier.config.preprocess.numbers
+    mean, deviation, steps = np.array(numbers.mean), np.array(numbers.deviation), np.arange(3 if numbers.length else 1)
+    urls = []
+    for away in (0, 1):
+        rows = mean + deviation * (steps + away)[:, None]  # (T, F)
+        if numbers.time_column:
+            rows = np.column_stack([rows, steps])
+        names = [*numbers.columns, *([numbers.time_column] if numbers.time_column else [])]
+        text = io.StringIO()
+        csv.writer(text).writerows([names, *([f"{value:.4g}" for value in row] for row in rows)])
+        urls.append(_data_url("numbers", text.getvalue().encode()))
+    return urls[0], urls[1]
+
+
+def _data_url(page: str, content: bytes) -> str:
+    return f"data:{TYPES[page]};base64,{base64.b64encode(content).decode()}"
+
+
+def _beginning(path: str) -> bytes:
+    """What stands in a file, as far as it is read: what has more is refused. Raises ValueError where it cannot be read."""
     try:
-        found, problems = look_at_all(verifier, [_path(*pair) for pair in zip(images, names, strict=True)], names)
-    except ValueError as error:
-        raise refusal(str(error)) from error
-    if problems:
-        raise refusal("; ".join(problems.values()))
-    return found
+        with Path(path).open("rb") as file:
+            return file.read(MOST_SENT + 1)
+    except OSError as error:
+        raise ValueError(f"{Path(path).name} is no longer here: send it again") from error
 
 
-def _path(value: Any, name: str) -> str:
-    """The path of a picture. Raises gr.Error where `value`, the argument `name`, is none."""
-    # The same test by which Gradio moves uploads into its cache: any other path is one it has not checked.
-    if not is_file_obj_with_meta(value):
-        raise refusal(f"{name} is not a picture; {ANSWERS}")
-    return value["path"]
+EXAMPLES = {"images": _digits, "numbers": _means}
+CONTENTS = {"images": str, "numbers": _beginning}  # what the model is given of the path of a file

@@ -2,7 +2,7 @@
 
 A tab is a folder with a module `tab` that has a TITLE, an ID (of its element, for style and scripts) and `create_tab(page)`,
 which makes its widgets and wires their events. Its `style.css` and `script.js`, where they are there, are served with the
-page. It is listed in siamese.demo.page.TABS.
+page. It is listed in siamese.demo.page.TABS, or TABS_OF_NUMBERS where it is for models of numbers.
 """
 
 import threading

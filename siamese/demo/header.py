@@ -4,18 +4,19 @@ import html
 from pathlib import Path
 
 from siamese.config import ModelFolderConfig, one_line
+from siamese.inputs import INPUTS, asking
 
 
 def header(model: str, config: ModelFolderConfig, notice: str = "") -> str:
     """Title, what the page does, which model with what measured accuracy, and a notice about that, if any."""
-    metrics = config.metrics
+    metrics, kind = config.metrics, INPUTS[config.preprocess.mode]
     pairs = metrics.same_pairs + metrics.different_pairs
     measured = "accuracy not measured"
     if pairs:
         measured = (
             f"<b>{metrics.balanced_accuracy:.2f}%</b> of pairs judged correctly "
             f'<span class="rest">(balanced, {"" if config.data.pairs else "all "}{pairs:,} pairs of '
-            f"{config.data.test_images:,} test images)</span>"
+            f"{config.data.test_images:,} test {kind.noun}s)</span>"
         )
     told = (
         f'<span class="lead">Model </span><b>{html.escape(model)}</b> · {measured} '
@@ -23,7 +24,8 @@ def header(model: str, config: ModelFolderConfig, notice: str = "") -> str:
     )
     return (
         "<h1>Same or different?</h1>"
-        "<p>Draw or upload two images: a siamese network says whether they show the same thing, and how sure it is.</p>"
+        f"<p>{asking(kind.ways(config.preprocess))} two {kind.noun}s: a siamese network says whether they show the same "
+        "thing, and how sure it is.</p>"
         f'<p class="model">{told}</p>' + (f'<p class="notice" role="alert">{html.escape(notice)}</p>' if notice else "")
     )
 
@@ -33,7 +35,7 @@ def trained_on(config: ModelFolderConfig) -> str:
     data = config.data
     if not data.training_images:
         return "training data not recorded"
-    name = one_line(Path(data.dataset).name, 60)
+    name, noun = one_line(Path(data.dataset).name, 60), INPUTS[config.preprocess.mode].noun
     if data.split == "pairs":
-        return f"trained on {data.pairs:,} labelled pairs of {data.training_images:,} images ({name})"
-    return f"trained on {data.training_images:,} images of {data.classes:,} classes ({name})"
+        return f"trained on {data.pairs:,} labelled pairs of {data.training_images:,} {noun}s ({name})"
+    return f"trained on {data.training_images:,} {noun}s of {data.classes:,} classes ({name})"

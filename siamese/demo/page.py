@@ -13,18 +13,21 @@ from siamese.demo.gradio_patches import Demo
 from siamese.demo.header import header
 from siamese.demo.link_preview import TITLE
 from siamese.demo.many import tab as many
+from siamese.demo.numbers import tab as numbers
 from siamese.demo.recognise import tab as recognise
 from siamese.demo.train import tab as train
+from siamese.inputs import INPUTS
 from siamese.verifier import Verifier
 from siamese.visitors.workspace import Workspaces
 
 TABS = [compare, recognise, many, train, about]  # see siamese.demo.base
+TABS_OF_NUMBERS = [numbers, about]
 
 MAX_WAITING = 256  # in the queue, of all visitors, before they are asked to come back later
 CACHE_CHECK, CACHE_AGE = 600, 3600  # s: how often uploaded files are looked through, and how old they may get
 
 STATIC = Path(__file__).parent / "static"
-FOLDERS = [Path(tab.__file__).parent for tab in TABS]
+FOLDERS = [Path(tab.__file__).parent for tab in dict.fromkeys([*TABS, *TABS_OF_NUMBERS])]
 # In this order: what tabs share comes first, and where two rules weigh the same the later one holds.
 STYLES = [STATIC / f"{name}.css" for name in ("page", "inputs", "panel", "charts", "camera")]
 STYLES += [path for path in (folder / "style.css" for folder in FOLDERS) if path.exists()]
@@ -48,7 +51,7 @@ def build_demo(
         own = gr.State(None, delete_callback=lambda workspace: workspace and workspace.close())
         page = Page(models, model, own, workspaces, blocks)
         with gr.Tabs(elem_id="modes"):
-            for tab in TABS:
+            for tab in tabs_of(verifier):
                 if tab is train and not workspaces:
                     continue
                 with gr.Tab(tab.TITLE, elem_id=tab.ID):
@@ -57,6 +60,11 @@ def build_demo(
         create_api(verifier, blocks)
         blocks.unload(blocks.forget_visitor)
     return blocks.queue(max_size=MAX_WAITING, default_concurrency_limit=AT_ONCE, api_open=False)
+
+
+def tabs_of(verifier: Verifier) -> list:
+    """The tabs for what a model compares."""
+    return {"images": TABS, "numbers": TABS_OF_NUMBERS}[INPUTS[verifier.config.preprocess.mode].page]
 
 
 def head() -> str:

@@ -29,7 +29,7 @@ from siamese.demo.gradio_patches import NOT_THE_CALLERS, keep_little_of_sessions
 from siamese.demo.gradio_programs import serve_programs
 from siamese.demo.header import header
 from siamese.demo.link_preview import PATH, Preview, thumbnail
-from siamese.demo.page import STYLES, build_demo, head
+from siamese.demo.page import STYLES, build_demo, head, tabs_of
 from siamese.demo.presence import Presence
 from siamese.demo.train import hosted
 from siamese.demo.uploads import RoomForUploads, Uploads
@@ -73,7 +73,7 @@ def prepare_process() -> None:
 
 
 def load_models(source: str | None) -> tuple[Verifier, str, list[Verifier]]:
-    """The model at `source`, a notice, and the bundled models.
+    """The model at `source`, a notice, and those bundled models that the same page is for.
 
     The notice says why the model is the bundled one and not the one asked for; empty where it is that one. Raises ValueError
     or OSError where none can be had.
@@ -81,14 +81,14 @@ def load_models(source: str | None) -> tuple[Verifier, str, list[Verifier]]:
     notice = ""
     try:
         verifier = Verifier.from_pretrained(*split_revision(source))
-        verifier.check_images("the page")
     except HubError as error:
         # Visitors of a Space can mend nothing, so it stays up whatever is wrong; elsewhere only what may pass is waited out.
         if not (os.environ.get("SPACE_ID") or isinstance(error, HubUnavailableError)):
             raise
         notice = f"The model {source} cannot be had: {error}. This is the bundled one instead."
         verifier = Verifier.from_pretrained()
-    return verifier, notice, [Verifier.from_pretrained(folder) for folder in bundled_models().values()]
+    bundled = [Verifier.from_pretrained(folder) for folder in bundled_models().values()]
+    return verifier, notice, [each for each in bundled if tabs_of(each) is tabs_of(verifier)]
 
 
 def launch(

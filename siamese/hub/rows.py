@@ -102,7 +102,10 @@ def choose_columns(repo_id: str, features: dict, choices: HubChoices) -> Columns
             raise ValueError(f"column {choices.image_column} of {repo_id} holds no images, allowed: {', '.join(images)}")
         images = [choices.image_column]
     if not images:
-        raise ValueError(f"{repo_id} has no column of images, only: {names}")
+        raise ValueError(
+            f"{repo_id} has no column of images, only: {names}; for numbers, download its table and name "
+            "the file: --dataset FILE.csv or FILE.parquet"
+        )
     if len(images) > 2:
         raise ValueError(f"{repo_id} has several columns of images; name one with --image-column: {', '.join(images)}")
     others = {name: feature for name, feature in features.items() if name not in images and _is_label(feature)}

@@ -1,12 +1,14 @@
 """What every kind of input has: the contract between what is compared and all that trains, measures and shows it."""
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from siamese.config import EncoderConfig, PreprocessConfig
 from siamese.images import canonical
+from siamese.inputs.drawing import SIDE
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,6 +21,8 @@ class Input(Protocol):
     kind: str  # what encoders take: "images", "vectors", "sequences"
     suffixes: tuple[str, ...]  # of the names of files that hold one, in lower case
     examples: tuple[str, str]  # of two sources, as a command line names them
+    page: str  # which page is for it, see siamese.demo.page.tabs_of
+    has_rows: bool  # whether FILE#ROW names one of several in a file
 
     def read(self, source: Any, preprocess: PreprocessConfig, encoder: EncoderConfig) -> tuple[np.ndarray, str]:
         """The canonical array, what the network sees of a source; and a remark on the source, as "seems to ...".
@@ -27,11 +31,26 @@ class Input(Protocol):
         Raises ValueError that says what is wrong with the source, the value, and what is allowed.
         """
 
-    def draw(self, array: np.ndarray, preprocess: PreprocessConfig) -> np.ndarray:
-        """A canonical array as a picture for people: uint8 (H, W) or (H, W, 3)."""
+    def draw(self, array: np.ndarray, preprocess: PreprocessConfig, side: int = SIDE) -> np.ndarray:
+        """A canonical array as a picture for people: uint8 (H, W) or (H, W, 3). `side`: px, of pictures of numbers."""
 
     def describe(self, preprocess: PreprocessConfig, encoder: EncoderConfig) -> str:
         """How the network sees it, in a few words: "photo, 64 x 64 px, grey"."""
+
+    def ways(self, preprocess: PreprocessConfig) -> tuple[str, ...]:
+        """How a visitor of the page may bring one: "draw", "upload", "paste"; the first is what it opens with."""
+
+    def facts(self, array: np.ndarray, preprocess: PreprocessConfig) -> dict[str, str]:
+        """What stands in a canonical array, by its names, for people; {} of what a picture says all of."""
+
+    def colours(self, preprocess: PreprocessConfig) -> dict[str, tuple[int, int, int]]:
+        """Of those facts that `draw` gives a colour of their own, that colour."""
+
+
+def asking(ways: Sequence[str]) -> str:
+    """The ways of bringing something as the beginning of a sentence: "Draw, upload or paste"."""
+    *others, last = ways
+    return (f"{', '.join(others)} or {last}" if others else last).capitalize()
 
 
 def to_tensor(arrays: "np.ndarray | Tensor") -> "Tensor":

@@ -2,24 +2,30 @@
 
 import contextlib
 import functools
+import io
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 
 from siamese.config import counted, one_line, parse_json, shorten
-from siamese.spreadsheets import read_cells
+from siamese.spreadsheets import cells_of, read_cells
 
 MOST_BYTES = 1_000_000_000  # of a file
+MOST_SENT = 5_000_000  # bytes of what is no file: as CSV it takes about ten times as much memory
 MOST_KEPT = 20_000_000  # bytes of a file whose numbers stay in memory until another is read
 MOST_NUMBERS = 50_000_000  # cells, of a file: 400 MB
 LARGEST = 1e30  # so that squares and sums of such numbers stay finite
 MISSING = {"", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", "."}  # words for no number, in lower case
+SENT = "what was sent"  # what to call bytes
 ALLOWED = f"a number from -{LARGEST:.0e} to {LARGEST:.0e}, or nothing where it is missing"
 NAMES = (".csv", ".tsv", ".parquet", ".json", ".npy")  # how files of numbers end
+NPY = b"\x93NUMPY"  # how .npy files begin
+NOT_NPY = (ValueError, SyntaxError, TokenError, MemoryError)  # what numpy raises at a damaged one, or one that only says so
 
 
 @dataclass(frozen=True)
@@ -85,8 +91,11 @@ def matrix_of(table: Table, names: Sequence[str], what: str) -> np.ndarray:
 def table_of(source: Any, one_row: bool) -> tuple[Table, str]:
     """The numbers of a file, an array, or a mapping of names to numbers or to lists of them; and what to call the source.
 
-    `one_row`: a list of numbers is a row; else it is a column. Raises ValueError for anything else.
+    Bytes are what stands in a file: .npy, JSON, or else CSV. `one_row`: a list of numbers is a row; else it is a column.
+    Raises ValueError for anything else.
     """
+    if isinstance(source, bytes):
+        return _of_bytes(source, one_row), SENT
     if isinstance(source, str | os.PathLike):
         return read_file(source), repr(os.fspath(source))
     if hasattr(source, "keys"):  # a dict, and also what pandas makes
@@ -97,6 +106,32 @@ def table_of(source: Any, one_row: bool) -> tuple[Table, str]:
     except ValueError as error:
         raise ValueError(f"{what} is ragged, allowed: rows of one length") from error
     return _of_array(array, what, one_row), what
+
+
+def _of_bytes(content: bytes, one_row: bool) -> Table:
+    if len(content) > MOST_SENT:
+        raise ValueError(f"{SENT} has {len(content):,} bytes, allowed: at most {MOST_SENT:,}")
+    if content.startswith(NPY):
+        try:
+            array = np.load(io.BytesIO(content), allow_pickle=False)
+        except NOT_NPY as error:
+            raise ValueError(f"{SENT} is not .npy: {one_line(str(error))}") from error
+        return _of_array(array, SENT, one_row)
+    try:
+        text = content.decode("utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{SENT} is not of a kind that is known, allowed: CSV or JSON in UTF-8, .npy") from error
+    if not text:
+        raise ValueError(f"{SENT} is empty")
+    if text[0] in "[{":
+        found = _parsed(text, SENT)
+        is_row = one_row and isinstance(found, list) and not any(isinstance(each, list | dict) for each in found)
+        table = _of_json([found] if is_row else found, SENT)
+    else:
+        table = _of_cells(*cells_of(io.StringIO(text, newline=""), SENT), SENT)
+    if not table.columns or not len(table):
+        raise ValueError(f"{SENT} has no rows of numbers")
+    return table
 
 
 def read_file(path: str | os.PathLike) -> Table:
@@ -134,7 +169,10 @@ def _check_size(what: str, rows: int, columns: int) -> None:
 
 
 def _read_csv(path: Path, what: str) -> Table:
-    names, rows = read_cells(path)
+    return _of_cells(*read_cells(path), what)
+
+
+def _of_cells(names: list[str], rows: Iterator[tuple[int, list[str]]], what: str) -> Table:
     are_named = not all(_is_number(name) for name in names)
     width = len(names)
     names, first = (names, []) if are_named else ([str(place + 1) for place in range(width)], [names])
@@ -166,16 +204,23 @@ def _distinct(names: Sequence[str], what: str) -> tuple[str, ...]:
 def _read_npy(path: Path, what: str) -> Table:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
+    except NOT_NPY as error:
         raise ValueError(f"{what} is not a .npy file of numbers: {one_line(str(error))}") from error
     return _of_array(array, what, one_row=False)
 
 
 def _read_json(path: Path, what: str) -> Table:
+    return _of_json(_parsed(path.read_bytes(), what), what)
+
+
+def _parsed(content: str | bytes, what: str) -> Any:
     try:
-        found = parse_json(path.read_bytes())
+        return parse_json(content)
     except ValueError as error:
         raise ValueError(f"{what} is not JSON: {one_line(str(error))}") from error
+
+
+def _of_json(found: Any, what: str) -> Table:
     if isinstance(found, dict):
         return _of_mapping(found, what)
     if isinstance(found, list) and found and all(isinstance(row, dict) for row in found):
@@ -238,7 +283,7 @@ def _of_array(array: np.ndarray, what: str, one_row: bool) -> Table:
 def _of_mapping(found: Any, what: str) -> Table:
     names = [str(name) for name in found.keys()]  # noqa: SIM118 - what pandas makes iterates over values
     columns = [found[name] for name in found.keys()]  # noqa: SIM118
-    columns = [[column] if np.ndim(column) == 0 else list(column) for column in columns]
+    columns = [list(column) if isinstance(column, list) or np.ndim(column) else [column] for column in columns]
     lengths = {len(column) for column in columns}
     if len(lengths) > 1:
         each = ", ".join(f"{name} {len(column)}" for name, column in zip(names, columns, strict=True))

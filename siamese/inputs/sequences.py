@@ -11,19 +11,22 @@ import numpy as np
 
 from siamese.config import EncoderConfig, NumbersConfig, PreprocessConfig, counted
 from siamese.inputs.cells import NAMES, matrix_of, table_of
-from siamese.inputs.drawing import draw_lines
+from siamese.inputs.drawing import SIDE, draw_lines, line_colours
+from siamese.inputs.strokes import columns_of_pen
 from siamese.inputs.vectors import FURTHEST
 
 LEAST_STEPS, MOST_READ = 2, 1_000_000  # steps of a sequence as it comes
 
 
 class Sequences:
-    """Sequences: an array (T, F), or (T,) for one column; a mapping of the columns' names to lists; or a file."""
+    """Sequences: an array (T, F), or (T,) for one column; a mapping of the columns' names to lists; a file or its bytes."""
 
     noun = "sequence"
     kind = "sequences"
     suffixes = NAMES
     examples = ("a.csv", "b.csv")
+    page = "numbers"
+    has_rows = False
 
     def read(self, source: Any, preprocess: PreprocessConfig, encoder: EncoderConfig) -> tuple[np.ndarray, str]:
         numbers = preprocess.numbers
@@ -33,8 +36,8 @@ class Sequences:
             times = matrix_of(table, (numbers.time_column,), what)[:, 0]
         return canonical_sequence(matrix_of(table, numbers.columns, what), times, numbers, what), ""
 
-    def draw(self, array: np.ndarray, preprocess: PreprocessConfig) -> np.ndarray:
-        return draw_lines(array, preprocess.numbers)
+    def draw(self, array: np.ndarray, preprocess: PreprocessConfig, side: int = SIDE) -> np.ndarray:
+        return draw_lines(array, preprocess.numbers, side)
 
     def describe(self, preprocess: PreprocessConfig, encoder: EncoderConfig) -> str:
         numbers = preprocess.numbers
@@ -46,6 +49,17 @@ class Sequences:
         }[numbers.normalise]
         columns = counted(len(numbers.columns), "column")
         return f"sequences of {columns}, {how} {numbers.length} steps, normalised {normal}"
+
+    def ways(self, preprocess: PreprocessConfig) -> tuple[str, ...]:
+        return ("draw",) * bool(columns_of_pen(preprocess.numbers)) + ("upload", "paste")
+
+    def facts(self, array: np.ndarray, preprocess: PreprocessConfig) -> dict[str, str]:
+        steps = array[array[:, -1] > 0.5, :-1]
+        ranges = zip(preprocess.numbers.columns, steps.min(axis=0), steps.max(axis=0), strict=True)
+        return {"number of steps": f"{len(steps):,}"} | {name: f"{low:.3g} to {high:.3g}" for name, low, high in ranges}
+
+    def colours(self, preprocess: PreprocessConfig) -> dict[str, tuple[int, int, int]]:
+        return line_colours(preprocess.numbers)
 
 
 def canonical_sequence(values: np.ndarray, times: np.ndarray | None, numbers: NumbersConfig, what: str) -> np.ndarray:

@@ -8,19 +8,21 @@ import numpy as np
 
 from siamese.config import EncoderConfig, NumbersConfig, PreprocessConfig, counted
 from siamese.inputs.cells import NAMES, matrix_of, table_of
-from siamese.inputs.drawing import draw_bars
+from siamese.inputs.drawing import SIDE, draw_bars
 
 FURTHEST = 10.0  # deviations from the mean: what lies beyond counts as that far
 ROW = re.compile(r"(.+)#(\d+)")  # FILE#ROW: a row of a file that holds several, counted from 1
 
 
 class Vectors:
-    """Rows: an array (F,), a mapping of the columns' names to numbers, or a file of one row, or FILE#ROW."""
+    """Rows: an array (F,), a mapping of the columns' names to numbers, a file of one row or its bytes, or FILE#ROW."""
 
     noun = "row"
     kind = "vectors"
     suffixes = NAMES
     examples = ("table.csv#1", "table.csv#2")
+    page = "numbers"
+    has_rows = True
 
     def read(self, source: Any, preprocess: PreprocessConfig, encoder: EncoderConfig) -> tuple[np.ndarray, str]:
         numbers, row = preprocess.numbers, None
@@ -28,6 +30,8 @@ class Vectors:
             source, row = found[1], int(found[2])
         table, what = table_of(source, one_row=True)
         rows = matrix_of(table, numbers.columns, what)  # (N, F)
+        if isinstance(source, bytes) and len(rows) > 1:
+            raise ValueError(f"{what} has {len(rows):,} rows, allowed: one")
         if row is None and len(rows) > 1:
             raise ValueError(f"{what} has {len(rows):,} rows; say which, as {what.strip(chr(39))}#1, up to #{len(rows)}")
         if row is not None and not 1 <= row <= len(rows):
@@ -36,11 +40,23 @@ class Vectors:
         check_row(values, what)
         return standardise(values, numbers), ""
 
-    def draw(self, array: np.ndarray, preprocess: PreprocessConfig) -> np.ndarray:
-        return draw_bars(array)
+    def draw(self, array: np.ndarray, preprocess: PreprocessConfig, side: int = SIDE) -> np.ndarray:
+        return draw_bars(array, side)
 
     def describe(self, preprocess: PreprocessConfig, encoder: EncoderConfig) -> str:
         return f"rows of {counted(len(preprocess.numbers.columns), 'number')}"
+
+    def ways(self, preprocess: PreprocessConfig) -> tuple[str, ...]:
+        return "upload", "paste"
+
+    def facts(self, array: np.ndarray, preprocess: PreprocessConfig) -> dict[str, str]:
+        numbers = preprocess.numbers
+        # As they came, but for what is beyond FURTHEST.
+        values = array * np.array(numbers.deviation) + np.array(numbers.mean)
+        return {name: f"{value:.5g}" for name, value in zip(numbers.columns, values.tolist(), strict=True)}
+
+    def colours(self, preprocess: PreprocessConfig) -> dict[str, tuple[int, int, int]]:
+        return {}
 
 
 def check_row(values: np.ndarray, what: str) -> None:

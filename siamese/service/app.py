@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from siamese.distances import paired_distance
 from siamese.gallery import Gallery
 from siamese.images.load import NotAnImageError
+from siamese.inputs import INPUTS, reworded
 from siamese.service import schemas
 from siamese.service.pictures import question_of, request_body
 from siamese.service.work import Pool
@@ -30,6 +31,8 @@ from siamese.version import __version__
 KEY, HEADER, ORIGINS = "SIAMESE_API_KEY", "X-API-Key", "SIAMESE_CORS_ORIGINS"
 PREFIX, DOCUMENTS, STATIC, HEALTH = "/v1", "/docs", "/v1/static", "/health"
 FEW = 2  # pictures of a request, whose answer is made sooner than a thread could take it over
+# What documents say of the model's input, by the page that it has.
+SENT = {"images": "", "numbers": " A picture is here what stands in a file of numbers: CSV, JSON or .npy."}
 REFUSALS = {
     400: "The request cannot be read.",
     408: "The request comes too slowly.",
@@ -43,9 +46,11 @@ REFUSALS = {
 
 def create_app(verifier: Verifier, environment: Mapping[str, str] = os.environ) -> FastAPI:
     """The service of a model. With SIAMESE_API_KEY in `environment`, only who sends that key is answered."""
+    kind = INPUTS[verifier.config.preprocess.mode]
     app = FastAPIOffline(
         docs_url=DOCUMENTS, redoc_url=None, openapi_url=f"{PREFIX}/openapi.json", static_url=STATIC,
-        title="Same or different?", version=__version__, description=f"Compares pictures with the model {verifier.name}.",
+        title="Same or different?", version=__version__,
+        description=f"Compares {reworded('pictures', kind.noun)} with the model {verifier.name}.{SENT[kind.page]}",
     )  # fmt: skip
     app.add_exception_handler(HTTPException, refused)
     if origins := [each.strip() for each in environment.get(ORIGINS, "").split(",") if each.strip()]:

@@ -145,7 +145,7 @@ class Model(BaseModel):
     name: str
     encoder: str
     embedding_dim: int
-    image_size: Annotated[int, Field(description="px a side that the network sees")]
+    image_size: Annotated[int, Field(description="px a side that the network sees; of images alone")]
     channels: Annotated[int, Field(description="1 grey, 3 colour")]
     preprocess: Annotated[str, Field(description="ink: the drawing is found and centred; photo: the whole picture")]
     threshold: float

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from number_models import model_of_strokes
 from page_elements import HOSTILE, Elements
 
 from siamese.config import DataRecord, EncoderConfig, ModelFolderConfig
@@ -18,6 +19,12 @@ def test_the_header_names_the_model_and_what_was_measured(bundled_folder):
     assert "Model digits" in text
     assert f"{metrics.balanced_accuracy:.2f}% of pairs" in text
     assert f"all {pairs:,} pairs of {verifier.config.data.test_images:,} test images" in text
+
+
+def test_the_header_asks_for_what_the_model_takes():
+    text = Elements(header("mine", model_of_strokes().config)).text
+    assert "Draw, upload or paste two sequences: a siamese network says" in text
+    assert "image" not in text
 
 
 def test_the_header_claims_no_accuracy_that_nobody_measured():

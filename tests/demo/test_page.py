@@ -9,11 +9,13 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+from number_models import model_of_rows, model_of_strokes
 
 import siamese.demo
 from siamese import Verifier
 from siamese.demo import page
-from siamese.demo.page import SCRIPTS, STYLES, TABS, build_demo, head
+from siamese.demo.api import ENDPOINTS
+from siamese.demo.page import SCRIPTS, STYLES, TABS, TABS_OF_NUMBERS, build_demo, head
 from siamese.visitors.disk import Disk
 from siamese.visitors.limits import TrainingLimits
 from siamese.visitors.workspace import Workspaces
@@ -98,6 +100,22 @@ def test_tabs_stand_in_their_order_and_train_is_left_out_where_nobody_may(config
     assert tabs(config) == every
     without = build_demo(Verifier.from_pretrained(bundled_folder)).get_config_file()
     assert tabs(without) == [tab for tab in every if tab != ("Train", "train")]
+
+
+@pytest.mark.parametrize("model", [model_of_rows, model_of_strokes])
+def test_a_model_of_numbers_has_tabs_of_its_own(model):
+    shown = build_demo(model()).get_config_file()
+    parts = [part["props"] for part in shown["components"] if part["type"] == "tabitem"]
+    assert [part["label"] for part in parts if "elem_id" in part] == [tab.TITLE for tab in TABS_OF_NUMBERS]
+    assert ("Draw" in [part["label"] for part in parts]) == (model is model_of_strokes)
+    texts = [each["js"] for each in shown["dependencies"]]
+    texts += [part["props"].get("js_on_load") for part in shown["components"]]
+    called = {name for text in texts if isinstance(text, str) for name in re.findall(r"\bsiamese\.([\w.]+)\(", text)}
+    assert "numbers.clear" in called
+    scripts = "\n".join(without_comments(path) for path in SCRIPTS)
+    for name in called:
+        assert re.search(rf"(^\s*|siamese\.){name.split('.')[-1]}( = |: )", scripts, re.M), name
+    assert {each["api_name"] for each in shown["dependencies"] if each["api_visibility"] == "public"} == set(ENDPOINTS)
 
 
 def test_another_tab_is_a_module_and_a_line(monkeypatch, bundled_folder):

@@ -7,7 +7,7 @@ import torch
 from siamese.config import NUMBER_MODES, PREPROCESS_MODES
 from siamese.encoders import ENCODERS, ENCODERS_OF_NUMBERS
 from siamese.images import canonical
-from siamese.inputs import INPUTS, reworded, to_tensor
+from siamese.inputs import INPUTS, asking, reworded, to_tensor
 
 
 def test_every_mode_has_an_input_and_every_encoder_takes_one():
@@ -35,3 +35,9 @@ def test_images_become_tensors_as_ever_and_numbers_stay_what_they_are(digits):
 def test_words_on_images_become_words_on_others(text, expected):
     assert reworded(text, "row") == expected
     assert reworded(text, "image") == text
+
+
+def test_ways_are_asked_for_in_a_sentence():
+    assert asking(("upload",)) == "Upload"
+    assert asking(("draw", "upload")) == "Draw or upload"
+    assert asking(("draw", "upload", "paste")) == "Draw, upload or paste"

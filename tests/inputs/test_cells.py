@@ -1,5 +1,6 @@
 """Numbers from files and objects: against numpy and pandas, and what is said of twenty kinds of bad ones."""
 
+import io
 import json
 
 import numpy as np
@@ -147,3 +148,43 @@ def test_a_file_of_too_many_bytes_is_not_opened(tmp_path, monkeypatch):
 def test_arrays_that_are_none_are_refused(source):
     with pytest.raises(ValueError, match=r"^the (array|mapping) "):
         table_of(source, one_row=True)
+
+
+def npy(values: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    np.save(content, values)
+    return content.getvalue()
+
+
+ROW = WINE.data[3].tolist()
+CONTENTS = {
+    "csv": ",".join(map(repr, ROW)).encode(),
+    "csv with names and semicolons": (";".join(WINE.feature_names) + "\n" + ";".join(map(repr, ROW))).encode(),
+    "json": json.dumps(ROW).encode(),
+    "json by name": json.dumps(dict(zip(WINE.feature_names, ROW, strict=True))).encode(),
+    "npy": npy(WINE.data[3]),
+}
+
+
+@pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
+def test_bytes_are_what_stands_in_a_file(content):
+    values = matrix_of(table_of(content, one_row=True)[0], WINE.feature_names, "it")
+    assert values.tolist() == [ROW]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "is empty"), (b" \n", "is empty"), (b"\xff\xfe\x00", "is not of a kind that is known"),
+        (b"[1,", "is not JSON"), (b"[]", "has no rows"), (b"[[]]", "has no rows"), (b"{}", "is empty"),
+        (b"PAR1" + bytes(range(200, 256)), "is not of a kind"),
+        (cells.NPY + b"\x01", "is not .npy"), (npy(np.array(["a"])), "holds <U1"), (b"a,b\n", "has no rows of numbers"),
+        (b"[" * 100_000, "nested too deeply"), (b'{"a": [[1], [1, 2]]}', "holds"), (b"[[1], [1, 2]]", "row 2 has 2"),
+        (npy(np.zeros(3)).replace(b"(3,)", b"(3, "), "is not .npy"),
+        (npy(np.zeros(3)).replace(b"(3,), }" + 13 * b" ", b"(10000000000000,), }"), "is not .npy"),
+        (npy(np.array([{}], object)), "is not .npy"), (b"1," * 3_000_000, "has 6,000,000 bytes, allowed: at most 5,000,000"),
+    ],
+)  # fmt: skip
+def test_bytes_of_anything_else_are_refused_in_a_sentence(content, sentence):
+    with pytest.raises(ValueError, match=f"^what was sent.*{sentence}"):
+        table_of(content, one_row=True)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from siamese.config import NumbersConfig
-from siamese.inputs.drawing import COLOURS, SIDE, draw_bars, draw_lines
+from siamese.inputs.drawing import COLOURS, SIDE, draw_bars, draw_lines, line_colours
 
 
 def is_of(picture: np.ndarray, colour: int) -> np.ndarray:
@@ -51,3 +51,17 @@ def test_what_is_padded_is_not_drawn():
     values = sequence(np.linspace(-1, 1, 50))
     padded = np.concatenate([values, np.zeros((50, 2), np.float32)])
     assert np.array_equal(draw_lines(values, numbers("a")), draw_lines(padded, numbers("a")))
+
+
+def test_a_larger_picture_shows_the_same():
+    row, way = np.array([2, -2, 0.5], np.float32), sequence(np.linspace(-1, 1, 50), np.linspace(1, -1, 50) ** 2)
+    for names, draw in ((("a", "b"), draw_lines), (("x", "y"), draw_lines), ((), lambda _, __, side: draw_bars(row, side))):
+        small, large = (draw(way, numbers(*names), side) if names else draw(row, None, side) for side in (SIDE, 3 * SIDE))
+        assert large.shape == (3 * SIDE, 3 * SIDE, 3)
+        again = large.reshape(SIDE, 3, SIDE, 3, 3).mean(axis=(1, 3))
+        assert np.abs(again - small).mean() < 8  # of 255: lines have the same share of the side
+
+
+def test_lines_have_colours_by_their_columns_and_the_way_of_a_pen_has_none():
+    assert line_colours(numbers("a", "b")) == {"a": COLOURS[0], "b": COLOURS[1]}
+    assert line_colours(numbers("x", "y", "a")) == {}

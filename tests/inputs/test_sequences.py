@@ -114,3 +114,13 @@ def test_a_column_of_times_is_used_where_the_source_has_it():
 def test_what_is_wrong_with_a_sequence_is_said(values, times, changes, sentence):
     with pytest.raises(ValueError, match=sentence):
         canonical(values, times, **changes)
+
+
+def test_facts_are_the_steps_and_the_ends_of_each_column_of_what_is_seen():
+    facts = SEQUENCES.facts(canonical(WAY[:4], fit="pad"), PreprocessConfig("sequences", numbers=NUMBERS))
+    scaled = np.clip((WAY[:4] - [10, -5]) / [2, 4], -10, 10)
+    assert facts == {
+        "number of steps": "4",
+        "x": f"{scaled[:, 0].min():.3g} to {scaled[:, 0].max():.3g}",
+        "y": f"{scaled[:, 1].min():.3g} to {scaled[:, 1].max():.3g}",
+    }

@@ -63,3 +63,16 @@ def test_a_row_that_is_not_there_is_named(tmp_path, row):
     np.save(tmp_path / "a.npy", WINE.data[:2])
     with pytest.raises(ValueError, match=f"has 2 rows, and not number {row}; allowed: 1 to 2"):
         read(f"{tmp_path / 'a.npy'}#{row}")
+
+
+def test_facts_are_the_numbers_as_they_came():
+    facts = VECTORS.facts(read(WINE.data[7]), PREPROCESS)
+    assert list(facts) == list(NAMES)
+    assert [float(each) for each in facts.values()] == pytest.approx(WINE.data[7].tolist(), rel=1e-4)
+    assert VECTORS.ways(PREPROCESS) == ("upload", "paste")
+
+
+def test_bytes_hold_one_row():
+    assert np.array_equal(read(",".join(map(repr, WINE.data[5].tolist())).encode()), read(WINE.data[5]))
+    with pytest.raises(ValueError, match="what was sent has 2 rows, allowed: one"):
+        read(",".join(NAMES).encode() + 2 * (b"\n" + b",".join([b"1"] * 13)))

@@ -1,10 +1,13 @@
 """The service over HTTP: it answers as the Verifier does, and what cannot be answered gets a status and a sentence."""
 
 import io
+import json
 
 import numpy as np
 from fastapi.testclient import TestClient
 from http_pictures import png_files, text
+from number_files import WINE
+from number_models import model_of_rows
 from PIL import Image
 from scipy.spatial.distance import cdist
 from starlette.responses import PlainTextResponse
@@ -49,6 +52,21 @@ def test_as_many_pictures_as_are_allowed_are_embedded(client, bundled, digits):
     files = [("images", png) for png in png_files(digits[0][:MOST_IMAGES])]
     sent = client.post("/v1/embed", files=files).json()
     np.testing.assert_array_equal(np.array(sent["embeddings"], np.float32), bundled.embed(list(digits[0][:MOST_IMAGES])))
+
+
+def test_a_model_of_numbers_answers_for_what_stands_in_a_file():
+    verifier = model_of_rows()
+    client, rows = TestClient(create_app(verifier, {})), WINE.data[[0, 99]]
+    lines, expected = [",".join(map(repr, row.tolist())).encode() for row in rows], verifier.verify(*rows).to_dict()
+    as_form = client.post("/v1/compare", files={"image_a": ("a.csv", lines[0]), "image_b": ("b.csv", lines[1])})
+    as_json = client.post(
+        "/v1/compare", json={"image_a": text(lines[0]), "image_b": text(json.dumps(rows[1].tolist()).encode())}
+    )
+    assert as_form.json() == as_json.json() == expected | {"model": "mine"}
+    refused = client.post("/v1/compare", files={"image_a": lines[0], "image_b": b"\x89PNG\r\n"})
+    assert refused.status_code == 422
+    assert refused.json()["detail"].startswith("image_b: what was sent is not of a kind that is known, allowed: CSV or JSON")
+    assert "Compares rows with the model mine." in client.get("/v1/openapi.json").json()["info"]["description"]
 
 
 def test_distances_are_those_of_compare_to_the_bit(client, bundled, digits, pngs):

@@ -5,13 +5,17 @@ import html
 from siamese.config import ModelFolderConfig
 from siamese.demo.header import trained_on
 from siamese.evaluation.bootstrap import interval_in_words
+from siamese.inputs import INPUTS, reworded
+
+# How classes are recognised from an example, by the page that an input has.
+RECOGNISED = {"images": "the tab Recognise", "numbers": "siamese one-shot in a terminal, and Gallery in Python"}
+PICTURES_SEEN = {"ink": "the drawing, centred", "photo": "the whole picture"}  # by the mode of the preprocessing
 
 
 def about(model: str, config: ModelFolderConfig) -> str:
     """How a siamese network works, as a drawing and in words, and what is known of this model."""
-    return (
-        "<h2>One network, used twice</h2>"
-        f'<div class="explained">{_drawing(config)}<div>'
+    kind = INPUTS[config.preprocess.mode]
+    explained = reworded(
         "<p>Both images go through the <b>same encoder with the same weights</b>: that is what makes the network siamese. "
         f"It turns each into {config.encoder.embedding_dim} numbers, a point. Training moves points of one class together "
         "and points of different classes apart.</p>"
@@ -19,31 +23,39 @@ def about(model: str, config: ModelFolderConfig) -> str:
         "comes first makes no difference, and an image has the distance 0 from itself.</p>"
         "<p>The <b>confidence</b> is a function of the distance, fitted on pairs that the training never saw. It is "
         "50% just at the threshold, so that verdict and confidence cannot disagree.</p>"
-        "<p>Since classes are places, a new class needs no training: an example of it is enough. That is the tab "
-        "Recognise.</p></div></div>"
-        f'<h2>The model {html.escape(model)}</h2><dl class="facts">{_facts(config)}</dl>'
+        "<p>Since classes are places, a new class needs no training: an example of it is enough. "
+        f"That is {RECOGNISED[kind.page]}.</p>",
+        kind.noun,
+    )
+    measured = reworded(
         '<p class="rates">It answers for any two images, but accuracy and confidence were measured on images of its own '
-        "kind, with same and different pairs counted equally. On anything else it is more certain than it should be.</p>"
+        "kind, with same and different pairs counted equally. On anything else it is more certain than it should be.</p>",
+        kind.noun,
+    )
+    return (
+        f'<h2>One network, used twice</h2><div class="explained">{_drawing(config)}<div>{explained}</div></div>'
+        f'<h2>The model {html.escape(model)}</h2><dl class="facts">{_facts(config)}</dl>{measured}'
     )
 
 
 def _facts(config: ModelFolderConfig) -> str:
-    metrics, training, encoder = config.metrics, config.training, config.encoder
+    metrics, training, encoder, kind = config.metrics, config.training, config.encoder, INPUTS[config.preprocess.mode]
     facts = {"Trained on": trained_on(config).removeprefix("trained on ")}
     if metrics.same_pairs + metrics.different_pairs:
         interval = interval_in_words(metrics, "balanced_accuracy", 2, config.data.split, "%", "95% interval ")
         facts |= {
             "Pairs judged correctly": f"{metrics.balanced_accuracy:.2f}% ({interval})",
             "Measured on": f"{metrics.same_pairs:,} same and {metrics.different_pairs:,} different pairs of "
-            f"{config.data.test_images:,} test images",
+            f"{config.data.test_images:,} test {kind.noun}s",
             "Different pairs called same": f"{metrics.false_accept_rate:.2f}%",
             "Same pairs called different": f"{metrics.false_reject_rate:.2f}%",
             "Equal error rate": f"{metrics.equal_error_rate:.2f}%",
             "Error of the confidence": f"{metrics.calibration_error:.2f}% on average",
         }
     sees = f"{encoder.image_size} x {encoder.image_size} px, {'colour' if encoder.channels == 3 else 'grey'}"
+    of_pictures = PICTURES_SEEN.get(config.preprocess.mode)
     facts |= {
-        "What it sees": f"{sees}; " + ("the drawing, centred" if config.preprocess.mode == "ink" else "the whole picture"),
+        "What it sees": f"{sees}; {of_pictures}" if of_pictures else kind.describe(config.preprocess, encoder),
         "Network": f"{encoder.name}, {training.parameters:,} parameters" if training.parameters else encoder.name,
     }
     return "".join(f"<div><dt>{name}</dt><dd>{html.escape(value)}</dd></div>" for name, value in facts.items())
@@ -63,8 +75,9 @@ def _drawing(config: ModelFolderConfig) -> str:
         )
 
     return (
-        '<svg class="network" viewBox="0 0 446 236" role="img" aria-label="Two images go through two encoders with the same '
-        'weights; the distance between the two results, against a threshold, says whether they are same or different">'
+        f'<svg class="network" viewBox="0 0 446 236" role="img" aria-label="Two {INPUTS[config.preprocess.mode].noun}s go '
+        "through two encoders with the same weights; the distance between the two results, against a threshold, says "
+        'whether they are same or different">'
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0 0l8 4l-8 4z"></path></marker></defs>'
         f"{branch(4, 'first', 'M26 24l12 -10v44')}{branch(148, 'second', 'M22 166q14 -12 22 0q4 14 -24 34h28')}"

@@ -7,6 +7,7 @@ import numpy as np
 
 from siamese.demo.compare.occlusion import distance_drivers
 from siamese.demo.compare.view import ORDINALS
+from siamese.inputs import INPUTS, asking
 from siamese.verifier import Image, Look, Verdict, Verifier
 
 MOST_LINKED = 12_288  # numbers of an image in a link, as 64 x 64 px in colour: more makes addresses that nobody passes on
@@ -59,16 +60,18 @@ class Comparison:
 
 def compare(verifier: Verifier, images: Sequence[Image | None]) -> Comparison:
     """Look at two images, each preprocessed and embedded once."""
-    looks, problems = [None, None], []
+    preprocess, looks, problems = verifier.config.preprocess, [None, None], []
+    kind = INPUTS[preprocess.mode]
+    ask = asking(kind.ways(preprocess))
     for side, image in enumerate(images):
         if image is None:
             continue
         try:
             looks[side] = verifier.look(image)
         except ValueError as error:
-            problems.append(f"{ORDINALS[side].capitalize()} image: {error}")
+            problems.append(f"{ORDINALS[side].capitalize()} {kind.noun}: {error}")
     missing = [ordinal for ordinal, image in zip(ORDINALS, images, strict=True) if image is None]
     message = " ".join(problems)
     if missing and not problems:
-        message = "Draw or upload two images." if len(missing) == 2 else f"Draw or upload a {missing[0]} image."
+        message = f"{ask} two {kind.noun}s." if len(missing) == 2 else f"{ask} a {missing[0]} {kind.noun}."
     return Comparison(verifier, tuple(looks), message, bool(problems))

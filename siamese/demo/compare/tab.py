@@ -75,8 +75,7 @@ def create_tab(page: Page) -> None:
     outcome = [verdict, standing, plane, driving, programs]
     asked, held = [refresh, *settings, *inputs], [*settings, *inputs]
     refresh.change(judge.show, asked, outcome, js=asked_js(sides, asked, explain), **AT_A_GLANCE)
-    for explained in (explain.input, driving.click):
-        explained(None, None, refresh, js="() => siamese.compare.explain()", **PRIVATE)
+    gr.on([explain.input, driving.click], None, None, refresh, js="() => siamese.compare.explain()", **PRIVATE)
     verdict.change(None, verdict, refresh, js="(html) => siamese.answered('verdict', html)", **PRIVATE)
     chosen_model = page.model.change(judge.thresholds, [page.model, page.own], [point, slider, cards], **PRIVATE)
     chosen_model.then(None, None, refresh, js=REFRESH, **PRIVATE)

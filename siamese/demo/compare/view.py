@@ -30,12 +30,13 @@ def verdict_panel(
     caution: str = "",
     is_linkable: bool = False,
     near: str = "",
+    noun: str = "image",
 ) -> str:
     """The verdict panel: a verdict, or a text (`problem`: an error) where there is none; the same layout in every state.
 
     `turn` is the number of what happened on the page last when it was asked for. `caution` is about the images, see there.
     `is_linkable`: a link to what is seen gives the same verdict. `near`: an element for the games, see
-    siamese.demo.compare.play.
+    siamese.demo.compare.play. `noun`: what is compared.
     `seen` holds what the network sees of each image, uint8 (H, W) or (H, W, 3), or None.
     """
     if verdict is None:
@@ -49,7 +50,7 @@ def verdict_panel(
         threshold, distance = verdict.threshold, verdict.distance
     disabled, unlinked = (" disabled" * (not each) for each in (verdict, verdict and is_linkable))
     details = (
-        f'{scale(threshold, distance)}{_seen(seen)}<p class="caution" role="status">{html.escape(caution)}</p>'
+        f'{scale(threshold, distance)}{_seen(seen, noun)}<p class="caution" role="status">{html.escape(caution)}</p>'
         f'<div class="pass-on"><button type="button" data-link{unlinked}>Copy link</button>'
         f'<button type="button" data-share{disabled}>Share</button>'
         f'<button type="button" data-save{disabled}>Save as an image</button></div>{near}'
@@ -73,9 +74,9 @@ def opening(seen: Sequence[np.ndarray], verdict: "Verdict", strokes: Sequence[st
     )
 
 
-def _seen(seen: Sequence[np.ndarray | None]) -> str:
+def _seen(seen: Sequence[np.ndarray | None], noun: str = "image") -> str:
     figures = "".join(
-        f"<figure>{picture(image, f'What the network sees of the {ordinal} image')}"
+        f"<figure>{picture(image, f'What the network sees of the {ordinal} {noun}')}"
         f"<figcaption>{ordinal.capitalize()}</figcaption></figure>"
         for ordinal, image in zip(ORDINALS, seen, strict=True)
     )

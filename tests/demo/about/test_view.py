@@ -1,6 +1,7 @@
 """How it works: what is said is so, and what is not ours is escaped."""
 
-from page_elements import HOSTILE
+from number_models import model_of_strokes
+from page_elements import HOSTILE, Elements
 
 from siamese import Verifier
 from siamese.config import DataRecord, EncoderConfig, Metrics, ModelFolderConfig
@@ -39,3 +40,12 @@ def test_names_are_text():
     shown = about(HOSTILE, config)
     assert "<script" not in shown
     assert "alert(" in shown
+
+
+def test_a_model_of_numbers_is_explained_without_pictures():
+    config = model_of_strokes().config
+    text = Elements(about("mine", config)).text
+    assert "Both sequences go through the same encoder" in text
+    assert "a sequence has the distance 0 from itself" in text
+    assert "sequences of 3 columns, resampled to 32 steps" in text
+    assert "image" not in text
