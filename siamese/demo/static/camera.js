@@ -59,7 +59,8 @@ siamese.offerCamera = (element, trigger) => {
     held(event).setPointerCapture(event.pointerId);
     record();
   });
-  for (const end of ["pointerup", "pointercancel", "focusout"]) element.addEventListener(end, release);
+  for (const end of ["pointerup", "pointercancel"]) element.addEventListener(end, release);
+  element.addEventListener("focusout", (event) => { if (held(event)) release(); });  // and not as the press takes it over
   element.addEventListener("keydown", (event) => {
     if (held(event) && [" ", "Enter"].includes(event.key)) { event.preventDefault(); record(); }
   });
