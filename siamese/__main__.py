@@ -80,7 +80,10 @@ def main(argv: list[str] | None = None) -> int:
         from siamese.commands.completion import print_completion
 
         return print_completion(arguments.print_completion, COMMANDS)
-    parser.error(f"a command is missing, allowed: {', '.join(COMMANDS)}")
+    if argv:
+        parser.error(f"a command is missing, allowed: {', '.join(COMMANDS)}")
+    parser.print_help(sys.stderr)  # who types just the name asks what there is
+    parser.exit(2)
 
 
 if __name__ == "__main__":

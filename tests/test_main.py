@@ -37,6 +37,7 @@ def test_without_a_command_or_with_an_unknown_one_the_choices_are_shown(argument
     code, stdout, stderr = left(arguments, capsys)
     assert (code, stdout) == (2, "")
     assert "usage: siamese" in stderr
+    assert arguments or all(text in stderr for _, text in COMMANDS.values())
     assert arguments[:1] != ["dream"] or all(repr(name) in stderr or name in stderr for name in ("dream", *COMMANDS))
 
 
