@@ -180,6 +180,8 @@ class DataRecord:
     revision: str = field(default="", metadata=ADDED_LATER)  # commit of a dataset of the Hub
     is_public: bool = field(default=False, metadata=ADDED_LATER)  # whether everybody may read that
     has_own_parts: bool = field(default=False, metadata=ADDED_LATER)  # that it came in: its training and test are no draws
+    also: str = field(default="", metadata=ADDED_LATER)  # folder of further images that only training had
+    also_images: int = field(default=0, metadata=ADDED_LATER)  # that are from it
 
     def __post_init__(self) -> None:
         check_choice("data.split", self.split, SPLITS)

@@ -148,7 +148,7 @@ ADDED_LATER = {("data", "pairs"): 0, ("data", "seen_images"): 0, ("data", "seen_
 ADDED_LATER |= {("data", "validation_groups"): 0, ("data", "test_groups"): 0, ("distances",): None}
 ADDED_LATER |= {("training", "finished_at_step"): 0, ("calibration", "doubt"): 0}
 ADDED_LATER |= {("preprocess", "version"): 1, ("data", "revision"): "", ("data", "is_public"): False}
-ADDED_LATER |= {("data", "has_own_parts"): False}
+ADDED_LATER |= {("data", "has_own_parts"): False, ("data", "also"): "", ("data", "also_images"): 0}
 ADDED_LATER |= {("encoder", "backbone"): None, ("encoder", "mirrors"): True}
 ADDED_LATER |= {("encoder", "shape"): None, ("preprocess", "numbers"): None}
 

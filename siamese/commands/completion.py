@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from siamese.command_line import CommandLine, styled
 
 # Flags that folders follow, and files (of embed also --output), and names that a registry lists.
-FOLDERS = ("folder", "folders", "data_dir", "dataset", "output", "support", "query", "model", "init")
+FOLDERS = ("folder", "folders", "data_dir", "dataset", "output", "support", "query", "model", "init", "also")
 FILES = ("image_a", "image_b", "images", "pairs", "html", "backbone_weights")
 NAMES = ("encoder", "loss")
 

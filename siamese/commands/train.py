@@ -74,6 +74,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     image_flags.add_flags(images)
     add("--pairs", metavar="CSV", help="instead: labelled pairs, in columns image_a, image_b, is_same; paths from that file")
+    add(
+        "--also",
+        metavar="FOLDER",
+        help="further images, in class folders, that are trained on, never validated or tested on",
+    )
     add("--data-dir", help="folder of datasets; one that is there (DIR/MNIST/raw/...) is not downloaded")
     add(
         "--split",
@@ -104,11 +109,7 @@ def build_parser() -> argparse.ArgumentParser:
         action=argparse.BooleanOptionalAction,
         help=f"of timm/NAME: let its weights go on learning, or keep them; if not given, from {FEW_PHOTOS:,} images on",
     )
-    add(
-        "--init",
-        metavar="MODEL",
-        help="start from the weights of this model, with its encoder: a folder, a bundled model, or USER/NAME on the Hub",
-    )
+    add("--init", metavar="MODEL", help="start from its weights, with its encoder: a folder, a bundled model, or on the Hub")
     add("--embedding-dim", type=int, help="numbers per embedding, 1..4096; the encoder's own width if not given")
     add("--loss", help=f"objective: {', '.join(LOSSES)}; with --pairs bce if not given, or contrastive")
     add("--margin", type=float, help="contrastive and triplet losses: margin, in units of distance; 1 and 0.5 if not given")
@@ -125,11 +126,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add("--lr", type=float, help=f"peak learning rate of AdamW; {PEAK_LR['new']:g} if not given")
     add("--weight-decay", type=float, help="weight decay of AdamW")
-    add(
-        "--average",
-        type=float,
-        help="share of the steps so far that the running average of weights looks back on, 0..1; 0: no average",
-    )
+    add("--average", type=float, help="share of the steps that the average of weights looks back on, 0..1; 0: no average")
     add("--augment", action=argparse.BooleanOptionalAction, help="distort training images at random")
     add("--precision", choices=("auto", *PRECISIONS), help="of the encoder's arithmetic; auto: what is fast")
     add("--device", choices=("auto", "cpu", "cuda", "mps"), help="auto takes a GPU where there is one")

@@ -14,6 +14,7 @@ import numpy as np
 from siamese.config import UNSEEN_SPLITS, DataRecord, EncoderConfig, PreprocessConfig, counted, readable, shorten
 from siamese.data.datasets import DATASETS, load_dataset
 from siamese.data.folders import read_folder
+from siamese.data.further import with_further
 from siamese.data.given_parts import take_given
 from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages, group_numbers, sources_of
 from siamese.data.own_images import OwnImages
@@ -144,11 +145,13 @@ def load_splits(
     test_share: float,
     rotations: bool,
     seed: int,
+    also: str | None = None,
 ) -> Splits:
     """A dataset by name, where `split` is None, or images of one's own, split as it says.
 
-    What the splits are, siamese.config.DataRecord says. With `rotations`, training goes over each class turned by quarters
-    too. Raises ValueError where there is no such dataset, or too little in it.
+    What the splits are, siamese.config.DataRecord says. Training also has the images of the folder `also`, if any, and with
+    `rotations` goes over each class turned by quarters too. Raises ValueError where there is no such dataset, or too little
+    in it.
     """
     if split is not None and not isinstance(source, OwnImages):
         source = OwnImages(Path(source), readable(Path(source).resolve().name))  # the rest of the path is nobody's business
@@ -158,6 +161,17 @@ def load_splits(
         found = _split_dataset(source, data_dir, preprocess, encoder, validation_share, seed)
     else:
         found = _split_folder(source, preprocess, encoder, split, validation_share, test_share, seed)
+    if also:
+        held_out = [part for part in (found.validation, found.test, found.seen) if part]
+        further = with_further(found.training, held_out, also, preprocess, encoder)
+        name, count = readable(Path(also).resolve().name), further.count * (4 if rotations else 1)
+        found = dataclasses.replace(
+            found,
+            training=further.training,
+            record=dataclasses.replace(found.record, also=name, also_images=count),
+            left_out=(*found.left_out, *further.left_out),
+            remarks=(*found.remarks, *further.remarks),
+        )
     return counted_parts(dataclasses.replace(found, training=with_rotations(found.training)) if rotations else found)
 
 

@@ -1,6 +1,7 @@
 """What other sites show of a link to the page: its title, a sentence and a picture, in place of the framework's own.
 
-Those who ask for it read the head of the page and run no script, so it has to be in what the server sends.
+Those who ask for it read the head of the page and run no script, so it has to be in what the server sends. So does what is
+seen before the framework has set up the page: its title, and what stands under that.
 """
 
 import html
@@ -20,14 +21,19 @@ TITLE = "Same or different?"
 SENTENCE = "Draw or upload two images: a siamese network says whether they show the same thing, and how sure it is."
 SHOWN = "Two drawn digits, and what the page says of them: same."
 OWN_TAGS = re.compile(rb'<meta\s+(property="og:|name="twitter:)[^>]*>')
-HEAD, START = b"</head>", re.compile(rb"<head[^>]*>")
+HEAD, START, BODY = b"</head>", re.compile(rb"<head[^>]*>"), re.compile(rb"<body[^>]*>")
+EARLY = Path(__file__).parent / "static" / "early.html"  # goes once the framework shows the same
 
 
 class Preview:
-    """Puts the tags of a preview into the page as it is sent, with the address at which it was asked for."""
+    """Puts the tags of a preview into the page as it is sent, with the address at which it was asked for.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `header`: HTML that is shown at once.
+    """
+
+    def __init__(self, app: ASGIApp, header: str = "") -> None:
         self.app = app
+        self._early = EARLY.read_text(encoding="utf-8").replace("HEADER", header).encode() if header else b""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
@@ -49,7 +55,7 @@ class Preview:
             headers = MutableHeaders(raw=begun["headers"])
             if headers.get("content-type", "").startswith("text/html"):
                 root = get_root_url(Request(scope), "/", os.environ.get("GRADIO_ROOT_PATH") or scope.get("root_path"))
-                body = with_preview(body, root)
+                body = with_preview(body, root, self._early)
                 headers["content-length"] = str(len(body))
             await send(begun)
             await send({"type": "http.response.body", "body": body})
@@ -57,10 +63,12 @@ class Preview:
         await self.app(scope, receive, gathered)
 
 
-def with_preview(page: bytes, root: str) -> bytes:
-    """The page, whose address is `root` without a slash at its end, with these tags and no others of their kind."""
+def with_preview(page: bytes, root: str, early: bytes = b"") -> bytes:
+    """The page, whose address is `root` without a slash at its end, with these tags and no others of their kind, and with
+    what is shown `early` where its body begins."""
     head, end, rest = page.partition(HEAD)
-    return START.sub(lambda found: found[0] + tags(root).encode(), OWN_TAGS.sub(b"", head), count=1) + end + rest
+    head = START.sub(lambda found: found[0] + tags(root).encode(), OWN_TAGS.sub(b"", head), count=1)
+    return head + end + BODY.sub(lambda found: found[0] + early, rest, count=1)
 
 
 def tags(root: str) -> str:

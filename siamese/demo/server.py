@@ -24,8 +24,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from siamese.demo.api import ENDPOINTS
+from siamese.demo.compression import Compression
 from siamese.demo.gradio_patches import NOT_THE_CALLERS, keep_little_of_sessions, serve_with
 from siamese.demo.gradio_programs import serve_programs
+from siamese.demo.header import header
 from siamese.demo.link_preview import PATH, Preview, thumbnail
 from siamese.demo.page import STYLES, build_demo, head, tabs_of
 from siamese.demo.presence import Presence
@@ -118,7 +120,8 @@ def launch(
         demo = build_demo(verifier, notice, others, workspaces)
         demo.uploads = Uploads(disk, pages)
         disk.keep_trimmed()
-        middleware = [Middleware(RoomForUploads, disk=disk), Middleware(Presence, pages=pages), Middleware(Preview)]
+        middleware = [Middleware(RoomForUploads, disk=disk), Middleware(Presence, pages=pages)]
+        middleware += [Middleware(Compression), Middleware(Preview, header=header(verifier.name, verifier.config))]
         routes = [Route("/health", health), Route(PATH, thumbnail)]
         demo.launch(
             **address, max_file_size=largest, ssr_mode=False, enable_monitoring=False, run_history=False,
@@ -160,6 +163,9 @@ def _theme() -> gr.themes.Base:
         button_primary_background_fill="*neutral_800", button_primary_background_fill_hover="*neutral_700",
         button_primary_background_fill_dark="*neutral_100", button_primary_background_fill_hover_dark="*neutral_300",
         button_primary_text_color="white", button_primary_text_color_dark="*neutral_900",
+        button_secondary_background_fill="*neutral_100", button_secondary_background_fill_hover="*neutral_200",
+        button_secondary_background_fill_dark="*neutral_700", button_secondary_background_fill_hover_dark="*neutral_600",
+        button_large_text_size="*text_md", button_large_text_weight="500",
     )  # fmt: skip
 
 

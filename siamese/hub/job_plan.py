@@ -128,6 +128,8 @@ def make_plan(
     check_names(given["repo_id"], given.get("revision"))
     if given.get("resume"):
         raise ValueError("--resume continues a training that was interrupted on this machine: leave it out, or --hosted")
+    if given.get("also"):
+        raise ValueError(f"--also is {given['also']}, a folder here, which a job does not see: leave it out, or --hosted")
     if not re.fullmatch(r"(\d+\.)?\d+[smhd]", timeout) or float(timeout[:-1]) == 0:
         raise ValueError(f"the timeout of a job is {timeout!r}, allowed: a number with s, m, h or d, such as 90m")
     images, passed_on = images or _images_of(given), dict(given)

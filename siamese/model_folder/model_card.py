@@ -140,6 +140,7 @@ def render_card(
         training_curve=f"\n{_picture(TRAINING_CURVE, PLOTS[TRAINING_CURVE])}\n" if TRAINING_CURVE in plots else "",
         seen_images=f"| seen classes | {data.seen_images:,} | the comparison above |\n" if config.seen else "",
         split=of_kind((OWN_PARTS_IN_WORDS if data.has_own_parts else SPLIT_IN_WORDS)[data.split]).format(**parts),
+        also=_further(data, kind.noun),
         left_out=_list_of_left_out(data.left_out, left_out),
         doubtful=in_card(doubtful, _picture(DOUBTFUL_PICTURE, "Images that disagree with their class"), kind.noun),
         reference=of_kind(REFERENCE_IN_WORDS) if has_reference and is_own(data) else "",
@@ -187,6 +188,13 @@ def _about_own(data: DataRecord, noun: str) -> str:
         return f"{what} of the Hugging Face Hub, at commit `{data.revision}`"
     where = "a folder" if noun == "image" else "a table or a folder"
     return f"{'labelled pairs' if data.split == 'pairs' else where} of {noun}s"
+
+
+def _further(data: DataRecord, noun: str) -> str:
+    """What training had beside its dataset, in a sentence; "" where it had nothing."""
+    if not data.also:
+        return ""
+    return f"\nOf the training {noun}s, {data.also_images:,} are further ones, of the folder `{one_line(data.also)}`.\n"
 
 
 def _tar_at_far(rate: float | None, metrics: Metrics) -> str:

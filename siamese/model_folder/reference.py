@@ -10,6 +10,7 @@ What visitors draw differs from the test more than the test does from itself: so
 the random distortions of the training.
 """
 
+import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 
 from siamese.config import UNSEEN_SPLITS, one_line
 from siamese.model_folder.files import MAX_REFERENCE_BYTES, REFERENCE_FILE, write_file
+from siamese.strict import parse_json, shorten
 
 if TYPE_CHECKING:  # brings torch, which what only asks whether an image is familiar need not have
     from siamese.network import SiameseNetwork
@@ -42,6 +44,7 @@ class Reference:
     split: str = "given"  # what the test images are, see siamese.config.DataRecord
     # float32 (N,), to the nearest other test image. Where they are given, they and `lengths` are of the distorted images.
     distances: np.ndarray | None = None
+    names: tuple[str, ...] | None = None  # of the classes; None: their numbers
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays that there are, by name."""
@@ -119,6 +122,7 @@ class Reference:
             and 3 <= len(self.embeddings) <= MOST_IMAGES
             and all(each.shape == self.embeddings.shape[:1] for each in (self.labels, *numbers[1:]))
             and all(each.dtype == np.float32 and np.isfinite(each).all() for each in numbers)
+            and (self.names is None or set(self.labels.tolist()) <= set(range(len(self.names))))
         )
         if not fits:
             raise ValueError("its embeddings and labels do not fit the model or each other")
@@ -156,8 +160,11 @@ def choose_reference(
     mode: str = "ink",
     are_digits: bool = False,
     seed: int = 0,
+    names: tuple[str, ...] | None = None,
 ) -> Reference:
     """The reference of at most MOST_IMAGES of the test images, canonical ones of classes `labels` (N,), by a seeded draw.
+
+    The classes have these `names`; None: their numbers are all that is known of them.
 
     `mode` is that of the preprocessing, and `are_digits` says that the labels are digits: so the training distorts them.
     """
@@ -167,7 +174,7 @@ def choose_reference(
     drawn = np.random.default_rng(seed).permutation(len(images))[:MOST_IMAGES]
     images, labels = take_images(images, drawn), np.zeros(len(drawn), np.int64) if labels is None else labels[drawn]
     embeddings, lengths = embed_and_measure(network, images)
-    reference = Reference(embeddings.numpy(), labels, lengths.numpy(), split)
+    reference = Reference(embeddings.numpy(), labels, lengths.numpy(), split, names=names)
     return as_distorted(reference, network, images, mode, are_digits, seed) if split in SAME_CLASSES else reference
 
 
@@ -201,6 +208,8 @@ def save_reference(reference: Reference, network: "SiameseNetwork", folder: Path
 
     arrays = {name: np.ascontiguousarray(array) for name, array in reference.arrays().items()}
     about = {"format": FORMAT, "model": network.fingerprint()}
+    if reference.names is not None:
+        about["names"] = json.dumps(reference.names)
     write_file(folder / REFERENCE_FILE, lambda temporary: save_file(arrays, temporary, metadata=about))
 
 
@@ -221,8 +230,17 @@ def load_reference(folder: Path, network: "SiameseNetwork", split: str = "given"
             about, names = file.metadata() or {}, set(file.keys())
             if about.get("format") != FORMAT or names - {*OPTIONAL} != {"embeddings", "labels"}:
                 raise ValueError("it is a safetensors file of another kind")
-            known = Reference(**{name: file.get_tensor(name) for name in names}, split=split)
+            arrays = {name: file.get_tensor(name) for name in names}
+            known = Reference(**arrays, split=split, names=_names(about["names"]) if "names" in about else None)
         known.check(network.config.embedding_dim)
     except (SafetensorError, OSError, ValueError) as error:
         raise ValueError(f"{path} is not a reference file: {one_line(str(error))}") from error
     return known if about.get("model") == network.fingerprint() else None
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Names of classes, from JSON. Raises ValueError for anything else."""
+    names = parse_json(text)
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+        raise ValueError(f"the names of its classes are {shorten(names)}, allowed: a list of texts")
+    return tuple(names)

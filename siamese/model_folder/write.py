@@ -56,7 +56,8 @@ def write_model_folder(
         save_weights(network, staging / WEIGHTS_FILE)
         labels = getattr(test, "labels", None)  # labelled pairs have none
         split, mode = config.data.split, config.preprocess.mode
-        reference = choose_reference(network, test.images, labels, split, mode, is_of_digits(config.data))
+        are_digits, names = is_of_digits(config.data), getattr(test, "names", None)
+        reference = choose_reference(network, test.images, labels, split, mode, are_digits, names=names)
         save_reference(reference, network, staging)
         write_text(staging / CONFIG_FILE, config.to_json())
         log = (json.dumps(dataclasses.asdict(record)) + "\n" for record in config.history)

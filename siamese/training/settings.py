@@ -38,7 +38,7 @@ ABOUT_FOLDERS = (
     "dataset_split",
     "classes_from_names",
 )
-ABOUT_IMAGES = ("preprocess", "image_size", "channels", "image_column", "rotations")
+ABOUT_IMAGES = ("also", "preprocess", "image_size", "channels", "image_column", "rotations")
 ABOUT_SEQUENCES = ("series_column", "time_column", "length", "pad", "normalise")
 ALLOWED = {
     "epochs": (1, 10_000),
@@ -63,6 +63,7 @@ class TrainingSettings:
     # Key of siamese.data.datasets.DATASETS, a folder of images or of sequences, a table, or USER/NAME@COMMIT on the Hub
     dataset: str = "mnist"
     pairs: str | None = None  # instead: a CSV file of labelled pairs
+    also: str | None = None  # folder of further images to train on, see siamese.data.further
     data_dir: str = "data"  # folder of datasets
     dataset_config: str | None = None  # of a dataset of the Hub that has several; None here and below: the only one
     dataset_split: str | None = None  # take this part of the dataset alone; None: all
@@ -257,6 +258,10 @@ def check(settings: TrainingSettings) -> None:
         raise ValueError(
             f"loss {settings.loss} needs classes, and {what} has none; allowed: {', '.join(for_labelled_pairs())}"
         )
+    if settings.also and own and own.are_pairs:
+        raise ValueError(f"--also is {settings.also}, further images of classes, and pairs have no classes: leave it out")
+    if settings.also and not Path(settings.also).is_dir():
+        raise ValueError(f"--also is {settings.also}, which is no folder here, allowed: a folder of class folders")
     for name, (low, high) in ALLOWED.items():
         value = getattr(settings, name)
         if value is not None and not low <= value <= high:
@@ -314,7 +319,7 @@ def command_of(settings: TrainingSettings) -> str:
         if isinstance(value, bool):
             words.append(_option(name) if value else "--no-" + _option(name)[2:])
         else:
-            is_place = name == "pairs" or (name == "dataset" and settings.is_own)
+            is_place = name in ("pairs", "also") or (name == "dataset" and settings.is_own)
             words += [_option(name), Path(value).name if is_place else str(value)]
     return shlex.join(words)
 

@@ -258,7 +258,7 @@ def _load_images(settings: TrainingSettings, encoder: EncoderConfig) -> Loaded:
     preprocess = PreprocessConfig(settings.preprocess, *[FOLDER_BOX_FRACTION] * settings.is_own)
     splits = load_splits(
         settings.own or settings.dataset, settings.data_dir, preprocess, encoder, settings.split,
-        settings.validation_share, settings.test_share, settings.rotations, settings.seed,
+        settings.validation_share, settings.test_share, settings.rotations, settings.seed, settings.also,
     )  # fmt: skip
     return splits, preprocess, encoder
 

@@ -66,6 +66,19 @@ def test_the_page_alone_is_changed_and_says_how_long_it_is(root):
     assert client.get(f"{root}{PATH}").content == THUMBNAIL.read_bytes()
 
 
+def test_the_title_stands_where_the_body_of_gradios_own_page_begins_and_nowhere_else():
+    page = "<html><head><script>'<body>'</script></head><body style='x'><p>rest</p></body></html>"
+    routes = [Route("/", lambda request: HTMLResponse(page)), Route("/other", lambda request: HTMLResponse(page))]
+    client = TestClient(Starlette(routes=routes, middleware=[Middleware(Preview, header="<h1>Same \\1?</h1>")]))
+    answer = client.get("/").text
+    head, body = answer.split("</head><body style='x'>")
+    assert "<h1>" not in head
+    assert body.count("<h1>Same \\1?</h1>") == 1
+    assert body.endswith("<p>rest</p></body></html>")
+    assert client.get("/other").text == page
+    assert len(re.findall(rb"<body[^>]*>", GRADIOS_OWN.read_bytes().partition(b"</head>")[2])) == 1
+
+
 def test_the_picture_has_the_size_that_is_said():
     with Image.open(THUMBNAIL) as picture:
         assert picture.size == (WIDTH, HEIGHT)

@@ -212,6 +212,19 @@ def test_a_saved_reference_comes_back_unless_the_weights_are_others(reference, d
     assert load_reference(tmp_path / "nowhere", network) is None
 
 
+def test_the_names_of_the_classes_come_back_and_no_others(reference, trained_folder, tmp_path):
+    network, _ = load_model(trained_folder)
+    names = tuple(f"class <{number}> é" for number in range(10))
+    save_reference(dataclasses.replace(reference, names=names), network, tmp_path)
+    assert load_reference(tmp_path, network).names == names
+    arrays = {"embeddings": torch.zeros(4, 64), "labels": torch.arange(4)}
+    for damaged in ('{"a": 1}', "[1, 2, 3, 4]", '["a"]', "[" * 100_000, "names", '["a", "b", "c", null]'):
+        about = {"format": "siamese-reference-1", "names": damaged}
+        save_file(arrays, tmp_path / REFERENCE_FILE, metadata=about)
+        with pytest.raises(ValueError, match="is not a reference file"):
+            load_reference(tmp_path, network)
+
+
 @pytest.mark.parametrize(
     "change",
     [

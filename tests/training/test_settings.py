@@ -55,7 +55,7 @@ def test_settings_are_filled_in_for_a_dataset_by_name_and_leave_just_its_split_o
     assert fill_in(TrainingSettings("fashion-mnist", encoder="seed")).encoder == "seed"
     left = {field.name for field in dataclasses.fields(filled) if getattr(filled, field.name) is None}
     choices = {"dataset_config", "dataset_split", "image_column", "label_column", "classes_from_names"}
-    assert left == {"pairs", "margin", "split", "backbone_weights", "init", *choices}
+    assert left == {"pairs", "also", "margin", "split", "backbone_weights", "init", *choices}
 
 
 @given(settings_of_all_kinds)

@@ -234,9 +234,68 @@ siamese.compare = {
     pen.beginPath();
     pen.arc(584 + 542 * share, 484, 18, 0, 7);
     pen.fill();
+    for (const [word, x, side] of [["same", 570, "left"], ["threshold", 855, "center"], ["different", 1140, "right"]]) {
+      pen.textAlign = side;
+      write(word, x, 532, 22, 400, colour("--quiet"));
+    }
+    pen.textAlign = "left";
+    write("Same or different?", 570, 576, 26, 600, style.color);
     const model = text("#header .model b", document), place = (location.host + location.pathname).replace(/\/$/, "");
-    write(`Same or different? Model ${model}, ${place}`, 570, 560, 24, 400, colour("--quiet"), 570);
+    write(`Model ${model}, ${place}`, 570, 608, 22, 400, colour("--quiet"), 570);
     return canvas;
+  },
+
+  // What drives the distance takes some twenty times as long to find as a verdict. So it is asked for when the pair rests and
+  // it is in sight, and not with each stroke; on a wide screen also where nobody has ticked the box.
+  isExplained: false,  // whether it is asked for with what is asked next
+  isOwed: false,  // whether it was left out
+  explain: () => {
+    siamese.compare.isExplained = true;
+    return siamese.refresh();
+  },
+  withoutDrivers: (values, place) => {
+    siamese.compare.isOwed = values[place] && !siamese.compare.isExplained;
+    values[place] &&= siamese.compare.isExplained;
+    siamese.compare.isExplained = false;
+    return values;
+  },
+  offerDrivers: (element, trigger) => {
+    const wait = 800, wide = matchMedia("(min-width: 1100px)");  // ms
+    let isInSight = false, isByHand = false, timer = null;
+    const act = () => {
+      const box = document.querySelector("#explain input"), pair = document.querySelectorAll("#verdict .seen img").length === 2;
+      if (!pair || !box) return;
+      if (box.checked && siamese.compare.isOwed && (isInSight || isByHand)) trigger("click");
+      else if (!box.checked && !isByHand && isInSight && wide.matches) box.click();
+    };
+    const rest = (event) => {
+      clearTimeout(timer);
+      if (!event?.buttons) timer = setTimeout(act, wait);  // not while one draws
+    };
+    new MutationObserver(() => rest()).observe(document.querySelector("#verdict"), {subtree: true, childList: true});
+    for (const kind of ["pointerdown", "pointerup"]) document.addEventListener(kind, rest, true);
+    document.addEventListener("click", ({isTrusted, target}) => { isByHand ||= isTrusted && target.closest("#explain"); }, true);
+    new IntersectionObserver(([{isIntersecting}]) => {
+      isInSight = isIntersecting;
+      rest();
+    }).observe(element);
+  },
+
+  // The marks of the map go to where they are from where they were.
+  moveMarks: (element) => {
+    const place = (mark) => `translate(${mark.getAttribute("transform").match(/\d+/g).join("px, ")}px)`;
+    let before = {};
+    new MutationObserver(() => {
+      const now = {};
+      for (const mark of element.querySelectorAll(".mark")) {
+        const name = mark.textContent, from = before[name] ?? place(mark);
+        now[name] = place(mark);
+        if (from !== now[name] && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
+          mark.animate([{transform: from}, {transform: now[name]}], {duration: 300, easing: "ease-out"});
+        }
+      }
+      before = now;
+    }).observe(element, {childList: true, subtree: true});
   },
 
   // The buttons that copy a snippet, and the address of the page in it.

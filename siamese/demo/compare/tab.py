@@ -1,6 +1,8 @@
 """Two images, the verdict on them, and what it rests on."""
 
 import weakref
+from collections.abc import Sequence
+from typing import Any
 
 import gradio as gr
 from PIL import Image
@@ -16,7 +18,7 @@ from siamese.demo.compare.play import GAMES, nearness
 from siamese.demo.compare.snippets import snippets
 from siamese.demo.compare.understand import Map, drivers
 from siamese.demo.gradio_patches import refusal
-from siamese.demo.inputs import chosen, drawings_of, input_side, refresh_on_input
+from siamese.demo.inputs import Side, chosen, drawings_of, input_side, refresh_on_input
 from siamese.verifier import Verifier
 from siamese.visitors.workspace import Workspace
 
@@ -56,11 +58,12 @@ def create_tab(page: Page) -> None:
     with gr.Row(elem_id="understand"):
         with gr.Column():
             gr.HTML("<h2>Where the two images lie</h2>")
-            plane = gr.HTML(plane, elem_id="plane")
+            plane = gr.HTML(plane, elem_id="plane", js_on_load="siamese.compare.moveMarks(element)")
         with gr.Column():
             gr.HTML("<h2>What drives the distance</h2>")
             explain = gr.Checkbox(label="Show it on the images", elem_id="explain", container=False)
-            driving = gr.HTML(driving, elem_id="drivers")
+            script = "siamese.compare.offerDrivers(element, trigger)"
+            driving = gr.HTML(driving, elem_id="drivers", js_on_load=script)
     with gr.Accordion("The same in a program", open=False):
         programs = gr.HTML(programs, elem_id="snippets", js_on_load="siamese.compare.offerCopies(element)")
 
@@ -71,8 +74,8 @@ def create_tab(page: Page) -> None:
     settings = [page.model, page.own, point, slider, explain]
     outcome = [verdict, standing, plane, driving, programs]
     asked, held = [refresh, *settings, *inputs], [*settings, *inputs]
-    refresh.change(judge.show, asked, outcome, js=drawings_of(sides, asked), **AT_A_GLANCE)
-    explain.input(None, None, refresh, js=REFRESH, **PRIVATE)
+    refresh.change(judge.show, asked, outcome, js=asked_js(sides, asked, explain), **AT_A_GLANCE)
+    gr.on([explain.input, driving.click], None, None, refresh, js="() => siamese.compare.explain()", **PRIVATE)
     verdict.change(None, verdict, refresh, js="(html) => siamese.answered('verdict', html)", **PRIVATE)
     chosen_model = page.model.change(judge.thresholds, [page.model, page.own], [point, slider, cards], **PRIVATE)
     chosen_model.then(None, None, refresh, js=REFRESH, **PRIVATE)
@@ -85,11 +88,17 @@ def create_tab(page: Page) -> None:
     # The tabs are opened by a script: as an output, they would have Gradio fetch the drawings on them time and again.
     loaded = [part for side in sides for part in (side.active, side.upload)]
     changes = (
-        cards.click(judge.load_example, settings, [*loaded, *outcome], **PRIVATE),
-        swap_button.click(judge.swap, held, [*loaded, *outcome], js=drawings_of(sides, held), **AT_A_GLANCE),
+        cards.click(judge.load_example, settings, [*loaded, *outcome], js=asked_js([], settings, explain), **PRIVATE),
+        swap_button.click(judge.swap, held, [*loaded, *outcome], js=asked_js(sides, held, explain), **AT_A_GLANCE),
     )
     for changed in changes:
         changed.then(None, None, refresh, js="() => siamese.compare.openUploads()", **PRIVATE)
+
+
+def asked_js(sides: Sequence[Side], inputs: Sequence[Any], explain: gr.Checkbox) -> str:
+    """Script that puts the drawings of `sides` into `inputs`, and asks for the drivers only when it is their time."""
+    drawings = drawings_of(sides, inputs)
+    return f"(...values) => siamese.compare.withoutDrivers(({drawings})(...values), {inputs.index(explain)})"
 
 
 class Judge:

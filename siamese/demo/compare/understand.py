@@ -1,14 +1,19 @@
 """HTML of what explains a verdict: a map of embeddings, and which parts drive the distance. Pure functions."""
 
+import html
+from collections.abc import Iterable
+
 import numpy as np
 from PIL import Image
 
+from siamese.config import one_line
 from siamese.demo.compare.view import ORDINALS
 from siamese.demo.elements import picture
 from siamese.model_folder.reference import Reference
 
 SIZE, RIM = 400, 24  # of the map, in its own units, and what stays free of test images on each side
 MARK = 14  # radius of the mark of an image
+LONGEST, LINE = 16, 17  # characters of the name of a class, and what a line of text takes of the height
 MOST_COLOURS = 10  # classes that are told apart; more share one colour
 SHOWN = 196  # px: side of an image with its drivers
 APART, ALIKE = (230, 120, 0), (40, 110, 255)  # orange and blue: told apart whatever one's colour vision
@@ -31,8 +36,21 @@ class Map:
             dots = "".join(f"M{x:.0f} {y:.0f}h0" for x, y in own)  # a line of no length with round ends: a dot, in few bytes
             self._background += f'<path class="{"many" if label is None else f"class-{number}"}" d="{dots}"></path>'
         if is_coloured:
-            middles = ((label, np.median(places[labels == label], axis=0)) for label in classes)
-            self._background += "".join(f'<text x="{x:.0f}" y="{y:.0f}">{label}</text>' for label, (x, y) in middles)
+            self._background += self._named((label, np.median(places[labels == label], axis=0)) for label in classes)
+
+    def _named(self, middles: Iterable[tuple[int, np.ndarray]]) -> str:
+        """The classes by their names, or their numbers where they have none, each at its place (2,) or under another."""
+        names, lines, shown = self.reference.names, [], ""
+        kind, letter = ("", 11) if names is None else (' class="named"', 8)  # px, about
+        for label, (x, y) in sorted(middles, key=lambda each: each[1][1]):
+            text = str(label) if names is None else one_line(names[label], LONGEST)
+            half = letter * len(text) / 2
+            x = float(np.clip(x, half + 4, SIZE - half - 4))
+            while any(abs(x - x2) < half + half2 and abs(y - y2) < LINE for x2, y2, half2 in lines):
+                y += 1
+            lines.append((x, y, half))
+            shown += f'<text{kind} x="{x:.0f}" y="{y:.0f}">{html.escape(text)}</text>'
+        return shown
 
     def _place(self, flat: np.ndarray) -> np.ndarray:
         """Coordinates (N, 2) on the drawing; what lies beyond the reference is put on its rim."""

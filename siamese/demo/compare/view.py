@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ORDINALS = ("first", "second")
 SAID = (  # what scripts say over the images
-    '<p class="note" role="status"></p><div class="game" hidden><p role="status"></p>'
+    '<p class="note" role="status"></p><div class="game" hidden><b></b><p role="status"></p>'
     '<button type="button" data-next>Keep this one</button><button type="button" data-stop>Stop</button></div>'
 )
 FOOLED = "Fooled"  # of an example, which the network judges wrongly

@@ -136,7 +136,7 @@ def _file_part(page: Page, changed: list) -> Dependency:
         return [None, known, view.taught(known, name), note("Added what was in the file.")]
 
     label = f"Or go on with what was saved: a gallery file, up to {kept.MOST_MEGABYTES} MB"
-    file = UploadedFiles(file_types=[".safetensors"], label=label, height=110, elem_id="gallery")
+    file = UploadedFiles(file_types=[".safetensors"], label=label, height=140, elem_id="gallery")
     return file.upload(load, [file, changed[0], page.model, page.own], [file, *changed], **PRIVATE)
 
 

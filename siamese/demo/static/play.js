@@ -25,6 +25,7 @@ siamese.play = {
     const place = document.querySelector("#said .game");
     place.hidden = false;
     place.querySelector("[data-next]").hidden = kind !== "consistent";
+    place.querySelector("b").textContent = siamese.play.goal();
     siamese.play.tell();
     place.scrollIntoView({block: "nearest"});
   },
@@ -42,6 +43,13 @@ siamese.play = {
     for (const sign of text) seed = Math.imul(seed ^ sign.charCodeAt(0), 16777619) >>> 0;  // FNV-1a
     const first = seed % 10, wanted = (seed >>> 8) % 2 ? "same" : "different";
     return {wanted, digits: [first, wanted === "same" ? (first + 1 + (seed >>> 16) % 9) % 10 : first]};
+  },
+
+  // What stays in sight while it is played.
+  goal: () => {
+    const {wanted, digits} = siamese.play.game;
+    if (!wanted) return "Five alike";
+    return wanted === "same" ? `A ${digits[0]} and a ${digits[1]}, called same` : `Two ${digits[0]}s, called different`;
   },
 
   tell: () => {
@@ -86,6 +94,9 @@ siamese.play = {
     const mean = between.reduce((sum, each) => sum + each, 0) / between.length, line = told.threshold;
     const apart = between.filter((each) => each > line).length;
     const end = apart ? `${apart} of the 10 pairs would be called different.` : "All 10 pairs would be called same: you are consistent.";
-    say(`Your five are ${between[0].toFixed(3)} to ${between.at(-1).toFixed(3)} apart, ${mean.toFixed(3)} on average; up to ${line.toFixed(3)} is same. ${end}`);
+    const isOther = told.model !== document.querySelector("#header .model b").textContent;
+    const by = isOther ? ` This was measured by ${told.model}, the model that answers programs.` : "";
+    say(`Your five are ${between[0].toFixed(3)} to ${between.at(-1).toFixed(3)} apart, ${mean.toFixed(3)} on average; `
+      + `up to ${line.toFixed(3)} is same. ${end}${by}`);
   },
 };

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from page_elements import HOSTILE_NAMES, Elements
 
 from siamese.demo.compare import understand
 from siamese.demo.compare.understand import MARK, SIZE, Map, overlay
@@ -53,6 +54,30 @@ def test_only_the_images_that_there_are_get_marked(given, four):
     svg = four.draw(given)
     assert len(marks(svg)) == sum(each is not None for each in given)
     assert "between" not in svg
+
+
+def test_classes_have_the_names_that_their_model_gives_them(four):
+    def texts(*names: str) -> list[str]:
+        svg = Map(Reference(four.reference.embeddings, four.reference.labels, names=names)).draw([None, None])
+        assert {tag for tag, _ in Elements(svg).elements} <= {"svg", "path", "text", "p"}
+        svg.encode()
+        return re.findall(r"<text [^>]+>([^<]*)</text>", svg)
+
+    shown = texts("cats", "dogs & co", "a very long name of a class", "x")
+    assert set(shown) == {"cats", "dogs &amp; co", "a very long n...", "x"}
+    for name in HOSTILE_NAMES:
+        assert len(texts(name, "b", "c", "d")) == 4
+
+
+def test_names_of_classes_in_one_place_can_all_be_read():
+    embeddings = np.random.default_rng(0).normal(0, 0.1, (40, 3)).astype(np.float32)
+    names = tuple(f"class number {number}" for number in range(5))
+    svg = Map(Reference(embeddings, np.arange(40) % 5, names=names)).draw([None, None])
+    texts = [(float(x), float(y)) for x, y in re.findall(r'<text class="named" x="(\d+)" y="(\d+)">', svg)]
+    assert len(texts) == 5
+    for number, (x, y) in enumerate(texts):
+        assert 56 <= x <= SIZE - 56  # half of what 14 letters take
+        assert all(abs(y - other) >= 16 or abs(x - left) >= 100 for left, other in texts[:number])
 
 
 def test_many_classes_share_one_colour_and_no_reference_is_said(four):
