@@ -15,7 +15,7 @@ from siamese.data.datasets.mnist import load_sample_digits
 from siamese.demo.gradio_patches import Demo, refusal
 from siamese.demo.gradio_programs import Described, serve_endpoint
 from siamese.demo.many.batch import MAX_IMAGES, Batch, look_at_all
-from siamese.inputs import INPUTS, reworded
+from siamese.inputs import INPUTS, Input, reworded
 from siamese.inputs.cells import MOST_SENT
 from siamese.verifier import Verifier
 
@@ -56,37 +56,14 @@ class Distances(TypedDict):
 def create_api(verifier: Verifier, blocks: Demo) -> None:
     """Serve the endpoints with this model. To be called within `blocks`."""
     kind = INPUTS[verifier.config.preprocess.mode]
-    a_picture, content = reworded("a picture", kind.noun), CONTENTS[kind.page]
-    answers = ANSWERS.format(a_picture, TYPES[kind.page])
-
-    def path_of(value: Any, name: str) -> str:
-        """The path of a file. Raises gr.Error where `value`, the argument `name`, is none."""
-        # The same test by which Gradio moves uploads into its cache: any other path is one it has not checked.
-        if not is_file_obj_with_meta(value):
-            raise refusal(f"{name} is not {a_picture}; {answers}")
-        return value["path"]
-
-    def batch_of(images: list) -> Batch:
-        """What the model makes of the files of a request. Raises gr.Error where one of them is no good."""
-        if not isinstance(images, list) or not images:
-            raise refusal(f"images is no list of {reworded('pictures', kind.noun)}, allowed: 1 to {MAX_IMAGES}; {answers}")
-        names = [f"images[{place}]" for place in range(len(images))]
-        paths = [path_of(*pair) for pair in zip(images, names, strict=True)]
-        try:
-            found, problems = look_at_all(verifier, list(map(content, paths)), names)
-        except ValueError as error:
-            raise refusal(str(error)) from error
-        if problems:
-            raise refusal("; ".join(problems.values()))
-        return found
 
     def compare(image_a: str, image_b: str, request: gr.Request) -> Compared:
         """Say whether two pictures show the same thing, how sure that is, and the distance of their embeddings."""
         blocks.forget_call(request)
         looks = []
-        for name, path in [(name, path_of(value, name)) for name, value in (("image_a", image_a), ("image_b", image_b))]:
+        for name, path in [(name, _path(value, name, kind)) for name, value in (("image_a", image_a), ("image_b", image_b))]:
             try:
-                looks.append(verifier.look(content(path)))
+                looks.append(verifier.look(CONTENTS[kind.page](path)))
             except ValueError as error:
                 raise refusal(f"{name}: {error}") from error
         return {**verifier.verify_looks(*looks).to_dict(), "model": verifier.name}
@@ -94,13 +71,13 @@ def create_api(verifier: Verifier, blocks: Demo) -> None:
     def embed(images: list[str], request: gr.Request) -> Embedded:
         """The embeddings of 1 to 32 pictures, whose Euclidean distances are those of compare."""
         blocks.forget_call(request)
-        return {"embeddings": batch_of(images).embeddings.tolist(), "model": verifier.name}
+        return {"embeddings": _batch(verifier, images, kind).embeddings.tolist(), "model": verifier.name}
 
     def distances(images: list[str], request: gr.Request) -> Distances:
         """The distances between all of 1 to 32 pictures; two are the same where theirs is at most the threshold."""
         blocks.forget_call(request)
         threshold = verifier.config.calibration.threshold
-        found = batch_of(images).distances().tolist()
+        found = _batch(verifier, images, kind).distances().tolist()
         return {"distances": found, "threshold": threshold, "model": verifier.name}
 
     first, second = EXAMPLES[kind.page](verifier)
@@ -114,6 +91,36 @@ def create_api(verifier: Verifier, blocks: Demo) -> None:
     serve_endpoint(blocks, compare, {"image_a": Described(picture, first), "image_b": Described(picture, second)})
     for endpoint in (embed, distances):
         serve_endpoint(blocks, endpoint, {"images": Described(several, [first, second])})
+
+
+def _answers(kind: Input) -> tuple[str, str]:
+    """What is asked for, and the forms that it may have."""
+    a_picture = reworded("a picture", kind.noun)
+    return a_picture, ANSWERS.format(a_picture, TYPES[kind.page])
+
+
+def _path(value: Any, name: str, kind: Input) -> str:
+    """The path of a file. Raises gr.Error where `value`, the argument `name`, is none."""
+    # The same test by which Gradio moves uploads into its cache: any other path is one it has not checked.
+    if not is_file_obj_with_meta(value):
+        raise refusal("{} is not {}; {}".format(name, *_answers(kind)))
+    return value["path"]
+
+
+def _batch(verifier: Verifier, images: list, kind: Input = INPUTS["ink"]) -> Batch:
+    """What the model makes of the files of a request. Raises gr.Error where one of them is no good."""
+    if not isinstance(images, list) or not images:
+        several = reworded("pictures", kind.noun)
+        raise refusal(f"images is no list of {several}, allowed: 1 to {MAX_IMAGES}; {_answers(kind)[1]}")
+    names = [f"images[{place}]" for place in range(len(images))]
+    paths = [_path(value, name, kind) for value, name in zip(images, names, strict=True)]
+    try:
+        found, problems = look_at_all(verifier, list(map(CONTENTS[kind.page], paths)), names)
+    except ValueError as error:
+        raise refusal(str(error)) from error
+    if problems:
+        raise refusal("; ".join(problems.values()))
+    return found
 
 
 def _digits(verifier: Verifier) -> tuple[str, str]:

@@ -15,14 +15,14 @@ from siamese.model_folder.model_card import (
     DOUBTFUL_PICTURE,
     ONNX_IN_WORDS,
     PLOTS,
-    REFERENCE_IN_WORDS,
     SHOW_PIXELS,
     render_card,
 )
-from siamese.model_folder.reference import load_reference
+from siamese.model_folder.reference import load_reference, without_class_names
 from siamese.network import SiameseNetwork
 
 OWN = "own-images"  # what a folder or a file of pairs is called on the Hub
+ABOUT_REFERENCE = r"\n`reference\.safetensors` holds .*?leaves them out\.\n"  # in a card, of any version and kind of input
 HIDDEN = "..."  # what was given on a command line and is nobody else's business
 # Of a command line, what says nothing of its user: the name of a flag, a number, or one of the choices.
 PLAIN = re.compile(r"--?[a-z_-]+|[\d.]+(e-?\d+)?|timm/[\w.-]+", re.IGNORECASE)
@@ -54,9 +54,11 @@ def published(
         files[CARD_FILE] = render_card(
             config, plots=files.keys() & PLOTS.keys(), has_reference=REFERENCE_FILE in files
         ).encode()
+        if REFERENCE_FILE in files:
+            files[REFERENCE_FILE] = without_class_names(folder / REFERENCE_FILE)
     elif without_reference and is_own(config.data):
         card = (folder / CARD_FILE).read_text(encoding="utf-8")
-        files[CARD_FILE] = card.replace(REFERENCE_IN_WORDS, "").encode()
+        files[CARD_FILE] = re.sub(ABOUT_REFERENCE, "", card, flags=re.DOTALL).encode()
     return files
 
 

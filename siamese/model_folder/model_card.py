@@ -36,8 +36,8 @@ DOUBTFUL_PICTURE = "disagreeing.png"
 SHOW_PIXELS = ("false_accepts.png", "false_rejects.png", DOUBTFUL_PICTURE)
 REFERENCE_IN_WORDS = """
 `reference.safetensors` holds the embeddings of up to 1,000 test images and the numbers of their classes, from which the
-demo knows what is unlike these images. They are no pictures and no names, but they do tell something: with them and the
-model, anybody can find out whether a picture that they have is very like one of these images. `siamese push
+demo knows what is unlike these images. They are no pictures, but they do tell something: with them and the model,
+anybody can find out whether a picture that they have is very like one of these images. `siamese push
 --without-reference` leaves them out.
 """
 ONNX_IN_WORDS = """

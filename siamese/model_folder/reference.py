@@ -213,6 +213,21 @@ def save_reference(reference: Reference, network: "SiameseNetwork", folder: Path
     write_file(folder / REFERENCE_FILE, lambda temporary: save_file(arrays, temporary, metadata=about))
 
 
+def without_class_names(file: Path) -> bytes:
+    """A reference file less the names of its classes. Raises ValueError where it is none."""
+    from safetensors import SafetensorError, safe_open
+    from safetensors.numpy import save
+
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            about = opened.metadata() or {}
+            if about.pop("names", None) is None:
+                return file.read_bytes()
+            return save({name: opened.get_tensor(name) for name in opened.keys()}, metadata=about)  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{file} is not a reference file: {one_line(str(error))}") from error
+
+
 def load_reference(folder: Path, network: "SiameseNetwork", split: str = "given") -> Reference | None:
     """The reference of a model folder, whose test images are what `split` says; None where it has none, or of other weights.
 

@@ -23,6 +23,7 @@ from siamese.model_folder.reference import (
     load_reference,
     save_reference,
     usual_range,
+    without_class_names,
 )  # fmt: skip
 from siamese.model_folder.weights import load_model
 
@@ -217,6 +218,14 @@ def test_the_names_of_the_classes_come_back_and_no_others(reference, trained_fol
     names = tuple(f"class <{number}> é" for number in range(10))
     save_reference(dataclasses.replace(reference, names=names), network, tmp_path)
     assert load_reference(tmp_path, network).names == names
+    (tmp_path / "sent").mkdir()
+    (tmp_path / "sent" / REFERENCE_FILE).write_bytes(without_class_names(tmp_path / REFERENCE_FILE))
+    assert b"class <" not in (tmp_path / "sent" / REFERENCE_FILE).read_bytes()
+    sent = load_reference(tmp_path / "sent", network)
+    assert sent.names is None
+    for name, array in sent.arrays().items():
+        np.testing.assert_array_equal(array, getattr(reference, name))
+    assert without_class_names(tmp_path / "sent" / REFERENCE_FILE) == (tmp_path / "sent" / REFERENCE_FILE).read_bytes()
     arrays = {"embeddings": torch.zeros(4, 64), "labels": torch.arange(4)}
     for damaged in ('{"a": 1}', "[1, 2, 3, 4]", '["a"]', "[" * 100_000, "names", '["a", "b", "c", null]'):
         about = {"format": "siamese-reference-1", "names": damaged}
