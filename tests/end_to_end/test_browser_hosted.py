@@ -61,7 +61,6 @@ def open_train(page: Page) -> None:
     expect(page.locator("#start")).to_be_enabled()
 
 
-@pytest.mark.exhaustive
 def test_a_visitor_logs_in_agrees_and_is_told_all_until_the_model_is_there(browser, app, hub, provider, digits, tmp_path):
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
     expect.set_options(timeout=60_000)
