@@ -8,8 +8,7 @@ by the seed, of writers 0 to 3; 20-way one-shot among the other letters of write
 of pendigits; beside nearest neighbours on standardised columns, which call two rows the same where the nearest training rows
 of both are of one class. series: sets that aeon ships (pip install aeon), with their own training and test; the share of
 test sequences whose nearest training sequence is of their class, by embedding, Euclidean distance and dynamic time warping.
-Settings were chosen on the validation of seeds from 100 on, and of other time series (--sets).
-One line for each, means and
+Settings were chosen on the validation of seeds from 100 on, and of other time series (--sets). One line for each, means and
 spreads over the seeds.
 """
 
