@@ -15,14 +15,15 @@ from playwright.sync_api import Page, expect
 from siamese import Verifier
 from siamese.inputs.strokes import as_sequence, read_strokes
 
-pytestmark = pytest.mark.exhaustive
+pytestmark = pytest.mark.slow
+MORE = pytest.mark.exhaustive
 
 ONE = [(0.4, 0.3), (0.55, 0.15), (0.55, 0.85)]  # of the pad's side
 BAR = [(0.35, 0.85), (0.75, 0.85)]
 ROUND = [(0.5, 0.2), (0.75, 0.5), (0.5, 0.8), (0.25, 0.5), (0.45, 0.22)]
 
 
-@pytest.fixture(scope="module", params=[model_of_strokes, model_of_rows], ids=["strokes", "rows"])
+@pytest.fixture(scope="module", params=[pytest.param(model_of_strokes, marks=MORE), model_of_rows], ids=["strokes", "rows"])
 def served(request, browser, tmp_path_factory) -> Iterator[tuple[App, Verifier]]:
     folder = tmp_path_factory.mktemp("served")
     verifier = request.param()
@@ -31,7 +32,9 @@ def served(request, browser, tmp_path_factory) -> Iterator[tuple[App, Verifier]]
         assert "Traceback" not in app.log.read_text()
 
 
-@pytest.fixture(params=[{"viewport": {"width": 1440, "height": 900}}, PHONE], ids=["desk", "phone"])
+@pytest.fixture(
+    params=[{"viewport": {"width": 1440, "height": 900}}, pytest.param(PHONE, marks=MORE)], ids=["desk", "phone"]
+)
 def page(request, served, browser) -> Iterator[Page]:
     app, wrong = served[0], []
     context = browser.new_context(**request.param)
@@ -76,6 +79,7 @@ def open_way(page: Page, side: str, name: str) -> None:
     page.locator(f"#{side}-side").get_by_role("tab", name=name).click()
 
 
+@MORE
 def test_strokes_are_recorded_with_their_time_and_compared(served, page, tmp_path):
     verifier = served[1]
     if "pen" not in verifier.config.preprocess.numbers.columns:
@@ -119,6 +123,7 @@ def test_rows_of_files_are_compared(served, page, tmp_path):
         page.set_input_files(f"#{side}-side input[type=file]", table)
         page.locator(f"#{side}-side input[type=number]").fill(row)
     expect_distance(page, verifier, WINE.data[0], WINE.data[99])
+    page.locator("#verdict .distance").click(trial=True)  # nothing lies over it
     expect(page.locator(".numbers-table")).to_contain_text("alcohol")
     open_way(page, "second", "Paste")
     page.locator("#second-side textarea").fill("1, 2")
@@ -129,6 +134,7 @@ def test_rows_of_files_are_compared(served, page, tmp_path):
     expect_distance(page, verifier, WINE.data[0], WINE.data[0])
 
 
+@MORE
 def test_programs_are_answered(served, tmp_path):
     app, verifier = served
     if "pen" in verifier.config.preprocess.numbers.columns:
