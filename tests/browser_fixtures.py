@@ -82,10 +82,13 @@ def options() -> dict:
 
 @pytest.fixture
 def open_page(browser, options) -> Iterator[Callable[..., Page]]:
-    """Opens a demo, or an address of it, as a visitor does, brushes in hand; at the end, nothing went wrong."""
+    """Opens a demo, or an address of it, as a visitor does, brushes in hand; at the end, nothing went wrong.
+
+    `ready`: what is there once it can be used, and how many of them.
+    """
     contexts, wrong = [], []
 
-    def open_app(app: App, address: str = "") -> Page:
+    def open_app(app: App, address: str = "", ready: tuple[str, int] = (BOTH_BRUSHES, 2)) -> Page:
         context = browser.new_context(permissions=["clipboard-read", "clipboard-write", "camera"], **options)
         contexts.append(context)
         context.set_default_timeout(PATIENCE)
@@ -95,7 +98,7 @@ def open_page(browser, options) -> Iterator[Callable[..., Page]]:
         opened.on("pageerror", lambda error: wrong.append(str(error)))
         opened.on("request", lambda request: wrong.append(request.url) if not local(request.url, app) else None)
         opened.goto(address or app.url)
-        expect(opened.locator(BOTH_BRUSHES)).to_have_count(2)
+        expect(opened.locator(ready[0])).to_have_count(ready[1])
         return opened
 
     yield open_app

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from app_fixtures import App, running_app
-from browser_fixtures import PATIENCE, PHONE, local
+from browser_fixtures import PHONE
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from number_files import WINE, wine_table
@@ -35,21 +35,16 @@ def served(request, browser, tmp_path_factory) -> Iterator[tuple[App, Verifier]]
 @pytest.fixture(
     params=[{"viewport": {"width": 1440, "height": 900}}, pytest.param(PHONE, marks=MORE)], ids=["desk", "phone"]
 )
-def page(request, served, browser) -> Iterator[Page]:
-    app, wrong = served[0], []
-    context = browser.new_context(**request.param)
-    context.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
-    opened = context.new_page()
-    opened.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on("request", lambda each: wrong.append(each.url) if not local(each.url, app) else None)
-    opened.goto(app.url)
+def options(request) -> dict:
+    return request.param
+
+
+@pytest.fixture
+def page(open_page, served) -> Iterator[Page]:
+    opened = open_page(served[0], ready=("#verdict .panel", 1))
     expect(opened.locator("#verdict .panel")).to_be_visible()
     yield opened
     assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    context.close()
-    assert wrong == []
 
 
 def stroke(page: Page, side: str, points: list) -> None:
