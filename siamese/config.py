@@ -27,6 +27,7 @@ NUMBER_VERSIONS = (1,)  # ways of reading numbers; as of images, each stays as i
 FITS = ("resample", "pad")  # sequences of any length to one of T steps: see NumbersConfig
 NORMALISATIONS = ("columns", "each", "shape")
 MOST_COLUMNS, MOST_STEPS = 10_000, 4096
+MOST_VIEWS = 9
 PREPROCESS_VERSIONS = (1, 2)  # ways of reading an image; each stays as it is, since weights were trained on it
 
 
@@ -58,6 +59,7 @@ class EncoderConfig:
     channels: int = 1  # 1 grey, 3 colour
     backbone: BackboneConfig | None = field(default=None, metadata=ADDED_LATER)  # of "timm/..." alone
     mirrors: bool = field(default=True, metadata=ADDED_LATER)  # "hog", "timm/...": an image is the same mirrored
+    views: int = field(default=1, metadata=ADDED_LATER)  # of an image, 1..9, see siamese.encoders.turned_views
     # Of what is no image, and then image_size and channels say nothing: (F,), or (T, F + 1) with the mask of steps
     shape: tuple[int, ...] | None = field(default=None, metadata=ADDED_LATER)
 
@@ -67,6 +69,7 @@ class EncoderConfig:
         check_range("encoder.embedding_dim", self.embedding_dim, 1, 4096)
         check_range("encoder.image_size", self.image_size, 8, 512)
         check_choice("encoder.channels", self.channels, (1, 3))
+        check_range("encoder.views", self.views, 1, MOST_VIEWS if self.shape is None else 1)
         if self.shape is not None:
             check_choice("the length of encoder.shape", len(self.shape), (1, 2))
             for size, most in zip(self.shape[::-1], (MOST_COLUMNS + 1, MOST_STEPS), strict=False):

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from siamese.config import EncoderConfig
 from siamese.data.storage import let_go
 from siamese.encoders import build_encoder
+from siamese.encoders.turned_views import views_of
 from siamese.inputs import to_tensor
 
 MOST_AT_ONCE, PIXELS_AT_ONCE = 1000, 1_600_000  # images of a part: 1,000 of 40 x 40 px, 31 of 224 x 224 px
@@ -41,13 +42,20 @@ class SiameseNetwork(nn.Module):
 
     def embed(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W), float in 0..1 -> embeddings (B, D), float32."""
-        return self.encoder(images)
+        features = self.features(images)
+        return F.normalize(features, dim=1) if self.unit_length else features
+
+    def features(self, images: Tensor) -> Tensor:
+        """The encoder's features (B, D); but in training, the mean of those of `config.views` views of each image."""
+        if self.training or self.config.views == 1:
+            return self.encoder.features(images)
+        return sum(self.encoder.features(view) for view in views_of(images, self.config.views)) / self.config.views
 
     forward = embed
 
     def measure(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """As `embed`, and how long the encoder's features of each image are: float32 (B, D) and (B,)."""
-        features = self.encoder.features(images)  # (B, D)
+        """As `embed`, and how long the features of each image are: float32 (B, D) and (B,)."""
+        features = self.features(images)  # (B, D)
         return F.normalize(features, dim=1) if self.unit_length else features, features.norm(dim=1)
 
     def embed_alike(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -70,8 +78,8 @@ class SiameseNetwork(nn.Module):
         return quick.to(memory_format=torch.channels_last)
 
     def fingerprint(self) -> str:
-        """SHA-256 over all weights: embeddings are comparable only where it is the same."""
-        digest = hashlib.sha256()
+        """SHA-256 over all that embeddings depend on: they are comparable only where it is the same."""
+        digest = hashlib.sha256(b"" if self.config.views == 1 else f"{self.config.views} views".encode())
         for name, tensor in sorted(self.state_dict().items()):
             digest.update(name.encode())
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
@@ -134,8 +142,8 @@ def _rounds_alike(network: SiameseNetwork, shape: tuple[int, ...], dtype: np.dty
         noise = noise.astype(np.uint8) if dtype == np.uint8 else (noise / 255).astype(dtype)  # gates are not to saturate
         with torch.inference_mode():
             parts = [noise[start : start + few] for start in range(0, many, few)]
-            by_few = torch.cat([network.encoder.features(_filled_up(network, part, few)) for part in parts])
-            network.is_alike[key] = torch.equal(by_few, network.encoder.features(_filled_up(network, noise, many)))
+            by_few = torch.cat([network.features(_filled_up(network, part, few)) for part in parts])
+            network.is_alike[key] = torch.equal(by_few, network.features(_filled_up(network, noise, many)))
     return network.is_alike[key]
 
 

@@ -48,6 +48,7 @@ configs = st.builds(
     encoder=record(
         EncoderConfig,
         embedding_dim=st.integers(1, 4096),
+        views=st.integers(1, 9),
         image_size=st.integers(8, 512),
         channels=st.sampled_from([1, 3]),
         name=st.sampled_from(["compact", "vast"]),
@@ -57,6 +58,7 @@ configs = st.builds(
         EncoderConfig,
         name=st.just("timm/some"),
         embedding_dim=st.just(8),
+        views=st.just(1),
         image_size=st.just(8),
         channels=st.just(3),
         backbone=backbones,
@@ -150,7 +152,7 @@ ADDED_LATER |= {("training", "finished_at_step"): 0, ("calibration", "doubt"): 0
 ADDED_LATER |= {("preprocess", "version"): 1, ("data", "revision"): "", ("data", "is_public"): False}
 ADDED_LATER |= {("data", "has_own_parts"): False, ("data", "also"): "", ("data", "also_images"): 0}
 ADDED_LATER |= {("encoder", "backbone"): None, ("encoder", "mirrors"): True}
-ADDED_LATER |= {("encoder", "shape"): None, ("preprocess", "numbers"): None}
+ADDED_LATER |= {("encoder", "shape"): None, ("encoder", "views"): 1, ("preprocess", "numbers"): None}
 
 
 @pytest.mark.parametrize("path", [path for path in KEYS if path not in ADDED_LATER], ids=dotted)

@@ -46,7 +46,8 @@ def follow(events: Iterator[Event], stop: "StopRequest") -> None:
                         print(line(record, epochs, is_best, pace.seconds_left()), flush=True)
                 case Fitted():
                     stack.close()  # the bar is done
-                    print(f"best: epoch {event.best_epoch} of {epochs}; evaluating on the test images", flush=True)
+                    best = f"best: epoch {event.best_epoch} of {epochs}" if epochs else "the weights stay as they are"
+                    print(f"{best}; evaluating on the test images", flush=True)
                 case Finished():
                     print(f"{describe_result(event)}\n{what_next(event)}")
 

@@ -12,6 +12,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from siamese.config import DataRecord, Metrics, ModelFolderConfig, counted, one_line
 from siamese.data.datasets import DATASETS, is_own
+from siamese.encoders.turned_views import MOST_DEGREES
 from siamese.evaluation.bootstrap import interval_in_words
 from siamese.evaluation.metrics import LEAST_FALSE_ACCEPTS
 from siamese.inputs import INPUTS, reworded
@@ -148,6 +149,7 @@ def render_card(
         if numbers is None
         else described,
         backbone=f"; weights of its network from {one_line(encoder.backbone.weights)}" if encoder.backbone else "",
+        views=f"; the mean of {encoder.views} views, turned by up to {MOST_DEGREES:g}°" if encoder.views > 1 else "",
         margin=f" (margin {config.loss.margin:g})" if config.loss.margin else "",
         epochs=counted(training.epochs, "epoch"),
         ended_early=f"; ended early by its user, after step {step:,} in epoch {len(config.history)}" if step else "",

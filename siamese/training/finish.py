@@ -1,20 +1,23 @@
 """The end of a training: the best weights, their threshold and calibration, the test, and the model folder."""
 
+import dataclasses
 import datetime
 
 import torch
 from torch import Tensor
 
-from siamese.config import UNSEEN_SPLITS, Calibration, Metrics, ModelFolderConfig, TrainingRecord, readable
+from siamese.config import UNSEEN_SPLITS, Calibration, DataRecord, Metrics, ModelFolderConfig, TrainingRecord, readable
 from siamese.data.labelled_images import LabelledImages
 from siamese.data.measured import bootstrap, calibrate
 from siamese.data.pairs import LabelledPairs
 from siamese.evaluation.calibration import distance_curve, measure
 from siamese.evaluation.metrics import PairDistances
 from siamese.model_folder.doubtful import find_doubtful
+from siamese.model_folder.weights import load_model
 from siamese.model_folder.write import write_model_folder
 from siamese.network import SiameseNetwork, embed_all
 from siamese.training.events import Diverged, Finished
+from siamese.training.settings import TrainingSettings
 from siamese.training.setup import Setup
 from siamese.training.state import TrainingState
 from siamese.version import current_commit
@@ -26,10 +29,13 @@ COLLAPSED = 1e-6  # all embeddings agree to this in every number
 def finish(state: TrainingState, setup: Setup) -> Finished:
     """Calibrate the best epoch on validation, evaluate it once on the test images, write the folder.
 
-    Raises Diverged where all embeddings are one, OSError where the folder cannot be written.
+    After no epochs at all, that is the model of --init with its own weights. Raises ValueError where that was trained on
+    other images, Diverged where all embeddings are one, OSError where the folder cannot be written.
     """
     settings, splits, network = state.settings, setup.splits, setup.network
-    network.load_state_dict(state.best)
+    before = None if settings.epochs else _same_weights(settings, splits.record)
+    if state.best:
+        network.load_state_dict(state.best)
     embeddings = embed_all(network, splits.validation.images)
     if (embeddings - embeddings[0]).abs().max() < COLLAPSED:
         raise Diverged(
@@ -48,11 +54,11 @@ def finish(state: TrainingState, setup: Setup) -> Finished:
         encoder=network.config,
         preprocess=setup.preprocess,
         calibration=calibration,
-        loss=setup.loss_config,
+        loss=before.loss if before else setup.loss_config,
         data=splits.record,
-        training=_record(state, setup),
+        training=_record_of_same_weights(before.training, state) if before else _record(state, setup),
         metrics=metrics,
-        history=tuple(state.history),
+        history=before.history if before else tuple(state.history),
         seen=seen,
         distances=distance_curve(pairs),
     )
@@ -65,7 +71,7 @@ def _record(state: TrainingState, setup: Setup) -> TrainingRecord:
     settings, steps = state.settings, setup.batches.steps_per_epoch * state.settings.epochs
     return TrainingRecord(
         command=readable(state.command),
-        commit=current_commit(),
+        **_here_and_now(),
         seed=settings.seed,
         epochs=settings.epochs,
         best_epoch=state.best_epoch,
@@ -77,10 +83,33 @@ def _record(state: TrainingState, setup: Setup) -> TrainingRecord:
         parameters=setup.parameters,
         device=setup.hardware,
         seconds=round(state.seconds, 1),
-        torch_version=torch.__version__,
-        date=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%MZ"),
         finished_at_step=state.step if state.step < steps else 0,
     )
+
+
+def _same_weights(settings: TrainingSettings, record: DataRecord) -> ModelFolderConfig:
+    """The model of --init, where it is only to be calibrated anew.
+
+    Raises ValueError where it was trained on other images than are here: test images may be among them.
+    """
+    before = load_model(settings.init)[1]
+    if (before.data, before.training.seed) != (record, settings.seed):
+        raise ValueError(
+            f"--epochs is 0, which calibrates the model of --init anew, and that was trained on {before.data.dataset} with "
+            f"{before.data.training_images:,} training images and seed {before.training.seed}, here is {record.dataset} "
+            f"with {record.training_images:,} and seed {settings.seed}: allowed are the same images, split as they were"
+        )
+    return before
+
+
+def _record_of_same_weights(before: TrainingRecord, state: TrainingState) -> TrainingRecord:
+    """How the weights came about, and what was done with them since."""
+    return dataclasses.replace(before, command=f"{before.command}\n{readable(state.command)}", **_here_and_now())
+
+
+def _here_and_now() -> dict[str, str]:
+    date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%MZ")
+    return {"commit": current_commit(), "torch_version": torch.__version__, "date": date}
 
 
 def _evaluate(

@@ -9,7 +9,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from siamese.config import MOST_STEPS, NORMALISATIONS, readable, shorten
+from siamese.config import MOST_STEPS, MOST_VIEWS, NORMALISATIONS, readable, shorten
 from siamese.data.class_tree import find_classes
 from siamese.data.datasets import DATASETS
 from siamese.data.folders import choose_settings
@@ -38,7 +38,7 @@ ABOUT_FOLDERS = (
     "dataset_split",
     "classes_from_names",
 )
-ABOUT_IMAGES = ("also", "preprocess", "image_size", "channels", "image_column", "rotations")
+ABOUT_IMAGES = ("also", "preprocess", "image_size", "channels", "image_column", "rotations", "views")
 ABOUT_SEQUENCES = ("series_column", "time_column", "length", "pad", "normalise")
 ALLOWED = {
     "epochs": (1, 10_000),
@@ -52,6 +52,7 @@ ALLOWED = {
     "channels": (1, 3),
     "margin": (0.0, 100.0),
     "embedding_dim": (1, 4096),
+    "views": (1, MOST_VIEWS),
     "seed": (0, 2**31 - 1),
 }
 
@@ -84,10 +85,11 @@ class TrainingSettings:
     backbone_weights: str | None = None  # of "timm/NAME": see siamese.encoders.pretrained; None: those that timm names
     tune: bool | None = None  # of "timm/NAME": whether its weights go on learning; None: see siamese.training.recipe
     embedding_dim: int | None = None  # 1..4096; the encoder's own if None
+    views: int | None = None  # of an image, see siamese.encoders.turned_views; 1, or those of `init`, if None
     init: str | None = None  # model folder whose weights to start from, and whose encoder is taken; None: random weights
     loss: str = "supcon"  # key of siamese.losses.LOSSES
     margin: float | None = None  # in units of distance, 0..100; the loss's own if None
-    epochs: int | None = None  # 1..10,000; None here and below: see siamese.training.recipe
+    epochs: int | None = None  # 1..10,000, or 0 of `init` alone; None here and below: see siamese.training.recipe
     batch_size: int | None = None  # images per step
     lr: float | None = None  # peak learning rate, 1e-8..10
     weight_decay: float = 0.05
@@ -220,6 +222,7 @@ def fill_in(settings: TrainingSettings) -> TrainingSettings:
         encoder=encoder,
         backbone_weights=weights,
         tune=learning == "tuned",
+        views=settings.views or 1,
         embedding_dim=settings.embedding_dim or min(widest, encoder_class(encoder).default_dim),
         margin=margin if settings.margin is None else settings.margin,
         batch_size=recipe.batch_size if settings.batch_size is None else settings.batch_size,
@@ -243,7 +246,8 @@ def _with_initial_encoder(settings: TrainingSettings) -> TrainingSettings:
             "--backbone-weights takes weights of timm's networks"
         )
     shapes = {name: getattr(settings, name) or getattr(encoder, name) for name in names}
-    return dataclasses.replace(settings, encoder=settings.encoder or encoder.name, **shapes)
+    views = settings.views or encoder.views
+    return dataclasses.replace(settings, encoder=settings.encoder or encoder.name, views=views, **shapes)
 
 
 def check(settings: TrainingSettings) -> None:
@@ -264,6 +268,7 @@ def check(settings: TrainingSettings) -> None:
         raise ValueError(f"--also is {settings.also}, which is no folder here, allowed: a folder of class folders")
     for name, (low, high) in ALLOWED.items():
         value = getattr(settings, name)
+        low = 0 if name == "epochs" and settings.init else low
         if value is not None and not low <= value <= high:
             raise ValueError(f"{_option(name)} is {value}, allowed: {low} to {high}")
     if settings.encoder in LOADED_ONLY:

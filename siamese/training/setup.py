@@ -115,7 +115,7 @@ def prepare(state: TrainingState, world: World) -> Setup:
     found = find_weights(settings.encoder, settings.backbone_weights) if settings.backbone_weights else None
     weights = found and found.source + TUNED * settings.tune
     backbone = found and choose_backbone(settings.encoder, settings.image_size, weights)[0]
-    shape = {name: size for name in ("image_size", "channels") if (size := getattr(settings, name))}
+    shape = {name: size for name in ("image_size", "channels", "views") if (size := getattr(settings, name))}
     is_photo = settings.preprocess == "photo"
     asked = EncoderConfig(settings.encoder, settings.embedding_dim, **shape, backbone=backbone, mirrors=is_photo)
     initial = _initial(settings, asked) if settings.init and not state.step else None

@@ -1,5 +1,6 @@
 """A training that starts from the weights of a model: which encoder it has, and what it refuses."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from terminal import assert_refused, run
 
 from siamese.config import EncoderConfig, ModelFolderConfig
 from siamese.encoders.backbone import choose_backbone
-from siamese.model_folder.files import CONFIG_FILE, WEIGHTS_FILE, write_text
+from siamese.model_folder.files import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, write_text
 from siamese.model_folder.weights import load_model, save_weights
 from siamese.network import SiameseNetwork
 from siamese.training.distributed import ALONE
@@ -83,3 +84,40 @@ def test_the_same_data_in_another_split_is_remarked(trained_folder):
     assert prepared(trained_folder, seed=seed).splits.remarks == ()
     (remark,) = prepared(trained_folder, seed=seed + 1).splits.remarks
     assert "was trained on mnist-sample in another split" in remark
+
+
+@pytest.mark.slow
+def test_no_epochs_calibrate_the_model_anew_and_keep_its_weights(trained_folder, tmp_path, capsys):
+    output = tmp_path / "model"
+    flags = (*SAMPLE, "--init", str(trained_folder), "--views", "3", "--epochs", "0", "--output", str(output))
+    assert run(["train", *flags], capsys)[0] == 0
+    (network, before), (again, after) = (load_model(folder) for folder in (trained_folder, output))
+    assert all(torch.equal(tensor, network.state_dict()[name]) for name, tensor in again.state_dict().items())
+    assert after.encoder == dataclasses.replace(before.encoder, views=3)
+    assert (after.history, after.data, after.loss) == (before.history, before.data, before.loss)
+    assert after.calibration != before.calibration
+    assert after.metrics.equal_error_rate < before.metrics.equal_error_rate
+    assert after.training.command.splitlines()[0] == before.training.command
+    assert after.training.command.splitlines()[1].endswith("--epochs 0 --output " + str(output))
+    assert "the mean of 3 views, turned by up to 8°" in (output / CARD_FILE).read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_no_epochs_need_a_model_and_the_images_that_it_was_trained_on(trained_folder, tmp_path, capsys):
+    output = ("--epochs", "0", "--output", str(tmp_path / "out"))
+    assert_refused(run(["train", *SAMPLE, *output], capsys), "--epochs is 0, allowed: 1 to 10000")
+    flags = (*SAMPLE, "--init", str(trained_folder), "--seed", "1", *output)
+    code, _, stderr = run(["train", *flags], capsys)
+    assert code == 2
+    assert "--epochs is 0" in stderr
+    assert "mnist-sample with 1,800 training images and seed 0" in stderr
+    assert not (tmp_path / "out" / CONFIG_FILE).exists()
+
+
+def test_views_are_those_of_the_model_where_none_are_asked_for(tmp_path):
+    encoder = EncoderConfig("compact", 16, views=3)
+    save_weights(SiameseNetwork(encoder), tmp_path / WEIGHTS_FILE)
+    write_text(tmp_path / CONFIG_FILE, ModelFolderConfig(encoder=encoder).to_json())
+    assert fill_in(TrainingSettings("mnist-sample", init=str(tmp_path))).views == 3
+    assert fill_in(TrainingSettings("mnist-sample", init=str(tmp_path), views=1)).views == 1
+    assert fill_in(TrainingSettings("mnist-sample")).views == 1
