@@ -25,5 +25,5 @@ def turned(images: Tensor, degrees: float) -> Tensor:
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     turn = images.new_tensor([[[cosine, -sine, 0.0], [sine, cosine, 0.0]]])
     grid = F.affine_grid(turn, [1, 1, *images.shape[2:]], align_corners=False)  # (1, H, W, 2)
-    grid = grid.expand(len(images), -1, -1, -1)
+    grid = grid.expand(images.shape[0], -1, -1, -1)  # len() would be a constant in exported files
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)

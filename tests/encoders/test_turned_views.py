@@ -8,8 +8,9 @@ from networks import build
 from PIL import Image
 from torch import Tensor
 
-from siamese.config import EncoderConfig
+from siamese.config import EncoderConfig, ModelFolderConfig
 from siamese.encoders.turned_views import MOST_DEGREES, turned, views_of
+from siamese.export.write import export_network
 from siamese.images.canonical import to_tensor
 from siamese.network import SiameseNetwork, embed_alike, embed_all
 
@@ -61,6 +62,11 @@ def test_of_several_views_an_image_has_the_same_bits_alone_and_among_others(digi
     together = embed_alike(network, digits[0][:11])[0]
     assert all(torch.equal(embed_alike(network, digits[0][n : n + 1])[0][0], together[n]) for n in (0, 5, 10))
     torch.testing.assert_close(together, embed_all(with_views(3), digits[0][:11]), rtol=1e-4, atol=1e-5)
+
+
+def test_an_exported_file_has_the_views_for_batches_of_any_size():
+    network = with_views(3)
+    assert export_network(network, ModelFolderConfig(encoder=network.config), "torchscript")  # it is tried out with 1 and 3 images
 
 
 def test_embeddings_of_other_views_are_not_comparable():
