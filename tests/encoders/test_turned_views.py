@@ -66,7 +66,8 @@ def test_of_several_views_an_image_has_the_same_bits_alone_and_among_others(digi
 
 def test_an_exported_file_has_the_views_for_batches_of_any_size():
     network = with_views(3)
-    assert export_network(network, ModelFolderConfig(encoder=network.config), "torchscript")  # it is tried out with 1 and 3 images
+    # Which refuses what differs from the network with 1 or 3 images.
+    assert export_network(network, ModelFolderConfig(encoder=network.config), "torchscript")
 
 
 def test_embeddings_of_other_views_are_not_comparable():
