@@ -1,26 +1,31 @@
 """Two games on the same sketchpads: to fool the network, and to write one sign alike five times. Rules are in play.js."""
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from siamese.data.datasets import is_of_digits
+from siamese.service.app import KEY
 from siamese.verifier import Verifier
 
 DIGITS = range(10)
-GAMES = """
-<h2>Play</h2>
-<div class="games">
+FOOL = """
 <div><h3>Fool the network</h3>
 <p>Draw two different digits that it calls same, or one digit twice that it calls different. The clearer both are, the higher
 your score.</p>
 <button type="button" data-game="daily">Pair of the day</button>
-<button type="button" data-game="any">Another pair</button></div>
+<button type="button" data-game="any">Another pair</button></div>"""
+CONSISTENT = """
 <div><h3>Are you consistent?</h3>
 <p>Write one sign five times, and see how far apart the five are, and how far apart they may be.</p>
-<button type="button" data-game="consistent">Write five</button></div>
-</div>"""
+<button type="button" data-game="consistent">Write five</button></div>"""
+
+
+def games(environment: Mapping[str, str] = os.environ) -> str:
+    """All of them; but where what programs are told takes a key (`environment`), not the one that asks as they do."""
+    return f'<h2>Play</h2>\n<div class="games">{FOOL}{"" if environment.get(KEY, "").strip() else CONSISTENT}</div>'
 
 
 def nearness(verifier: Verifier, embeddings: Sequence[np.ndarray]) -> str:

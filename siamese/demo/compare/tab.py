@@ -14,7 +14,7 @@ from siamese.demo.compare.comparison import compare
 from siamese.demo.compare.examples import EXAMPLES as EXAMPLES
 from siamese.demo.compare.examples import Examples, examples
 from siamese.demo.compare.opening import opening
-from siamese.demo.compare.play import GAMES, nearness
+from siamese.demo.compare.play import games, nearness
 from siamese.demo.compare.snippets import snippets
 from siamese.demo.compare.understand import Map, drivers
 from siamese.demo.gradio_patches import refusal
@@ -45,7 +45,7 @@ def create_tab(page: Page) -> None:
             gr.HTML(opening(first), elem_id="opening", js_on_load="siamese.compare.begin(element)")
     script = "siamese.forward(element, trigger, 'pair')"
     cards = gr.HTML(judge.examples_of(first, None).cards, elem_id="examples", js_on_load=script)
-    gr.HTML(GAMES, elem_id="play", js_on_load="siamese.play.offer(element)")
+    gr.HTML(games(), elem_id="play", js_on_load="siamese.play.offer(element)")
     with gr.Row(elem_id="judge"):
         gr.HTML("<h2>Where to draw the line</h2>")
         standing = gr.HTML(standing, elem_id="standing")

@@ -4,9 +4,11 @@ import dataclasses
 import json
 
 import numpy as np
+import pytest
 from page_elements import Elements
 
-from siamese.demo.compare.play import DIGITS, GAMES, nearness
+from siamese.demo.compare.play import DIGITS, games, nearness
+from siamese.service.app import KEY
 
 
 def test_a_test_image_is_nearest_to_its_own_digit_and_at_no_distance_from_itself(bundled):
@@ -29,6 +31,14 @@ def test_of_models_that_are_not_of_digits_nothing_is_told(bundled, monkeypatch):
     assert nearness(bundled, embeddings) == ""
 
 
-def test_there_are_three_buttons():
-    games = [attributes["data-game"] for tag, attributes in Elements(GAMES).elements if tag == "button"]
-    assert games == ["daily", "any", "consistent"]
+@pytest.mark.parametrize(
+    ("environment", "offered"),
+    [
+        ({}, ["daily", "any", "consistent"]),
+        ({KEY: " "}, ["daily", "any", "consistent"]),
+        ({KEY: "secret"}, ["daily", "any"]),
+    ],
+)
+def test_the_game_that_asks_as_programs_do_is_offered_where_that_takes_no_key(environment, offered):
+    found = [attributes["data-game"] for tag, attributes in Elements(games(environment)).elements if tag == "button"]
+    assert found == offered
