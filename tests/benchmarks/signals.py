@@ -163,6 +163,8 @@ def tablet(arguments: argparse.Namespace, seed: int, folder: Path) -> Iterator[t
             label: [dict(zip(("x", "y", "pen"), way.T, strict=True)) for way in ways] for label, ways in queries.items()
         }
         yield f"the way of the pen, {encoder}: 20-way one-shot", one_shot(verifier, named)
+    if "compact" not in arguments.encoders:
+        return
     verifier = trained(
         folder / "pictures", folder / "compact", *shares, "--preprocess", "ink", "--encoder", "compact", seed=seed
     )
