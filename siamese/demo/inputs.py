@@ -21,7 +21,7 @@ from siamese.images.load import DECODING
 
 CANVAS = 400  # px, side of the drawing: at least what the page shows, since Gradio scales it down only
 BRUSH_RADIUS = 10  # px of the canvas: a stroke of 5% of its side, about that of a pen in MNIST
-LONGEST = 450_000  # characters of a drawing, of which a request has two at most: a canvas has some 10,000
+LONGEST = 450_000  # characters of a drawing, of which a request has two at most: one has some 5,000
 MOST_SIDE = 2000  # px
 START = "data:image/png;base64,"
 # What static/crop.js needs over an upload: a sheet to choose a part on, and two buttons.

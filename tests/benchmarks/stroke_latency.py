@@ -24,6 +24,8 @@ from siamese import Verifier
 from siamese.data.datasets.mnist import load_sample_digits
 from siamese.demo.compare.comparison import compare
 
+SENT = 200  # px, the side of a drawing as the page sends it
+
 # From the time that the browser gives the end of the stroke. A verdict counts if it is another than was there then, and when
 # the frame after the one that first holds it begins: then it has been painted.
 WATCH = """() => {
@@ -41,10 +43,10 @@ WATCH = """() => {
 
 
 def model_milliseconds(strokes: int) -> float:
-    """Median of what the model takes for two canvas-sized drawings: preprocessing, encoder, verdict."""
+    """Median of what the model takes for two drawings as the page sends them: preprocessing, encoder, verdict."""
     verifier = Verifier.from_pretrained()
     images, _ = load_sample_digits()
-    papers = [Image.fromarray(255 - image).resize((400, 400), Image.Resampling.BICUBIC) for image in images[: strokes + 1]]
+    papers = [Image.fromarray(255 - image).resize((SENT, SENT), Image.Resampling.BICUBIC) for image in images[: strokes + 1]]
     taken = []
     for pair in itertools.pairwise(papers):
         began = time.perf_counter()

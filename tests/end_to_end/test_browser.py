@@ -29,6 +29,7 @@ from playwright.sync_api import expect
 from siamese.demo.compare.tab import EXAMPLES
 from siamese.demo.compare.view import caution
 from siamese.demo.elements import picture
+from siamese.demo.inputs import read_drawing
 
 pytestmark = pytest.mark.slow
 
@@ -197,7 +198,8 @@ def test_a_stroke_is_one_request_with_both_drawings(page):
     expect(page.locator(f'#verdict [data-turn="{turn + 1}"]')).to_have_count(1)
     page.wait_for_timeout(1000)
     assert [request.url.rpartition("gradio_api")[2] for request in sent] == ["/run/predict"]
-    assert sent[0].post_data.count("data:image/png;base64,") == 2
+    drawings = [value for value in sent[0].post_data_json["data"] if str(value).startswith("data:image/png;base64,")]
+    assert [read_drawing(drawing).size for drawing in drawings] == [(200, 200)] * 2  # half the side: sooner read
 
 
 def test_an_older_verdict_that_comes_last_does_not_stay(page, digits, bundled):

@@ -63,13 +63,14 @@ def compare(verifier: Verifier, images: Sequence[Image | None]) -> Comparison:
     preprocess, looks, problems = verifier.config.preprocess, [None, None], []
     kind = INPUTS[preprocess.mode]
     ask = asking(kind.ways(preprocess))
-    for side, image in enumerate(images):
-        if image is None:
-            continue
-        try:
-            looks[side] = verifier.look(image)
-        except ValueError as error:
-            problems.append(f"{ORDINALS[side].capitalize()} {kind.noun}: {error}")
+    given = [side for side, image in enumerate(images) if image is not None]
+    for side, look in zip(given, verifier.look_at_each([images[side] for side in given]), strict=True):
+        if isinstance(look, Look):
+            looks[side] = look
+        elif isinstance(look, ValueError):
+            problems.append(f"{ORDINALS[side].capitalize()} {kind.noun}: {look}")
+        else:
+            raise look
     missing = [ordinal for ordinal, image in zip(ORDINALS, images, strict=True) if image is None]
     message = " ".join(problems)
     if missing and not problems:
