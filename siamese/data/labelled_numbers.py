@@ -265,7 +265,7 @@ def _read_files(own: OwnNumbers, known: NumbersConfig | None) -> _Found:
             values = matrix_of(table, found.columns, what)
             _add_sequence(found, values, times, label, str(file), part, own.choices, known)
         except ValueError as error:
-            found.left_out.append((file, str(error)))
+            found.left_out.append((file, str(error).replace(repr(str(file)), "it", 1)))
     return found
 
 

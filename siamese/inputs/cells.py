@@ -76,12 +76,14 @@ class Table:
 
 
 def matrix_of(table: Table, names: Sequence[str], what: str) -> np.ndarray:
-    """The columns of these names, or, where they have none, the first ones: float64 (N, F), NaN where a number is missing.
+    """The columns of these names: float64 (N, F), NaN where a number is missing.
 
+    By their places, of which there must be as many, where the table has no names, or `names` are but places ("1", "2", ...).
     `what` names the source in errors. Raises ValueError where a column is not there, or a cell holds something else.
     """
     table.check_even(what)
-    if table.are_named:
+    by_name = table.are_named and list(names) != [str(place + 1) for place in range(len(names))]
+    if by_name:
         if missing := [name for name in names if name not in table.names]:
             raise ValueError(
                 f"{what} has no {'column' if len(missing) == 1 else 'columns'} {shorten(', '.join(missing))[1:-1]}; it has "
@@ -90,7 +92,7 @@ def matrix_of(table: Table, names: Sequence[str], what: str) -> np.ndarray:
     elif len(table.names) != len(names):
         raise ValueError(f"{what} has {counted(len(table.names), 'column')}, allowed: {len(names)}, as in training")
     columns = []
-    for name in names if table.are_named else table.names:
+    for name in names if by_name else table.names:
         values, wrong = table.numbers(name)
         for row, problem in sorted(wrong.items())[:1]:
             raise ValueError(f"{what}: in row {row + 1}, {problem}")
