@@ -51,3 +51,11 @@ def long_table(path: Path, count: int = 120) -> Path:
     frame = pd.DataFrame(rows, columns=["series", "label", "time", "rows", "columns"])
     frame.sample(frac=1, random_state=0).to_csv(path, index=False)
     return path
+
+
+def list_table(path: Path, count: int = 120, **more) -> Path:
+    """Those sequences as a Parquet file with a row for each, whose columns are lists; `more` are further columns."""
+    values, labels = profiles(count)
+    columns = {"rows": [each[:, 0].tolist() for each in values], "columns": [each[:, 1].tolist() for each in values]}
+    pd.DataFrame({**columns, "label": labels, **more}).to_parquet(path)
+    return path

@@ -42,13 +42,12 @@ def main(argv: list[str] | None = None) -> int:
 
 def check(arguments: argparse.Namespace) -> None:
     """`check FOLDER`: classes or pairs, settings, what would be left out and why."""
-    if numbers := image_flags.numbers_of(arguments.folder, arguments):
-        say_of_numbers(numbers, arguments.json)
-        return
     file = Path(arguments.folder)
     is_file = file.suffix.lower() == ".csv" and file.is_file()
-    choices = image_flags.choices_of(arguments)
-    own = OwnImages(file, file.name) if is_file else image_flags.images_of(arguments.folder, choices)
+    own = image_flags.own_of(arguments.folder, arguments) or (OwnImages(file, file.name) if is_file else None)
+    if own and not isinstance(own, OwnImages):
+        say_of_numbers(own, arguments.json)
+        return
     if own and own.are_pairs:
         say_of_pairs(check_pairs(own.place, progress=True), arguments.json)
         return

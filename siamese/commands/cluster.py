@@ -46,11 +46,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def cluster(arguments: argparse.Namespace) -> None:
     """`cluster FOLDER`: the groups, the largest first, what is alone, and near duplicates."""
+    verifier = load(arguments)
+    verifier.check_images("siamese cluster")
     pictures = pictures_of([arguments.folder])
     if pictures.are_named:
         raise ValueError(f"{arguments.folder!r} is not a folder")
-    verifier = load(arguments)
-    verifier.check_images("siamese cluster")
     threshold = verifier.config.calibration.threshold if arguments.threshold is None else arguments.threshold
     if not 0 < threshold < float("inf"):
         raise ValueError(f"--threshold is {threshold}, allowed: a distance above 0")

@@ -49,7 +49,11 @@ def embed(arguments: argparse.Namespace) -> int:
         raise ValueError("--json prints the embeddings, and --output writes them to a file: leave one of them out")
     if arguments.output:
         check_kind(arguments.output)
-    pictures = pictures_of(arguments.images)
+    try:
+        pictures = pictures_of(arguments.images)
+    except ValueError:  # of a folder with files of another kind, the model says more
+        load(arguments).check_images(FOLDERS)
+        raise
     if arguments.output not in (None, "-") and not pictures.are_named:
         return embed_many(arguments, pictures)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:

@@ -13,7 +13,7 @@ from siamese.config import Metrics, readable
 from siamese.data.datasets import DATASETS, load_dataset
 from siamese.data.measured import bootstrap, load_folder, load_pairs
 from siamese.data.number_splits import load_measured
-from siamese.data.own_numbers import OwnNumbers
+from siamese.data.own_numbers import OwnNumbers, own_numbers
 from siamese.evaluation.bootstrap import interval_in_words
 from siamese.evaluation.calibration import measure
 from siamese.evaluation.one_shot import one_shot_error
@@ -53,10 +53,12 @@ def evaluate(arguments: argparse.Namespace) -> None:
     verifier = load(arguments)
     config = verifier.config
     what = arguments.pairs or arguments.dataset
-    numbers = image_flags.numbers_of(arguments.dataset or "", arguments, pairs=arguments.pairs)
+    if arguments.pairs:
+        own = own_numbers(arguments.dataset or "", arguments.pairs, image_flags.number_choices_of(arguments))
+    else:
+        own = image_flags.own_of(what, arguments)
+    numbers, own = (own, None) if isinstance(own, OwnNumbers) else (None, own)
     check_kind(verifier, what, numbers)
-    choices = image_flags.choices_of(arguments)
-    own = None if arguments.pairs or numbers else image_flags.images_of(what, choices)
     is_folder, file = own is not None and not own.are_pairs, arguments.pairs or (own and own.are_pairs and own.place)
     if arguments.ways is not None and (arguments.ways < 2 or not is_folder):
         raise ValueError(f"--ways is {arguments.ways}, allowed: at least 2, and only where --dataset is a folder")

@@ -37,11 +37,11 @@ def find(arguments: argparse.Namespace) -> None:
     if arguments.top < 1:
         raise ValueError(f"--top is {arguments.top}, allowed: at least 1")
     queries = names_from_stdin() if arguments.query == "-" else [arguments.query]
+    verifier = load(arguments)
+    verifier.check_images("siamese find")
     pictures = pictures_of([arguments.folder])
     if pictures.are_named:
         raise ValueError(f"{arguments.folder!r} is not a folder; to compare two pictures: siamese compare A B")
-    verifier = load(arguments)
-    verifier.check_images("siamese find")
 
     from siamese.embedded_files import embed_files
     from siamese.gallery import Gallery

@@ -4,8 +4,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from siamese.data.own_images import HubChoices, OwnImages, hub_name, own_images
+
+if TYPE_CHECKING:
+    from siamese.data.own_numbers import NumberChoices, OwnNumbers
 
 CHOICES = ("dataset_config", "dataset_split", "image_column", "label_column")
 
@@ -35,17 +39,9 @@ def choices_of(arguments: argparse.Namespace, split: str | None = None) -> HubCh
     """What the flags say; `split` where they are not called --dataset-split."""
     split = getattr(arguments, "dataset_split", split)
     return HubChoices(
-        arguments.dataset_config, arguments.image_column, arguments.label_column, split, arguments.classes_from_names
-    )
-
-
-def numbers_of(dataset: str, arguments: argparse.Namespace, part: str | None = None, pairs: str | None = None):
-    """The numbers of a table or a folder, as siamese.data.own_numbers has them; None where it is something else."""
-    from siamese.data.own_numbers import NumberChoices, own_numbers  # brings torch
-
-    names = (arguments.label_column, arguments.series_column, arguments.time_column)
-    part = getattr(arguments, "dataset_split", part)
-    return own_numbers(dataset, pairs, NumberChoices(*names, part, arguments.classes_from_names))
+        arguments.dataset_config, arguments.image_column, arguments.label_column, split, arguments.classes_from_names,
+        arguments.series_column, arguments.time_column,
+    )  # fmt: skip
 
 
 def fetched(dataset: str, choices: HubChoices) -> str:
@@ -77,11 +73,23 @@ def fetched(dataset: str, choices: HubChoices) -> str:
         raise type(error)(f"{error}; nor is it a folder here") from error
 
 
-def images_of(dataset: str, choices: HubChoices) -> OwnImages | None:
-    """The images of a folder or a dataset of the Hub, which is fetched first; None for a dataset by name.
+def own_of(dataset: str, arguments: argparse.Namespace, part: str | None = None) -> "OwnImages | OwnNumbers | None":
+    """The images or numbers of a folder, a table, or a dataset of the Hub, which is fetched first; None: one by name.
 
-    Raises ValueError as `fetched` does.
+    `part` where no flag is called --dataset-split. Raises ValueError as `fetched` does, or where there is nothing.
     """
-    from siamese.data.datasets import DATASETS  # brings torch
+    from siamese.data.datasets import DATASETS  # these bring torch
+    from siamese.data.own_numbers import own_numbers
 
-    return None if dataset in DATASETS else own_images(fetched(dataset, choices), choices)
+    if dataset in DATASETS:
+        return None
+    choices, source = choices_of(arguments, part), fetched(dataset, choices_of(arguments, part))
+    return own_numbers(source, None, number_choices_of(arguments, part), choices) or own_images(source, choices)
+
+
+def number_choices_of(arguments: argparse.Namespace, part: str | None = None) -> "NumberChoices":
+    """What the flags say of numbers; `part` as of `own_of`."""
+    from siamese.data.own_numbers import NumberChoices  # brings torch
+
+    names = (arguments.label_column, arguments.series_column, arguments.time_column)
+    return NumberChoices(*names, getattr(arguments, "dataset_split", part), arguments.classes_from_names)

@@ -15,6 +15,7 @@ from siamese.commands.pictures import APPROXIMATE
 from siamese.config import readable
 from siamese.data.class_tree import find_classes
 from siamese.data.labelled_numbers import sources_of_classes
+from siamese.data.own_numbers import OwnNumbers
 from siamese.evaluation.calibration import percent
 from siamese.gallery import Gallery
 from siamese.verifier import Look, Verifier
@@ -96,9 +97,9 @@ def classes_of(source: str, arguments: argparse.Namespace, part: str | None) -> 
 
     Raises ValueError where there is neither, or it holds pairs.
     """
-    if numbers := image_flags.numbers_of(source, arguments, part):
-        return sources_of_classes(numbers)
-    own = image_flags.images_of(source, image_flags.choices_of(arguments, part))
+    own = image_flags.own_of(source, arguments, part)
+    if isinstance(own, OwnNumbers):
+        return sources_of_classes(own)
     if own and own.are_pairs:
         raise ValueError(f"{source} holds pairs, and no classes to recognise")
     return find_classes(own.place, own.layout) if own else find_classes(source)

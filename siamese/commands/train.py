@@ -14,7 +14,6 @@ from siamese.commands.terminal import StopRequest, follow
 from siamese.config import NORMALISATIONS, PREPROCESS_MODES, UNSEEN_SPLITS
 from siamese.data.datasets import DATASETS
 from siamese.data.own_images import hub_name
-from siamese.data.own_numbers import OwnNumbers
 from siamese.encoders import ENCODERS, ENCODERS_OF_NUMBERS
 from siamese.encoders.choice import ENCODER_FOR, FEW_PHOTOS
 from siamese.export.metadata import check_libraries
@@ -213,8 +212,6 @@ def run_as_job(arguments: argparse.Namespace, given: dict) -> int:
         if arguments.init and (os.path.exists(arguments.init) or not hub_name(arguments.init)):
             raise ValueError(f"--init is {arguments.init}, allowed with --hosted: a model on the Hub, USER/NAME[@REVISION]")
         check(settings_of(arguments))
-        if isinstance(settings_of(arguments).own, OwnNumbers):
-            raise ValueError("--hosted sends images, and these are numbers: train here, or where the data are")
         agree = agrees if not arguments.yes else lambda question: True
         return run_hosted(arguments.hosted, given, arguments.dry_run, arguments.hosted_timeout, current_commit(), agree)
     except ValueError as error:

@@ -13,15 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from siamese.config import NumbersConfig, counted, readable, shorten
-from siamese.data.class_lists import LABEL_COLUMNS, PART_COLUMN, PART_NUMBERS, part_of
+from siamese.data.class_lists import PART_NUMBERS, part_of
 from siamese.data.class_tree import find_classes, read_tree
+from siamese.data.number_columns import column_of, is_text, labels_of, numbers_of, others_beside, parts_of
 from siamese.data.own_numbers import ROWS, NumberChoices, OwnNumbers
 from siamese.data.pairs import image_files
 from siamese.inputs import INPUTS
-from siamese.inputs.cells import Table, matrix_of, read_file
+from siamese.inputs.cells import matrix_of, read_file, steps_of
 from siamese.inputs.sequences import in_order
-
-SHOWN = 10  # columns that a remark names
 
 
 @dataclass(frozen=True)
@@ -47,11 +46,11 @@ class ReadNumbers:
 
 
 def sources_of_classes(own: OwnNumbers) -> dict[str, list[Path | str]]:
-    """What a Verifier reads of each class: rows as FILE#ROW, or files of sequences. Raises ValueError of a long table."""
+    """What a Verifier reads of each class: FILE#ROW, or files of sequences. Raises ValueError of a long table."""
     if not own.is_table:
         return find_classes(own.place, own.layout)
-    if own.mode != ROWS:
-        raise ValueError(f"{str(own.place)!r} holds sequences in a long table, allowed here: class folders, a file for each")
+    if own.is_long:
+        raise ValueError(f"{own.called} holds sequences in a long table, allowed here: class folders, a file for each")
     classes: dict[str, list[Path | str]] = {}
     found = read_numbers(own, least=0)
     for label, source in zip(found.labels.tolist(), found.sources, strict=True):
@@ -71,6 +70,14 @@ class _Found:
     left_out: list[tuple[Path, str]] = dataclasses.field(default_factory=list)
     remarks: list[str] = dataclasses.field(default_factory=list)
     columns: tuple[str, ...] = ()
+    other_parts: set[str] = dataclasses.field(default_factory=set)  # than the one that is wanted
+
+    def is_in(self, part: str, choices: NumberChoices) -> bool:
+        """Whether what is of this part is wanted."""
+        if choices.part in (None, part):
+            return True
+        self.other_parts.add(part)
+        return False
 
     def add(self, values: np.ndarray, times: np.ndarray | None, label: str, source: str, part: str = "") -> None:
         self.values.append(values)
@@ -88,8 +95,10 @@ def read_numbers(own: OwnNumbers, known: NumbersConfig | None = None, least: int
     """
     if own.mode == ROWS:
         found = _read_rows(own, known, least)
-    elif own.is_table:
+    elif own.is_long:
         found = _read_long_table(own, known, least)
+    elif own.is_table:
+        found = _read_lists(own, known, least)
     else:
         found = _read_files(own, known)
     return _finished(found, own, least)
@@ -97,6 +106,9 @@ def read_numbers(own: OwnNumbers, known: NumbersConfig | None = None, least: int
 
 def _finished(found: _Found, own: OwnNumbers, least: int) -> ReadNumbers:
     noun = INPUTS[own.mode].noun
+    if found.other_parts and not found.values:
+        allowed = ", ".join(sorted(filter(None, found.other_parts))) or "none"
+        raise ValueError(f"{own.called} has no {noun}s in a part {shorten(own.choices.part)}, allowed: {allowed}")
     counts = Counter(found.labels)
     is_in = [counts[label] >= least for label in found.labels]
     found.left_out += [
@@ -108,7 +120,7 @@ def _finished(found: _Found, own: OwnNumbers, least: int) -> ReadNumbers:
     if not kept:
         why = f"; {found.left_out[0][0]}: {found.left_out[0][1]}" if found.left_out else ""
         what = f"class with two usable {noun}s" if least == 2 else f"usable {noun}"
-        raise ValueError(f"{str(own.place)!r} has no {what}{why}")
+        raise ValueError(f"{own.called} has no {what}{why}")
     names = tuple(sorted({found.labels[place] for place in kept}))
     numbers = {name: number for number, name in enumerate(names)}
     labels = np.array([numbers[found.labels[place]] for place in kept], np.int64)
@@ -123,6 +135,12 @@ def _finished(found: _Found, own: OwnNumbers, least: int) -> ReadNumbers:
     sizes = np.bincount(labels)
     if max(sizes) > 10 * min(sizes):
         remarks.append(f"classes are uneven, with {min(sizes):,} to {max(sizes):,} {noun}s: larger classes count for more")
+    shapes = [found.values[place].shape for place in kept]
+    if 2 * sum(len(shape) == 2 and shape[0] < shape[1] for shape in shapes) > len(kept):
+        steps, columns = next(shape for shape in shapes if shape[0] < shape[1])
+        remarks.append(
+            f"sequences of {steps} steps with {columns} numbers each: if it is the other way round, turn them over"
+        )
     parts = [found.parts[place] for place in kept]
     part = np.array([PART_NUMBERS[part_of(each)] for each in parts], np.int64) if any(parts) else None
     return ReadNumbers(
@@ -139,10 +157,10 @@ def _first_of_each(values: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _read_rows(own: OwnNumbers, known: NumbersConfig | None, least: int) -> _Found:
-    table, what = read_file(own.place), repr(str(own.place))
-    labels = _labels(table, own.choices, what, least)
-    found, parts = _Found(), _parts(table, own.choices)
-    values, wrong = _numbers(table, known, own.choices, what, found)  # (N, F)
+    table, what = read_file(own.place), own.called
+    labels = labels_of(table, own.choices, what, least)
+    found, parts = _Found(), parts_of(table, own.choices)
+    values, wrong, found.columns, found.remarks = numbers_of(table, known, own.choices, what)  # (N, F)
     for row in range(len(table)):
         source, problem = f"row {row + 1}", table.uneven.get(row) or wrong.get(row)
         if not problem and least and not labels[row]:
@@ -151,20 +169,20 @@ def _read_rows(own: OwnNumbers, known: NumbersConfig | None, least: int) -> _Fou
             problem = "it is blank: every number is missing"
         if problem:
             found.left_out.append((Path(source), problem))
-        elif own.choices.part in (None, parts[row]):
+        elif found.is_in(parts[row], own.choices):
             found.add(values[row], None, labels[row], source, parts[row])
     return found
 
 
 def _read_long_table(own: OwnNumbers, known: NumbersConfig | None, least: int) -> _Found:
     """A row for each step, whose sequence the series column names."""
-    table, choices, what = read_file(own.place), own.choices, repr(str(own.place))
-    labels, parts, found = _labels(table, choices, what, least), _parts(table, choices), _Found()
-    series = table.texts(_column(table, choices.series_column, "--series-column", what))
+    table, choices, what = read_file(own.place), own.choices, own.called
+    labels, parts, found = labels_of(table, choices, what, least), parts_of(table, choices), _Found()
+    series = table.texts(column_of(table, choices.series_column, "--series-column", what))
     times, wrong_times = None, {}
     if time_column := choices.time_column or (known.time_column if known else None):
-        times, wrong_times = table.numbers(_column(table, time_column, "--time-column", what))
-    values, wrong = _numbers(table, known, choices, what, found)
+        times, wrong_times = table.numbers(column_of(table, time_column, "--time-column", what))
+    values, wrong, found.columns, found.remarks = numbers_of(table, known, choices, what)
     rows_of: dict[str, list[int]] = {}
     for row, name in enumerate(series):
         rows_of.setdefault(name, []).append(row)
@@ -180,9 +198,37 @@ def _read_long_table(own: OwnNumbers, known: NumbersConfig | None, least: int) -
             problem = "it has no class"
         if problem:
             found.left_out.append((Path(name), problem))
-        elif choices.part in (None, parts[rows[0]]):
+        elif found.is_in(parts[rows[0]], choices):
             of_steps = values[rows], None if times is None else times[rows]
             _add_sequence(found, *of_steps, labels[rows[0]], name, parts[rows[0]], choices, known)
+    return found
+
+
+def _read_lists(own: OwnNumbers, known: NumbersConfig | None, least: int) -> _Found:
+    """A row for each sequence, whose columns are lists."""
+    table, choices, what = read_file(own.place), own.choices, own.called
+    labels, parts, found = labels_of(table, choices, what, least), parts_of(table, choices), _Found()
+    found.remarks += others_beside(table, choices)
+    time_column = known.time_column if known else choices.time_column
+    if time_column:
+        time_column = column_of(table, time_column, "--time-column", what)
+    columns = known.columns if known else ()
+    for row, (label, part) in enumerate(zip(labels, parts, strict=True)):
+        source, times = f"row {row + 1}", None
+        try:
+            steps = steps_of(table, row)
+            if least and not label:
+                raise ValueError("it has no class")
+            if time_column:
+                times = matrix_of(steps, (time_column,), "it")[:, 0]
+            columns = columns or tuple(name for name in steps.names if name != time_column)
+            values = matrix_of(steps, columns, "it")
+        except ValueError as error:
+            found.left_out.append((Path(source), str(error)))
+        else:
+            if found.is_in(part, choices):
+                _add_sequence(found, values, times, label, source, part, choices, known)
+    found.columns = columns
     return found
 
 
@@ -212,14 +258,14 @@ def _read_files(own: OwnNumbers, known: NumbersConfig | None) -> _Found:
                 times = matrix_of(table, (time_column,), what)[:, 0]
             if not found.columns:
                 found.columns = tuple(
-                    name for name in table.names if name != time_column and not _is_text(table, table.numbers(name)[1])
+                    name for name in table.names if name != time_column and not is_text(table, table.numbers(name)[1])
                 )
                 if not found.columns:
                     raise ValueError(f"{what} has no column of numbers")
             values = matrix_of(table, found.columns, what)
             _add_sequence(found, values, times, label, str(file), part, own.choices, known)
         except ValueError as error:
-            found.left_out.append((file, str(error)))
+            found.left_out.append((file, str(error).replace(repr(str(file)), "it", 1)))
     return found
 
 
@@ -251,100 +297,3 @@ def _is_constant(values: np.ndarray) -> bool:
         each(np.where(np.isnan(values), fill, values), axis=0) for each, fill in ((np.min, np.inf), (np.max, -np.inf))
     )
     return not ((high > low) & ~is_flag).any()
-
-
-def _column(table: Table, name: str, option: str, what: str) -> str:
-    """The column of this name, whatever its case. Raises ValueError that names the option."""
-    for each in (name, *[each for each in table.names if each.lower() == name.lower()]):
-        if each in table.names:
-            return each
-    raise ValueError(f"{what} has no column {shorten(name)} ({option}), allowed: {shorten(', '.join(table.names))[1:-1]}")
-
-
-def _labels(table: Table, choices: NumberChoices, what: str, least: int) -> list[str]:
-    """The class of each row, "" where it has none."""
-    if not least and not choices.label_column and not _usual_labels(table):
-        return [""] * len(table)
-    name = label_column(table, choices, what)
-    labels = table.texts(name)
-    count = len(set(labels) - {""})
-    if least == 2 and count < 2:
-        raise ValueError(
-            f"{what}: column {shorten(name)} (--label-column) names {counted(count, 'class', 'classes')}, allowed: 2 or more"
-        )
-    if least == 2 and not choices.series_column and count == sum(map(bool, labels)):
-        raise ValueError(
-            f"{what}: column {shorten(name)} (--label-column) has another value in each of its {count:,} rows, and so no "
-            f"class of two; the columns are {shorten(', '.join(table.names))[1:-1]}"
-        )
-    return labels
-
-
-def label_column(table: Table, choices: NumberChoices, what: str) -> str:
-    """The column of the classes: the one given, or the only usual one. Raises ValueError."""
-    if choices.label_column:
-        return _column(table, choices.label_column, "--label-column", what)
-    usual = _usual_labels(table)
-    if len(usual) == 1:
-        return usual[0]
-    why = "several columns may be" if usual else "no column is called as"
-    allowed = shorten(", ".join(usual or table.names))[1:-1]
-    raise ValueError(f"{what}: {why} the classes; name it with --label-column, allowed: {allowed}")
-
-
-def _usual_labels(table: Table) -> list[str]:
-    return [name for name in table.names if name.lower() in LABEL_COLUMNS]
-
-
-def _parts(table: Table, choices: NumberChoices) -> list[str]:
-    name = next((name for name in table.names if name.lower() == PART_COLUMN), None)
-    return table.texts(name) if name else [""] * len(table)
-
-
-def _numbers(
-    table: Table, known: NumbersConfig | None, choices: NumberChoices, what: str, found: _Found
-) -> tuple[np.ndarray, dict[int, str]]:
-    """The columns of numbers, (N, F), whose names `found` is told; and the rows, from 0, where one holds something else."""
-    if known:
-        names = [_column(table, name, "which the model was trained on", what) for name in known.columns]
-    else:
-        means_something = {choices.label_column, choices.series_column, choices.time_column, PART_COLUMN}
-        means_something = {name.lower() for name in means_something if name}
-        if not choices.label_column:
-            means_something |= {name.lower() for name in _usual_labels(table)}
-        names = [name for name in table.names if name.lower() not in means_something]
-    columns, wrong, kept, passed_over = [], {}, [], {}
-    for name in names:
-        values, problems = table.numbers(name)
-        why = "" if known else _why_not(table, values, problems)
-        if why:
-            passed_over.setdefault(why, []).append(name)
-            continue
-        kept.append(name)
-        columns.append(values)
-        for row, problem in problems.items():
-            wrong.setdefault(row, problem)
-    for why, some in passed_over.items():
-        more = ", ..." if len(some) > SHOWN else ""
-        found.remarks.append(f"{counted(len(some), 'column')} {why}, not used: {', '.join(some[:SHOWN])}{more}")
-    if not columns:
-        raise ValueError(
-            f"{what} has no column of numbers beside its classes; its columns are {shorten(', '.join(table.names))[1:-1]}"
-        )
-    found.columns = known.columns if known else tuple(kept)
-    return np.stack(columns, axis=1), wrong
-
-
-def _is_text(table: Table, problems: dict[int, str]) -> bool:
-    return 2 * len(problems) > len(table)
-
-
-def _why_not(table: Table, values: np.ndarray, problems: dict[int, str]) -> str:
-    """Why a column is of no use; "" where it is."""
-    if _is_text(table, problems):
-        return "of something else than numbers"
-    if np.isnan(values).all():
-        return "with every number missing"
-    if len(values) > 2 and (np.diff(values) == 1).all():
-        return "that count the rows"
-    return ""

@@ -167,7 +167,8 @@ def _split(own: OwnNumbers, found: ReadNumbers, split: str, *shares: float) -> S
         np.arange(len(found.labels)), found.labels, has_copies, group_numbers(found.names), found.names,
         sources_of(_relative(own, source) for source in found.sources),
     )  # fmt: skip
-    return counted_parts(hold_out(everything, found.first, found.part, DataRecord(dataset=own.name, split=split), shares))
+    record = DataRecord(dataset=own.name, split=split, revision=own.commit, is_public=own.is_public)
+    return counted_parts(hold_out(everything, found.first, found.part, record, shares))
 
 
 def _split_pairs(own: OwnNumbers, found: ReadNumbers, *shares: float) -> Splits:

@@ -13,6 +13,7 @@ from siamese.data.class_lists import BY_FOLDERS, Layout
 from siamese.data.class_tree import find_classes
 
 PAIRS_FILE = "pairs.csv"
+TABLE_FILE, LABEL_FILE = "table.parquet", ".label"  # rows of numbers, and the name of the column of their classes
 COMPLETE, PUBLIC = ".complete", "public"  # a file that lies in what was fetched in whole, and what it says where all may
 HUB_NAME = re.compile(r"(?P<repo_id>\w[\w.-]*/[\w.-]+)(@(?P<revision>\w[\w./-]*))?")
 COMMIT = re.compile("[0-9a-f]{40}")
@@ -26,12 +27,15 @@ class HubChoices:
     image_column: str | None = None
     label_column: str | None = None
     split: str | None = None
-    names: str | None = field(default=None, repr=False)  # see Layout; of files as they are here, whatever was fetched
+    # Of what is here already, whatever was fetched: see Layout, and siamese.data.own_numbers.NumberChoices.
+    names: str | None = field(default=None, repr=False)
+    series_column: str | None = field(default=None, repr=False)
+    time_column: str | None = field(default=None, repr=False)
 
     @property
     def key(self) -> str:
         """A short name for these choices, which tells them from others."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:12]
+        return hashlib.sha256(f"{self}{' of steps' * bool(self.series_column)}".encode()).hexdigest()[:12]
 
 
 ANYTHING = HubChoices()
@@ -49,8 +53,7 @@ class OwnImages:
     @property
     def is_public(self) -> bool:
         """Whether they are a dataset of the Hub that everybody may read."""
-        folder = self.place.parent if self.are_pairs else self.place
-        return bool(self.commit) and (folder / COMPLETE).read_text() == PUBLIC
+        return bool(self.commit) and is_public(self.place.parent if self.are_pairs else self.place)
 
     @property
     def are_pairs(self) -> bool:
@@ -66,6 +69,11 @@ class OwnImages:
         return [file for files in find_classes(self.place, self.layout).values() for file in files]
 
 
+def is_public(folder: Path) -> bool:
+    """Whether everybody may read the dataset of the Hub that was fetched into a folder."""
+    return (folder / COMPLETE).read_text() == PUBLIC
+
+
 def hub_name(dataset: str) -> tuple[str, str | None] | None:
     """USER/NAME[@REVISION] -> the name of a dataset of the Hub and its revision; None for what cannot be one."""
     found = HUB_NAME.fullmatch(dataset)
@@ -78,21 +86,45 @@ def fetched_folder(repo_id: str, commit: str, choices: HubChoices | None = None)
     return place / (f"rows-{choices.key}" if choices else "files")
 
 
+@dataclass(frozen=True)
+class Fetched:
+    """What was fetched of a dataset of the Hub, and lies here."""
+
+    place: Path  # a folder
+    repo_id: str
+    commit: str
+    are_rows: bool = False  # whether this program wrote the files, of what stands in rows
+    part: str | None = None  # take this part of it alone
+
+
+def fetched_dataset(dataset: str, choices: HubChoices) -> Fetched | None:
+    """What was fetched of USER/NAME@COMMIT; None where that is not here, or a folder is called so."""
+    repo_id, commit = hub_name(dataset) or ("", None)
+    if not commit or not COMMIT.fullmatch(commit) or Path(dataset).is_dir():
+        return None
+    of_rows = dataclasses.replace(choices, series_column=None)
+    if (fetched_folder(repo_id, commit, of_rows) / TABLE_FILE).exists():  # the same table, whatever its rows are
+        choices = of_rows
+    files, rows = fetched_folder(repo_id, commit), fetched_folder(repo_id, commit, choices)
+    everything = fetched_folder(repo_id, commit, dataclasses.replace(choices, split=None))
+    if not choices.config and (files / COMPLETE).exists():
+        return Fetched(files, repo_id, commit)
+    if (rows / COMPLETE).exists():
+        return Fetched(rows, repo_id, commit, are_rows=True)
+    if (everything / COMPLETE).exists() and not (everything / PAIRS_FILE).exists():
+        return Fetched(everything, repo_id, commit, are_rows=True, part=choices.split)
+    return None
+
+
 def own_images(dataset: str, choices: HubChoices = ANYTHING) -> OwnImages | None:
     """A folder here, or what was fetched of USER/NAME@COMMIT; None where there is neither."""
     layout = Layout(choices.label_column, choices.image_column, choices.split, choices.names)
     if Path(dataset).is_dir():
         return OwnImages(Path(dataset), readable(Path(dataset).resolve().name), layout)
-    repo_id, commit = hub_name(dataset) or ("", None)
-    if not commit or not COMMIT.fullmatch(commit):
+    if (found := fetched_dataset(dataset, choices)) is None:
         return None
-    files, rows = fetched_folder(repo_id, commit), fetched_folder(repo_id, commit, choices)
-    everything = fetched_folder(repo_id, commit, dataclasses.replace(choices, split=None))
-    if not choices.config and (files / COMPLETE).exists():
-        return OwnImages(files, repo_id, layout, commit)
-    if (rows / COMPLETE).exists():
-        pairs = rows / PAIRS_FILE
-        return OwnImages(pairs if pairs.exists() else rows, repo_id, Layout(names=choices.names), commit)
-    if (everything / COMPLETE).exists() and not (everything / PAIRS_FILE).exists():
-        return OwnImages(everything, repo_id, Layout(part=choices.split, names=choices.names), commit)
-    return None
+    if not found.are_rows:
+        return OwnImages(found.place, found.repo_id, layout, found.commit)
+    pairs = found.place / PAIRS_FILE
+    place = pairs if pairs.exists() else found.place
+    return OwnImages(place, found.repo_id, Layout(part=found.part, names=choices.names), found.commit)

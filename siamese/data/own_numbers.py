@@ -1,5 +1,6 @@
 """Where numbers of one's own lie: a table of rows or of sequences, class folders of sequences, pairs of any of them."""
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,9 +9,11 @@ from pathlib import Path
 from siamese.config import NUMBER_MODES, readable
 from siamese.data.class_lists import Layout
 from siamese.data.class_tree import find_classes
+from siamese.data.own_images import ANYTHING, LABEL_FILE, TABLE_FILE, HubChoices, fetched_dataset, is_public
 from siamese.data.pairs import COLUMNS, image_files
 from siamese.images.formats import SUFFIXES
 from siamese.inputs.cells import NAMES
+from siamese.inputs.parquet import list_columns
 from siamese.spreadsheets import read_table
 
 TABLES = (".csv", ".tsv", ".parquet")  # which files are tables
@@ -38,7 +41,17 @@ class OwnNumbers:
     mode: str  # of preprocessing: one of NUMBER_MODES
     choices: NumberChoices
     pairs: Path | None = None  # a CSV file of labelled pairs of them, whose rows (counted from 1) or files it names
-    commit: str = ""  # none is of the Hub
+    commit: str = ""  # of a dataset of the Hub
+
+    @property
+    def called(self) -> str:
+        """What sentences call it."""
+        return self.name if self.commit else repr(str(self.place))
+
+    @property
+    def is_public(self) -> bool:
+        """Whether they are a dataset of the Hub that everybody may read."""
+        return bool(self.commit) and is_public(self.place.parent)
 
     @property
     def are_pairs(self) -> bool:
@@ -49,6 +62,11 @@ class OwnNumbers:
     def is_table(self) -> bool:
         """Whether one file holds all of them."""
         return not self.place.is_dir()
+
+    @property
+    def is_long(self) -> bool:
+        """Whether a row of a table is a step of a sequence."""
+        return self.is_table and bool(self.choices.series_column)
 
     @property
     def layout(self) -> Layout:
@@ -66,20 +84,34 @@ class OwnNumbers:
         )
 
 
-def own_numbers(dataset: str | Path, pairs: str | Path | None, choices: NumberChoices) -> OwnNumbers | None:
-    """The numbers that a dataset, or the files of labelled pairs, are; None where they are images, or nothing here."""
+def own_numbers(
+    dataset: str | Path, pairs: str | Path | None, choices: NumberChoices, hub: HubChoices = ANYTHING
+) -> OwnNumbers | None:
+    """The numbers that a dataset, or the files of labelled pairs, are; None where they are images, or nothing here.
+
+    `hub`: with which choices a dataset of the Hub was fetched.
+    """
     place, pairs = Path(dataset), pairs and Path(pairs)
     is_table = place.suffix.lower() in TABLES and os.path.isfile(place)
     if is_table and not pairs and _first_of_pairs(place):
         return own_numbers("", place, choices)
     if is_table:
-        return OwnNumbers(place, _name(pairs or place), SEQUENCES if choices.series_column else ROWS, choices, pairs)
+        return OwnNumbers(place, _name(pairs or place), _mode_of(place, choices), choices, pairs)
     if pairs:
         are_sequences = _first_of_pairs(pairs).lower().endswith(NAMES)
         return OwnNumbers(pairs.parent, _name(pairs), SEQUENCES, choices, pairs) if are_sequences else None
     if place.is_dir() and _holds_sequences(place):
         return OwnNumbers(place, _name(place), SEQUENCES, choices)
+    if (found := fetched_dataset(str(dataset), hub)) and (table := found.place / TABLE_FILE).exists():
+        label_column = choices.label_column or (found.place / LABEL_FILE).read_text(encoding="utf-8")
+        choices = dataclasses.replace(choices, label_column=label_column, part=found.part)
+        return OwnNumbers(table, found.repo_id, _mode_of(table, choices), choices, commit=found.commit)
     return None
+
+
+def _mode_of(table: Path, choices: NumberChoices) -> str:
+    has_lists = table.suffix.lower() == ".parquet" and bool(list_columns(table))
+    return SEQUENCES if choices.series_column or has_lists else ROWS
 
 
 def _name(place: Path) -> str:

@@ -28,10 +28,11 @@ class GRUEncoder(SequenceEncoder):
         mask = sequences[..., -1]  # (B, T)
         steps = torch.cat([sequences, place_of_steps(mask)[..., None]], dim=2)
         turned = _turned(mask)
-        for forwards, backwards, norm in zip(self.forwards, self.backwards, self.norms, strict=True):
-            there = forwards(steps)[0]  # (B, T, WIDTH)
-            back = _in_order(backwards(_in_order(steps, turned))[0], turned)
-            steps = norm(torch.cat([there, back], dim=2)) * mask[..., None]
+        with torch.autocast("cpu", enabled=False):  # there, bfloat16 makes so many small steps half as slow again
+            for forwards, backwards, norm in zip(self.forwards, self.backwards, self.norms, strict=True):
+                there = forwards(steps)[0]  # (B, T, WIDTH)
+                back = _in_order(backwards(_in_order(steps, turned))[0], turned)
+                steps = norm(torch.cat([there, back], dim=2)) * mask[..., None]
         return self.last(pooled(steps.float(), mask)).float()  # (B, D)
 
 

@@ -11,11 +11,12 @@ from huggingface_hub import JobHardware, constants
 from siamese.data.class_lists import Layout
 from siamese.data.datasets import DATASETS
 from siamese.data.own_images import hub_name
+from siamese.data.own_numbers import NumberChoices, own_numbers
 from siamese.encoders.backbone import PREFIX
 from siamese.hub.client import check_names
 from siamese.hub.project import PROJECT, describe_files, extra, project_files
 from siamese.hub.push import SWITCHES, push_command
-from siamese.hub.sent_images import SentImages, of_folder, of_pairs
+from siamese.hub.sent_images import SentImages, of_folder, of_numbers, of_pairs
 
 # torch and torchvision as requirements.txt wants them; CUDA 12.8 is the oldest that knows every flavor's GPU.
 IMAGE = "pytorch/pytorch:2.9.1-cuda12.8-cudnn9-runtime"
@@ -163,26 +164,32 @@ def make_plan(
         environment=ENVIRONMENT | endpoint | ({"SIAMESE_COMMIT": commit} if commit else {}),
         files=project_files("train.py", "requirements.txt"),
         images=images,
-        extras=_extras(given, images is not None),
+        extras=_extras(given, images),
     )
 
 
-def _extras(given: dict, has_images: bool) -> tuple[str, ...]:
+def _extras(given: dict, images: SentImages | None) -> tuple[str, ...]:
     """What a job needs beside requirements.txt; of images of one's own, nobody knows before which encoder fits them."""
-    is_of_the_hub, encoder = not has_images and given.get("dataset", "mnist") not in DATASETS, given.get("encoder")
-    needs_timm = encoder.startswith(PREFIX) if encoder else has_images or is_of_the_hub
-    return ("datasets",) * is_of_the_hub + ("timm",) * needs_timm + ("onnx",) * bool(given.get("onnx"))
+    is_of_the_hub, encoder = not images and given.get("dataset", "mnist") not in DATASETS, given.get("encoder")
+    needs_timm = encoder.startswith(PREFIX) if encoder else is_of_the_hub or (images is not None and images.noun == "image")
+    needs_parquet = images is not None and any(name.lower().endswith(".parquet") for name in images.files)
+    names = {"datasets": is_of_the_hub, "timm": needs_timm, "onnx": given.get("onnx"), "parquet": needs_parquet}
+    return tuple(name for name, is_needed in names.items() if is_needed)
 
 
 def _images_of(given: dict) -> SentImages | None:
     """Those of one's own that the options name; None where they name a dataset that the job can get by itself."""
-    if given.get("pairs"):
-        return of_pairs(given["pairs"], given["repo_id"])
     name = given.get("dataset", "mnist")
+    pairs, is_by_name = given.get("pairs"), name in DATASETS and not given.get("pairs")
+    columns = map(given.get, ("label_column", "series_column", "time_column", "dataset_split", "classes_from_names"))
+    if not is_by_name and (numbers := own_numbers(name, pairs, NumberChoices(*columns))):
+        return of_numbers(numbers, given["repo_id"])
+    if pairs:
+        return of_pairs(pairs, given["repo_id"])
     if name in DATASETS or (hub_name(name) and not Path(name).is_dir()):
         return None
     if not Path(name).is_dir():
-        available = f"{', '.join(DATASETS)}; or a folder, or USER/NAME of the Hub"
+        available = f"{', '.join(DATASETS)}; or a folder, a table, or USER/NAME of the Hub"
         raise ValueError(f"unknown dataset {name!r}, available: {available}")
     names = ("label_column", "image_column", "dataset_split", "classes_from_names")
     return of_folder(name, given["repo_id"], Layout(*map(given.get, names)))

@@ -123,12 +123,13 @@ def start(
     if price is not None:
         say(f"{plan.flavor} costs ${price:.2f} an hour, for at most {plan.timeout}")
     if plan.images:
-        say(f"images: {plan.images}")
-        if not agree("Send these images and start the job?"):
+        noun = plan.images.noun
+        say(f"{noun}s: {plan.images}")
+        if not agree(f"Send these {noun}s and start the job?"):
             raise ValueError("nothing was sent and no job was started")
         with explained(f"the dataset {plan.images.repo_id}"), disable_progress_bars():
             of_images, sent = send(api, plan.images, told)
-        say(f"images: {megabytes(sent)} sent, commit {of_images}; delete them with: {plan.images.delete}")
+        say(f"{noun}s: {megabytes(sent)} sent, commit {of_images}; delete them with: {plan.images.delete}")
     with explained(code), disable_progress_bars():
         api.create_repo(code, private=True, exist_ok=True)
         if not api.model_info(code, expand=["private"]).private:

@@ -18,6 +18,7 @@ from siamese.data.class_lists import LABEL_COLUMNS
 from siamese.data.own_images import PAIRS_FILE, HubChoices
 from siamese.data.pairs import COLUMNS
 from siamese.hub.errors import HubError
+from siamese.hub.number_rows import holds_numbers, write_numbers
 from siamese.images.formats import SUFFIXES
 
 TABLES = (".parquet", ".arrow", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".tar", ".lance", ".h5", ".hdf5")
@@ -46,6 +47,7 @@ class Columns(NamedTuple):
 def write_rows(repo_id: str, commit: str, choices: HubChoices, folder: Path) -> None:
     """Write the images of a dataset and their classes into `folder`: files and labels.csv, or pairs.csv.
 
+    Where it holds no images, or a column says of which series a row is, its numbers: see siamese.hub.number_rows.
     Raises ValueError where it is not clear what is meant, HubError without the library, and what that raises.
     """
     builder = _builder(repo_id, commit, choices)
@@ -53,7 +55,12 @@ def write_rows(repo_id: str, commit: str, choices: HubChoices, folder: Path) -> 
     if choices.split is not None and choices.split not in parts:
         raise ValueError(f"{repo_id} has no part {shorten(choices.split)} (--dataset-split), allowed: {', '.join(parts)}")
     parts = {name: rows for name, rows in parts.items() if choices.split in (None, name)}
-    columns = choose_columns(repo_id, next(iter(parts.values())).features or {}, choices)
+    features = features_of(builder, next(iter(parts.values())))
+    has_images = choices.image_column or any(map(_is_image, features.values()))
+    if (choices.series_column or not has_images) and holds_numbers(features, are_texts=_is_csv(builder)):
+        write_numbers(repo_id, parts, features, choices, folder)
+        return
+    columns = choose_columns(repo_id, features, choices)
     are_pairs = len(columns.images) == 2
     header = COLUMNS if are_pairs else ("file", "label", "split")
     with (folder / (PAIRS_FILE if are_pairs else "labels.csv")).open("w", encoding="utf-8", newline="") as file:
@@ -87,6 +94,26 @@ def _builder(repo_id: str, commit: str, choices: HubChoices):
     return builder
 
 
+def _is_csv(builder) -> bool:
+    return hasattr(builder.config, "keep_default_na")
+
+
+def features_of(builder, rows) -> dict:
+    """The columns of a stream of rows and what they hold. Of CSV that is text, whatever a part of it may look like."""
+    import datasets
+
+    if rows.features:
+        return rows.features
+    first = next(rows.with_format("arrow").iter(1), None)
+    if first is None:
+        return {}
+    if not _is_csv(builder):
+        return datasets.Features.from_arrow_schema(first.schema)
+    features = datasets.Features({name: datasets.Value("string") for name in first.column_names})
+    builder.config.features, builder.config.keep_default_na = features, False  # for the parts, which are read later
+    return features
+
+
 def choose_columns(repo_id: str, features: dict, choices: HubChoices) -> Columns:
     """The columns of images and of the class, or of pairs and whether they are the same.
 
@@ -102,10 +129,7 @@ def choose_columns(repo_id: str, features: dict, choices: HubChoices) -> Columns
             raise ValueError(f"column {choices.image_column} of {repo_id} holds no images, allowed: {', '.join(images)}")
         images = [choices.image_column]
     if not images:
-        raise ValueError(
-            f"{repo_id} has no column of images, only: {names}; for numbers, download its table and name "
-            "the file: --dataset FILE.csv or FILE.parquet"
-        )
+        raise ValueError(f"{repo_id} has no column of images, nor of numbers, only: {names}")
     if len(images) > 2:
         raise ValueError(f"{repo_id} has several columns of images; name one with --image-column: {', '.join(images)}")
     others = {name: feature for name, feature in features.items() if name not in images and _is_label(feature)}

@@ -1,6 +1,7 @@
 """Images of one's own in a private dataset repository, for a hosted training, which sees no file of this machine."""
 
 import csv
+import dataclasses
 import hashlib
 import io
 import os
@@ -17,6 +18,8 @@ from siamese.config import counted, shorten
 from siamese.data.check import check_folder
 from siamese.data.class_lists import BY_FOLDERS, Layout, find_lists
 from siamese.data.folders import folder_files
+from siamese.data.number_splits import check_numbers
+from siamese.data.own_numbers import OwnNumbers
 from siamese.data.pairs import COLUMNS, list_pairs
 from siamese.hub.client import transfer_seconds, within
 from siamese.hub.errors import HubError
@@ -30,7 +33,7 @@ README = """\
 ---
 viewer: false
 ---
-Images that [{model}](https://huggingface.co/{model}) is trained on, sent by the program that trains it. This repository is
+{what} that [{model}](https://huggingface.co/{model}) is trained on, sent by the program that trains it. This repository is
 private. Delete it in its settings, or with `{delete}`; a model that is trained already does not need it.
 """
 
@@ -44,6 +47,7 @@ class SentImages:
     option: str  # of train.py: "dataset" or "pairs"
     place: str  # its value, within the repository
     found: str  # what is in it, in words
+    noun: str = "image"  # what one of them is called
 
     @property
     def size(self) -> int:
@@ -102,6 +106,21 @@ def of_pairs(file: str | Path, model: str) -> SentImages:
     return _own_images(model, files, "pairs", PAIRS_FILE, f"{len(rows):,} pairs of {counted(len(images), 'image')}")
 
 
+def of_numbers(own: OwnNumbers, model: str) -> SentImages:
+    """The same of a table of numbers, which is sent as it lies, or of the files of sequences in a folder."""
+    if own.are_pairs:
+        raise ValueError("--pairs of numbers are not sent: train here, or where the data are")
+    checked = check_numbers(own)
+    if checked.problem:
+        raise ValueError(checked.problem)
+    whole, files = own.place.resolve(), own.files()
+    place = f"{_plain(whole.stem)}{whole.suffix}" if own.is_table else _plain(whole.name)
+    names = [place if own.is_table else f"{place}/{_sendable(file, own.place)}" for file in files]
+    noun, sizes = checked.found.noun, checked.found.sizes
+    found = f"{len(checked.found.labels):,} {noun}s in {counted(len(sizes), 'class', 'classes')}"
+    return _own_images(model, dict(zip(names, files, strict=True)), "dataset", place, found, noun)
+
+
 def send(api: HfApi, images: SentImages, told: Callable[[int, int], object] = lambda done, size: None) -> tuple[str, int]:
     """Make the repository hold just these files: its commit, and the bytes of those that it did not have.
 
@@ -132,10 +151,12 @@ def send(api: HfApi, images: SentImages, told: Callable[[int, int], object] = la
     return api.repo_info(repo_id, repo_type="dataset").sha, size
 
 
-def _own_images(model: str, files: dict[str, Path | bytes], option: str, place: str, found: str) -> SentImages:
-    images = SentImages(f"{model}{SUFFIX}", files, option, place, found)
-    readme = README.format(model=model, delete=images.delete).encode()
-    return SentImages(images.repo_id, {MARKER: b"1\n", "README.md": readme, **files}, option, place, found)
+def _own_images(
+    model: str, files: dict[str, Path | bytes], option: str, place: str, found: str, noun: str = "image"
+) -> SentImages:
+    images = SentImages(f"{model}{SUFFIX}", files, option, place, found, noun)
+    readme = README.format(what=f"{noun.capitalize()}s", model=model, delete=images.delete).encode()
+    return dataclasses.replace(images, files={MARKER: b"1\n", "README.md": readme, **files})
 
 
 def _make_repository(api: HfApi, repo_id: str) -> dict[str, RepoFile]:

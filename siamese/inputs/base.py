@@ -22,7 +22,7 @@ class Input(Protocol):
     suffixes: tuple[str, ...]  # of the names of files that hold one, in lower case
     examples: tuple[str, str]  # of two sources, as a command line names them
     page: str  # which page is for it, see siamese.demo.page.tabs_of
-    has_rows: bool  # whether FILE#ROW names one of several in a file
+    has_rows: bool  # whether a page asks which row of a file is meant
 
     def read(self, source: Any, preprocess: PreprocessConfig, encoder: EncoderConfig) -> tuple[np.ndarray, str]:
         """The canonical array, what the network sees of a source; and a remark on the source, as "seems to ...".

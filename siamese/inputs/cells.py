@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from siamese.config import counted, one_line, parse_json, shorten
+from siamese.inputs.parquet import Lists, read_columns
 from siamese.spreadsheets import cells_of, read_cells
 
 MOST_BYTES = 1_000_000_000  # of a file
@@ -30,10 +31,10 @@ NOT_NPY = (ValueError, SyntaxError, TokenError, MemoryError)  # what numpy raise
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of equal length, each of numbers (float64, NaN: missing) or of texts."""
+    """Columns of equal length, each of numbers (float64, NaN: missing), of texts, or of lists of numbers."""
 
     names: tuple[str, ...]  # of the columns; "1", "2", ... where they have none
-    columns: tuple[np.ndarray | list[str], ...]
+    columns: tuple[np.ndarray | list[str] | Lists, ...]
     are_named: bool = True
     uneven: dict[int, str] = field(default_factory=dict)  # row, from 0 -> what is wrong with its number of cells
 
@@ -41,16 +42,25 @@ class Table:
         """The number of rows."""
         return len(self.columns[0])
 
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """The columns of lists of numbers."""
+        return tuple(name for name, column in zip(self.names, self.columns, strict=True) if isinstance(column, tuple))
+
     def texts(self, name: str) -> list[str]:
-        """A column as texts, whole numbers without a point; "" where nothing is."""
+        """A column as texts, whole numbers without a point; "" where nothing is. Raises ValueError of lists."""
         column = self.columns[self.names.index(name)]
         if isinstance(column, list):
             return column
+        if isinstance(column, tuple):
+            raise ValueError(f"column {shorten(name)} holds lists, allowed: a number or a text in each cell")
         return ["" if np.isnan(value) else f"{value:.17g}" for value in column.tolist()]
 
     def numbers(self, name: str) -> tuple[np.ndarray, dict[int, str]]:
         """A column as float64 (N,), NaN where it is missing or wrong; and the rows, from 0, where it is wrong: how."""
         column = self.columns[self.names.index(name)]
+        if isinstance(column, tuple):
+            column = ["a list"] * len(column)
         values, wrong = (column, {}) if isinstance(column, np.ndarray) else _parse(column)
         too_large = np.flatnonzero(np.abs(values) > LARGEST)
         wrong |= {int(row): str(values[row]) for row in too_large}
@@ -66,12 +76,14 @@ class Table:
 
 
 def matrix_of(table: Table, names: Sequence[str], what: str) -> np.ndarray:
-    """The columns of these names, or, where they have none, the first ones: float64 (N, F), NaN where a number is missing.
+    """The columns of these names: float64 (N, F), NaN where a number is missing.
 
+    By their places, of which there must be as many, where the table has no names, or `names` are but places ("1", "2", ...).
     `what` names the source in errors. Raises ValueError where a column is not there, or a cell holds something else.
     """
     table.check_even(what)
-    if table.are_named:
+    by_name = table.are_named and list(names) != [str(place + 1) for place in range(len(names))]
+    if by_name:
         if missing := [name for name in names if name not in table.names]:
             raise ValueError(
                 f"{what} has no {'column' if len(missing) == 1 else 'columns'} {shorten(', '.join(missing))[1:-1]}; it has "
@@ -80,12 +92,32 @@ def matrix_of(table: Table, names: Sequence[str], what: str) -> np.ndarray:
     elif len(table.names) != len(names):
         raise ValueError(f"{what} has {counted(len(table.names), 'column')}, allowed: {len(names)}, as in training")
     columns = []
-    for name in names if table.are_named else table.names:
+    for name in names if by_name else table.names:
         values, wrong = table.numbers(name)
         for row, problem in sorted(wrong.items())[:1]:
             raise ValueError(f"{what}: in row {row + 1}, {problem}")
         columns.append(values)
     return np.stack(columns, axis=1)
+
+
+def steps_of(table: Table, row: int) -> Table:
+    """The sequence that the lists in a row, from 0, are: a table of its steps. Lists of lists become columns "NAME 1", ...
+
+    Raises ValueError where they are empty, or of several lengths.
+    """
+    columns, lengths = {}, {}
+    for name in table.lists:
+        values = table.columns[table.names.index(name)][row]
+        if isinstance(values, str):
+            raise ValueError(values)
+        if not len(values):
+            raise ValueError("it has no steps")
+        lengths[name] = len(values)
+        columns |= {name: values} if values.ndim == 1 else {f"{name} {i}": column for i, column in enumerate(values.T, 1)}
+    if len(set(lengths.values())) > 1:
+        each = ", ".join(f"{name} {length:,}" for name, length in lengths.items())
+        raise ValueError(f"its lists have different lengths: {one_line(each, 100)}; allowed: the same length")
+    return Table(tuple(columns), tuple(columns.values()))
 
 
 def table_of(source: Any, one_row: bool) -> tuple[Table, str]:
@@ -237,27 +269,8 @@ def _of_json(found: Any, what: str) -> Table:
 
 
 def _read_parquet(path: Path, what: str) -> Table:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise ValueError(f"{what} takes the library pyarrow: pip install 'siamese[parquet]'") from error
-    try:
-        with parquet.ParquetFile(path) as file:
-            _check_size(what, file.metadata.num_rows, len(file.schema_arrow.names))
-            found = file.read()
-    except pyarrow.ArrowException as error:
-        raise ValueError(f"{what} is not a Parquet file: {one_line(str(error))}") from error
-    columns = []
-    for name, column in zip(found.column_names, found.columns, strict=True):
-        kind = column.type
-        if pyarrow.types.is_nested(kind):
-            raise ValueError(f"{what}: column {shorten(name)} holds lists, allowed: a number or a text in each cell")
-        if any(check(kind) for check in (pyarrow.types.is_integer, pyarrow.types.is_floating, pyarrow.types.is_boolean)):
-            columns.append(column.cast(pyarrow.float64(), safe=False).to_numpy().astype(np.float64))
-        else:
-            columns.append(["" if value is None else str(value) for value in column.to_pylist()])
-    return Table(_distinct(found.column_names, what), tuple(columns))
+    names, columns = read_columns(path, what, MOST_NUMBERS)
+    return Table(_distinct(names, what), tuple(columns))
 
 
 READERS = {

@@ -10,16 +10,19 @@ from typing import Any
 import numpy as np
 
 from siamese.config import EncoderConfig, NumbersConfig, PreprocessConfig, counted
-from siamese.inputs.cells import NAMES, matrix_of, table_of
+from siamese.inputs.cells import NAMES, matrix_of, steps_of, table_of
 from siamese.inputs.drawing import SIDE, draw_lines, line_colours
 from siamese.inputs.strokes import columns_of_pen
-from siamese.inputs.vectors import FURTHEST
+from siamese.inputs.vectors import FURTHEST, place_of_row, row_of
 
 LEAST_STEPS, MOST_READ = 2, 1_000_000  # steps of a sequence as it comes
 
 
 class Sequences:
-    """Sequences: an array (T, F), or (T,) for one column; a mapping of the columns' names to lists; a file or its bytes."""
+    """Sequences: an array (T, F), or (T,) for one column; a mapping of the columns' names to lists; a file or its bytes.
+
+    Or FILE#ROW of a Parquet file with lists of numbers in its rows.
+    """
 
     noun = "sequence"
     kind = "sequences"
@@ -30,7 +33,12 @@ class Sequences:
 
     def read(self, source: Any, preprocess: PreprocessConfig, encoder: EncoderConfig) -> tuple[np.ndarray, str]:
         numbers = preprocess.numbers
+        source, row = row_of(source)
         table, what = table_of(source, one_row=False)
+        if table.lists:
+            table, what = steps_of(table, place_of_row(row, len(table), what)), f"{what}, row {row or 1}"
+        elif row is not None:
+            raise ValueError(f"{what} has no lists, and so no sequence in row {row}: leave #{row} out")
         times = None
         if numbers.time_column in table.names:
             times = matrix_of(table, (numbers.time_column,), what)[:, 0]

@@ -25,18 +25,13 @@ class Vectors:
     has_rows = True
 
     def read(self, source: Any, preprocess: PreprocessConfig, encoder: EncoderConfig) -> tuple[np.ndarray, str]:
-        numbers, row = preprocess.numbers, None
-        if isinstance(source, str | os.PathLike) and (found := ROW.fullmatch(os.fspath(source))):
-            source, row = found[1], int(found[2])
+        numbers = preprocess.numbers
+        source, row = row_of(source)
         table, what = table_of(source, one_row=True)
         rows = matrix_of(table, numbers.columns, what)  # (N, F)
         if isinstance(source, bytes) and len(rows) > 1:
             raise ValueError(f"{what} has {len(rows):,} rows, allowed: one")
-        if row is None and len(rows) > 1:
-            raise ValueError(f"{what} has {len(rows):,} rows; say which, as {what.strip(chr(39))}#1, up to #{len(rows)}")
-        if row is not None and not 1 <= row <= len(rows):
-            raise ValueError(f"{what} has {counted(len(rows), 'row')}, and not number {row}; allowed: 1 to {len(rows)}")
-        values = rows[(row or 1) - 1]
+        values = rows[place_of_row(row, len(rows), what)]
         check_row(values, what)
         return standardise(values, numbers), ""
 
@@ -57,6 +52,22 @@ class Vectors:
 
     def colours(self, preprocess: PreprocessConfig) -> dict[str, tuple[int, int, int]]:
         return {}
+
+
+def row_of(source: Any) -> tuple[Any, int | None]:
+    """FILE#ROW -> the file and the row, counted from 1; of all else, what it is and None."""
+    if isinstance(source, str | os.PathLike) and (found := ROW.fullmatch(os.fspath(source))):
+        return found[1], int(found[2])
+    return source, None
+
+
+def place_of_row(row: int | None, count: int, what: str) -> int:
+    """The place, from 0, of a row among `count`. Raises ValueError where it is not there, or there are several to choose."""
+    if row is None and count > 1:
+        raise ValueError(f"{what} has {count:,} rows; say which, as {what.strip(chr(39))}#1, up to #{count}")
+    if row is not None and not 1 <= row <= count:
+        raise ValueError(f"{what} has {counted(count, 'row')}, and not number {row}; allowed: 1 to {count}")
+    return (row or 1) - 1
 
 
 def check_row(values: np.ndarray, what: str) -> None:

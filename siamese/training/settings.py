@@ -106,8 +106,9 @@ class TrainingSettings:
     def choices(self) -> HubChoices:
         """What of a dataset of the Hub is meant."""
         return HubChoices(
-            self.dataset_config, self.image_column, self.label_column, self.dataset_split, self.classes_from_names
-        )
+            self.dataset_config, self.image_column, self.label_column, self.dataset_split, self.classes_from_names,
+            self.series_column, self.time_column,
+        )  # fmt: skip
 
     @property
     def number_choices(self) -> NumberChoices:
@@ -121,7 +122,7 @@ class TrainingSettings:
     def own(self) -> OwnImages | OwnNumbers | None:
         """The user's own images or numbers to train on, or those of a dataset of the Hub; None: a dataset by name."""
         is_by_name = self.dataset in DATASETS and not self.pairs
-        if not is_by_name and (numbers := own_numbers(self.dataset, self.pairs, self.number_choices)):
+        if not is_by_name and (numbers := own_numbers(self.dataset, self.pairs, self.number_choices, self.choices)):
             return numbers
         if self.pairs:
             return OwnImages(Path(self.pairs), readable(Path(self.pairs).name))
@@ -291,7 +292,13 @@ def check(settings: TrainingSettings) -> None:
 
 
 def check_kind(settings: TrainingSettings, own: OwnImages | OwnNumbers | None) -> None:
-    """Raise ValueError for what is about another kind of input than is given."""
+    """Raise ValueError for what is about another kind of input than is given; of the Hub, once that is fetched."""
+    if settings.length and not 2 <= settings.length <= MOST_STEPS:
+        raise ValueError(f"--length is {settings.length}, allowed: 2 to {MOST_STEPS}, or 0 for what most have")
+    if settings.normalise not in NORMALISATIONS:
+        raise ValueError(f"--normalise is {settings.normalise}, allowed: {', '.join(NORMALISATIONS)}")
+    if own is None and settings.dataset not in DATASETS and hub_name(settings.dataset):
+        return
     takes = own.mode if isinstance(own, OwnNumbers) else "images"
     others = {"images": ABOUT_SEQUENCES, "vectors": ABOUT_IMAGES + ABOUT_SEQUENCES, "sequences": ABOUT_IMAGES}[takes]
     what = settings.pairs or settings.dataset
@@ -299,10 +306,6 @@ def check_kind(settings: TrainingSettings, own: OwnImages | OwnNumbers | None) -
         if getattr(settings, name) != getattr(TrainingSettings, name):
             kind = "images" if name in ABOUT_IMAGES else "sequences"
             raise ValueError(f"{_option(name)} is about {kind}, and {what} holds {takes}: leave it out")
-    if settings.length and not 2 <= settings.length <= MOST_STEPS:
-        raise ValueError(f"--length is {settings.length}, allowed: 2 to {MOST_STEPS}, or 0 for what most have")
-    if settings.normalise not in NORMALISATIONS:
-        raise ValueError(f"--normalise is {settings.normalise}, allowed: {', '.join(NORMALISATIONS)}")
     if settings.encoder and (kind := encoder_class(settings.encoder)).takes != takes:
         allowed = ", ".join(encoders_of(takes))
         raise ValueError(f"encoder {settings.encoder} takes {kind.takes}, and {what} holds {takes}, allowed: {allowed}")

@@ -23,14 +23,14 @@ from hub_fake.server import HubServer
 SIDE, CLASSES = 12, 1000
 FETCH = """
 import resource, sys, time
-from siamese.commands.image_flags import images_of
+from siamese.commands.image_flags import fetched
 from siamese.data.class_tree import read_tree
-from siamese.data.own_images import ANYTHING
+from siamese.data.own_images import ANYTHING, own_images
 import datasets
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 began, before = time.perf_counter(), peak()
-own = images_of("ada/rows", ANYTHING)
+own = own_images(fetched("ada/rows", ANYTHING), ANYTHING)
 fetched, seconds = peak(), time.perf_counter() - began
 classes = read_tree(own.place, own.layout).classes
 print(f"{before:.0f} {fetched:.0f} {peak():.0f} {seconds:.0f} {sum(map(len, classes.values()))} {len(classes)}")

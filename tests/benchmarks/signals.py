@@ -163,6 +163,8 @@ def tablet(arguments: argparse.Namespace, seed: int, folder: Path) -> Iterator[t
             label: [dict(zip(("x", "y", "pen"), way.T, strict=True)) for way in ways] for label, ways in queries.items()
         }
         yield f"the way of the pen, {encoder}: 20-way one-shot", one_shot(verifier, named)
+    if "compact" not in arguments.encoders:
+        return
     verifier = trained(
         folder / "pictures", folder / "compact", *shares, "--preprocess", "ink", "--encoder", "compact", seed=seed
     )
@@ -266,6 +268,7 @@ def series(arguments: argparse.Namespace, seed: int, folder: Path) -> Iterator[t
             arrays = np.stack(values).transpose(0, 2, 1)  # (N, F, T)
             for method in ("euclidean", "dtw"):
                 distances = pairwise_distance(arrays[is_test], arrays[~is_test], method=method)
+                torch.set_num_threads(1)  # of which that has made as many as there are processors
                 yield f"{name}, {method}: nearest neighbour", right(distances, labels, is_test)
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from number_files import WINE, class_folders, long_table, profiles, wine_table
+from number_files import WINE, class_folders, list_table, long_table, profiles, wine_table
 
 from siamese.data.labelled_numbers import read_numbers, sources_of_classes
 from siamese.data.own_numbers import NumberChoices, own_numbers
@@ -36,6 +36,44 @@ def test_a_long_table_and_class_folders_give_the_same_sequences(tmp_path):
             order = np.arange(8) if times is None else np.argsort(times)
             assert np.array_equal(each[order], values[place])
             assert found.names[label] == labels[place]
+
+
+def test_lists_in_the_rows_of_a_table_are_sequences(tmp_path):
+    values, labels = profiles()
+    path = list_table(tmp_path / "lists.parquet", age=[*range(1, 240, 2)])
+    found = read(path)
+    assert found.columns == ("rows", "columns")
+    assert all(np.array_equal(each, expected) for each, expected in zip(found.values, values, strict=True))
+    assert [found.names[label] for label in found.labels] == labels
+    assert "1 column beside lists of numbers, not used: age" in found.remarks
+    assert sources_of_classes(own_numbers(path, None, NumberChoices()))["0"][0] == f"{path}#1"
+    by_time = read(path, NumberChoices(time_column="rows"))
+    assert by_time.columns == ("columns",)
+    assert np.array_equal(by_time.times[5], values[5][:, 0])
+
+
+def test_lists_that_cannot_be_used_are_named(tmp_path):
+    values, labels = profiles(20)
+    lists = [each.tolist() for each in values]
+    lists[3], lists[4], lists[5], labels[6] = [[1.0, 2.0], [3.0]], None, [[np.inf, 1.0]] * 8, ""
+    path = tmp_path / "lists.parquet"
+    pd.DataFrame({"signal": lists, "label": labels}).to_parquet(path)
+    found = read(path, least=1)
+    assert found.columns == ("signal 1", "signal 2")
+    reasons = {str(source): reason for source, reason in found.left_out}
+    for row, part in ((4, "1 to 2 numbers"), (5, "it has no steps"), (6, "is inf"), (7, "no class")):
+        assert part in reasons[f"row {row}"]
+    assert len(found.values) == 16
+    wide = tmp_path / "wide.parquet"
+    pd.DataFrame({"signal": [each.T.tolist() for each in values], "label": profiles(20)[1]}).to_parquet(wide)
+    assert "sequences of 2 steps with 8 numbers each: if it is the other way round, turn them over" in read(wide).remarks
+
+
+def test_a_part_that_is_not_there_is_said(tmp_path):
+    path = wine_table(tmp_path / "wine.csv", split=["train"] * 100 + ["test"] * 78)
+    assert len(read(path, NumberChoices(part="test")).values) == 78
+    with pytest.raises(ValueError, match="has no rows in a part 'dev', allowed: test, train"):
+        read(path, NumberChoices(part="dev"))
 
 
 def test_columns_of_no_use_are_named_and_not_used(tmp_path):

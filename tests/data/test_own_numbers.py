@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from number_files import class_folders, wine_table
+from number_files import class_folders, list_table, wine_table
 from PIL import Image
 
 from siamese.data.own_numbers import NumberChoices, own_numbers
@@ -15,6 +15,13 @@ def test_a_table_is_of_rows_or_by_a_series_column_of_sequences(tmp_path):
     assert own_numbers(table, None, ANY).mode == "vectors"
     assert own_numbers(table, None, NumberChoices(series_column="id")).mode == "sequences"
     assert own_numbers(table, None, ANY).files() == [table]
+
+
+def test_a_table_with_lists_in_its_rows_is_of_sequences(tmp_path):
+    own = own_numbers(list_table(tmp_path / "lists.parquet", 20), None, ANY)
+    assert (own.mode, own.is_table, own.is_long) == ("sequences", True, False)
+    assert own.called == repr(str(own.place))
+    assert not own.is_public
 
 
 def test_a_folder_of_sequences_is_one_and_a_folder_with_an_image_is_none(tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hub_fake.expect import assert_explained
 from hub_fake.protocol import READER, STRANGER
+from number_files import list_table
 
 from siamese.model_folder.files import CONFIG_FILE, WEIGHTS_FILE
 
@@ -140,6 +141,14 @@ def test_pairs_are_those_of_a_file_of_pairs(server, client, repo, pictures):
     assert re.match(r"(?s).*\d+ usable pairs, \d+ same and \d+ different, of \d+ images; 0 left out", checked["out"]), (
         checked
     )
+
+
+def test_numbers_are_those_of_the_table_here(server, client, repo, tmp_path):
+    table = list_table(tmp_path / "lists.parquet", age=range(1, 240, 2))
+    server.add(f"datasets/{repo}", {"data/train-00000-of-00001.parquet": table.read_bytes()})
+    here, there = (client.call("command", "check", source, "--json")["value"]["out"] for source in (str(table), repo))
+    assert "1 column beside lists of numbers, not used: age" in here
+    assert there == here
 
 
 def test_private_and_gated_datasets_use_the_login(server, client, repo, pictures):

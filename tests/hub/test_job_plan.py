@@ -9,6 +9,7 @@ import pytest
 from hub_fake.client import ROOT
 from hub_fake.jobs import Finished
 from huggingface_hub import JobHardware
+from number_files import class_folders, list_table
 
 from siamese.commands import train
 from siamese.data.datasets import DATASETS
@@ -113,6 +114,21 @@ def test_a_dataset_of_the_hub_is_read_by_the_job_itself(hub, launch):
     assert "timm" not in finished.stdout.split("command", 1)[1]
     assert "train.py --dataset lab/signs@v2 --label-column sign --encoder residual " in finished.stdout
     assert "images       " not in finished.stdout
+
+
+def test_numbers_of_the_hub_are_read_by_the_job_and_those_here_are_sent(tmp_path, capsys):
+    of_hub = ["--dataset", "lab/walks", "--series-column", "walk", "--encoder", "gru"]
+    assert train.main(["--hosted", "cpu-basic", *PUSH, *of_hub, "--dry-run"]) == 0
+    script = capsys.readouterr().out
+    assert "-r requirements.txt 'datasets" in script
+    assert "train.py --dataset lab/walks --series-column walk --encoder gru " in script
+    table, folder = list_table(tmp_path / "ways.parquet"), class_folders(tmp_path / "profiles")
+    for place, in_words, extra in ((table, "ways.parquet", "'pyarrow"), (folder, "profiles", "")):
+        assert train.main(["--hosted", "cpu-basic", *PUSH, "--dataset", str(place), "--encoder", "tdnn", "--dry-run"]) == 0
+        script = capsys.readouterr().out
+        assert re.search(r"^images       \d+ sequences in 10 classes, ", script, re.M)
+        assert f"train.py --dataset images/{in_words} --encoder tdnn " in script
+        assert extra in script.split("command", 1)[1]
 
 
 def test_networks_of_timm_come_along_where_they_may_be_needed(digit_folder, hub, launch):

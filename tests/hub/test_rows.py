@@ -36,7 +36,7 @@ def test_columns_are_found_where_there_is_one_choice(features, choices, images, 
 @pytest.mark.parametrize(
     ("features", "choices", "message"),
     [
-        ({"text": TEXT}, {}, "ada/trees has no column of images, only: text; for numbers, download its table"),
+        ({"text": TEXT}, {}, "ada/trees has no column of images, nor of numbers, only: text"),
         ({"image": IMAGE}, {}, "has no column that names the class of an image, only: image"),
         (
             {"image": IMAGE, "size": datasets.Value("float32")},

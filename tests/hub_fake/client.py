@@ -143,12 +143,13 @@ def embed(source: str, revision: str | None, image: str) -> str:
 
 def images(dataset: str, **choices) -> dict:
     """What a dataset of the Hub is: its classes with the digests of their images, or the rows of its pairs."""
-    from siamese.commands.image_flags import images_of
+    from siamese.commands.image_flags import fetched
     from siamese.data.class_tree import read_tree
-    from siamese.data.own_images import HubChoices
+    from siamese.data.own_images import HubChoices, own_images
     from siamese.data.pairs import list_pairs
 
-    own = images_of(dataset, HubChoices(**choices))
+    choices = HubChoices(**choices)
+    own = own_images(fetched(dataset, choices), choices)
     if own.are_pairs:
         return {"pairs": [(digest(a), digest(b), is_same) for _, a, b, is_same in list_pairs(own.place)]}
     tree = read_tree(own.place, own.layout)

@@ -9,7 +9,7 @@ import pytest
 from sklearn.datasets import load_wine
 
 from siamese.inputs import cells
-from siamese.inputs.cells import matrix_of, read_file, table_of
+from siamese.inputs.cells import Table, matrix_of, read_file, table_of
 
 WINE = load_wine()
 FRAME = pd.DataFrame(WINE.data, columns=WINE.feature_names)
@@ -188,3 +188,11 @@ def test_bytes_are_what_stands_in_a_file(content):
 def test_bytes_of_anything_else_are_refused_in_a_sentence(content, sentence):
     with pytest.raises(ValueError, match=f"^what was sent.*{sentence}"):
         table_of(content, one_row=True)
+
+
+def test_columns_that_were_never_named_are_taken_by_place():
+    table = Table(("y", "x"), (np.array([1.0]), np.array([2.0])))
+    assert matrix_of(table, ("x", "y"), "it").tolist() == [[2, 1]]
+    assert matrix_of(table, ("1", "2"), "it").tolist() == [[1, 2]]
+    with pytest.raises(ValueError, match="it has 2 columns, allowed: 3, as in training"):
+        matrix_of(table, ("1", "2", "3"), "it")

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from siamese.config import EncoderConfig, NumbersConfig, PreprocessConfig
@@ -124,3 +125,20 @@ def test_facts_are_the_steps_and_the_ends_of_each_column_of_what_is_seen():
         "x": f"{scaled[:, 0].min():.3g} to {scaled[:, 0].max():.3g}",
         "y": f"{scaled[:, 1].min():.3g} to {scaled[:, 1].max():.3g}",
     }
+
+
+def test_a_row_of_lists_in_a_file_is_a_sequence(tmp_path):
+    path = tmp_path / "ways.parquet"
+    ways = [WAY, WAY[:12]]
+    columns = {name: [way[:, place].tolist() for way in ways] for place, name in enumerate("xy")}
+    pd.DataFrame(columns).to_parquet(path)
+    assert np.array_equal(read(f"{path}#2"), canonical(WAY[:12]))
+    for source, message in (
+        (path, r"has 2 rows; say which, as .*ways\.parquet#1, up to #2"),
+        (f"{path}#3", "has 2 rows, and not number 3; allowed: 1 to 2"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            read(source)
+    np.save(tmp_path / "a.npy", WAY)
+    with pytest.raises(ValueError, match="has no lists, and so no sequence in row 1: leave #1 out"):
+        read(f"{tmp_path / 'a.npy'}#1")
