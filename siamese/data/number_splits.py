@@ -168,7 +168,7 @@ def _split(own: OwnNumbers, found: ReadNumbers, split: str, *shares: float) -> S
         sources_of(_relative(own, source) for source in found.sources),
     )  # fmt: skip
     record = DataRecord(dataset=own.name, split=split, revision=own.commit, is_public=own.is_public)
-    return counted_parts(hold_out(everything, found.first, found.part, record, shares))
+    return counted_parts(hold_out(everything, found.first, found.part, record, shares, found.left_out))
 
 
 def _split_pairs(own: OwnNumbers, found: ReadNumbers, *shares: float) -> Splits:

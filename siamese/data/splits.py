@@ -240,8 +240,8 @@ def _split_folder(
     everything = LabelledImages(found.images, found.labels, has_copies, groups, found.names, sources)
     name = f"{own.name}-folder" if own.name in DATASETS else own.name
     record = DataRecord(dataset=name, split=split, revision=own.commit, is_public=own.is_public)
-    parts = hold_out(everything, found.first, found.part, record, (validation_share, test_share, seed))
-    return dataclasses.replace(parts, left_out=found.left_out, remarks=(*found.remarks, *parts.remarks))
+    parts = hold_out(everything, found.first, found.part, record, (validation_share, test_share, seed), found.left_out)
+    return dataclasses.replace(parts, remarks=(*found.remarks, *parts.remarks))
 
 
 def hold_out(
@@ -250,13 +250,21 @@ def hold_out(
     part: np.ndarray | None,
     record: DataRecord,
     shares: tuple[float, float, int],
+    left_out: tuple[tuple[Path, str], ...] = (),
 ) -> Splits:
     """Training, validation and test of one's own data, split as `record` says; nothing is counted yet.
 
-    `first` and `part` are as of siamese.data.folders.FolderImages; `shares` are of validation and test, and the seed.
+    `first`, `part` and `left_out` are as of siamese.data.folders.FolderImages; `shares` are of validation and test, and the
+    seed. Raises ValueError where there is too little, and says why something was left out, if it was.
     """
     split, seed = record.split, shares[2]
-    (training, validation, test), has_own_parts, choice = split_folder(everything, split, first, *shares, part)
+    try:
+        (training, validation, test), has_own_parts, choice = split_folder(everything, split, first, *shares, part)
+    except ValueError as error:
+        if not left_out:
+            raise
+        file, reason = left_out[0]
+        raise ValueError(f"{error}. Left out: {counted(len(left_out), 'image')}, the first {file}: {reason}") from error
     remarks, seen = (choice,) if choice else (), None
     if missing := len(everything) - len(training) - len(validation) - len(test):
         what = counted(missing, "image")
@@ -267,7 +275,9 @@ def hold_out(
         what = counted(len(everything.names), "class", "classes")
         remarks += (f"{what}, too few to hold out whole ones: validation and test are other images of the same classes",)
     validation, test = (part.at_most(MOST_EVALUATED, seed) for part in (validation, test))
-    return Splits(training, validation, test, dataclasses.replace(record, has_own_parts=has_own_parts), (), remarks, seen)
+    return Splits(
+        training, validation, test, dataclasses.replace(record, has_own_parts=has_own_parts), left_out, remarks, seen
+    )
 
 
 def load_pair_splits(

@@ -38,6 +38,15 @@ def test_sequences_are_split_by_whole_classes(tmp_path):
     assert splits.training.images.dtype == np.float32
 
 
+def test_where_what_is_left_out_makes_it_too_little_the_reason_is_told(tmp_path):
+    class_folders(tmp_path)
+    for file in list(tmp_path.glob("[1-9]/*")):
+        file.unlink()
+        file.with_suffix(".csv").write_text("1,2,3,4\n5,6,7,8\n")
+    with pytest.raises(ValueError, match=r"only one class.* Left out: \d+ sequences, the first .*: it has 4 columns"):
+        load(tmp_path, "within", SequenceChoices(8))
+
+
 def test_copies_are_in_one_part(tmp_path):
     table = wine_table(tmp_path / "wine.csv")
     lines = table.read_text().splitlines()

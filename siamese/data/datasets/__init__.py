@@ -52,7 +52,9 @@ def load_dataset(
     """
     if name not in DATASETS:
         hint = did_you_mean(name, DATASETS)
-        raise ValueError(f"unknown dataset {name!r}, available: {', '.join(DATASETS)}; or the path of a folder{hint}")
+        raise ValueError(
+            f"unknown dataset {name!r}, available: {', '.join(DATASETS)}; or the path of a folder or a table{hint}"
+        )
     training, test = DATASETS[name].load(data_dir)
     training, test = (
         dataclasses.replace(part, sources=sources_of(f"{which} {number}" for number in range(len(part))))
