@@ -51,32 +51,32 @@ def push(hub_server, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.exhaustive
-def test_of_own_pictures_none_goes_to_the_hub_unless_that_is_ticked(server, push, tmp_path):
+def test_of_own_pictures_none_goes_to_the_hub_unless_that_is_ticked(hub_server, push, tmp_path):
     make_own_folder(tmp_path / "model")
     said = push(tmp_path / "model", private="yes")
     assert "ada/x is private" in said
     assert "not sent: pictures" in said
     assert "--" not in said
-    assert server.repositories["ada/x"].private
-    files = server.files("ada/x")
+    assert hub_server.repositories["ada/x"].private
+    files = hub_server.files("ada/x")
     assert not set(SHOW_PIXELS) & set(files)
     assert b"grandma" not in files["README.md"]
     said = push(tmp_path / "model", private="no")
     assert "private: change that in its settings, or tick Private" in said
     assert "ada/y is public" in push(tmp_path / "model", private="no", pictures="yes", embeddings="no", repo_id="ada/y")
-    files = server.files("ada/y")
+    files = hub_server.files("ada/y")
     assert set(SHOW_PIXELS) < set(files)
     assert "reference.safetensors" not in files
-    assert not server.repositories["ada/y"].private
+    assert not hub_server.repositories["ada/y"].private
     assert "public: change that in its settings, or untick Private" in push(tmp_path / "model", "yes", repo_id="ada/y")
 
 
 @pytest.mark.slow
 @pytest.mark.exhaustive
-def test_of_a_dataset_by_name_the_account_decides_unless_private_is_ticked(server, push, tmp_path):
+def test_of_a_dataset_by_name_the_account_decides_unless_private_is_ticked(hub_server, push, tmp_path):
     make_model_folder(tmp_path / "model")
     assert "ada/x is public" in push(tmp_path / "model", private="no")
-    assert set(SHOW_PIXELS) < set(server.files("ada/x"))
+    assert set(SHOW_PIXELS) < set(hub_server.files("ada/x"))
     assert "ada/y is private" in push(tmp_path / "model", private="yes", repo_id="ada/y")
 
 
