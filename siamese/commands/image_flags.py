@@ -83,7 +83,8 @@ def own_of(dataset: str, arguments: argparse.Namespace, part: str | None = None)
 
     if dataset in DATASETS:
         return None
-    choices, source = choices_of(arguments, part), fetched(dataset, choices_of(arguments, part))
+    choices = choices_of(arguments, part)
+    source = fetched(dataset, choices)
     return own_numbers(source, None, number_choices_of(arguments, part), choices) or own_images(source, choices)
 
 

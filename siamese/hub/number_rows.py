@@ -135,8 +135,10 @@ def _names_of(numbers, names: list[str]):
     """The names of classes; nothing where a row has none, as -1 or nothing says."""
     import pyarrow as pa
 
-    is_class = [number is not None and 0 <= number < len(names) for number in numbers.to_pylist()]
-    return pa.array([names[number] if known else None for number, known in zip(numbers.to_pylist(), is_class, strict=True)])
+    return pa.array(
+        [names[number] if number is not None and 0 <= number < len(names) else None for number in numbers.to_pylist()],
+        pa.string(),
+    )
 
 
 def _cells_of(column) -> int:

@@ -1,4 +1,7 @@
-"""What a training was begun with, to know it again when it goes on: the files of its images, and how they were split."""
+"""What a training was begun with, to know it again when it goes on: the files of its images, and how they were split.
+
+And whether a model that one starts from was trained on the same.
+"""
 
 import hashlib
 import os
@@ -11,7 +14,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from siamese.config import counted, one_line
+from siamese.config import DataRecord, ModelFolderConfig, counted, one_line
 from siamese.data.splits import Splits
 from siamese.training.settings import TrainingSettings
 
@@ -94,6 +97,27 @@ def check_split(before: Fingerprint | None, now: Fingerprint, what: str) -> None
         "of that name, or another version of this program or of Pillow. Continue with what it was begun with, or start "
         "again with --overwrite"
     )
+
+
+def seen_before(initial: ModelFolderConfig, record: DataRecord, seed: int) -> tuple[str, ...]:
+    """A remark where the model to start from may have been trained on images that are held out now."""
+    before, now = ((each.split, each.validation_images, each.test_images) for each in (initial.data, record))
+    if initial.data.dataset != record.dataset or (*before, initial.training.seed) == (*now, seed):
+        return ()
+    return (
+        f"the model of --init was trained on {record.dataset} in another split, so it may know what validation and test "
+        "hold out here, and look better than it is: the same --seed, --split and shares as it had keep them apart",
+    )
+
+
+def check_same_data(initial: ModelFolderConfig, record: DataRecord, seed: int) -> None:
+    """Raise ValueError where a model that is only to be calibrated anew may have been trained on what is held out now."""
+    if (initial.data, initial.training.seed) != (record, seed):
+        raise ValueError(
+            f"--epochs is 0, which calibrates the model of --init anew, and that was trained on {initial.data.dataset} with "
+            f"{initial.data.training_images:,} training images and seed {initial.training.seed}, here is {record.dataset} "
+            f"with {record.training_images:,} and seed {seed}: allowed are the same images, split as they were"
+        )
 
 
 def _digest(file: Path) -> bytes:

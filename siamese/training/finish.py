@@ -6,7 +6,7 @@ import datetime
 import torch
 from torch import Tensor
 
-from siamese.config import UNSEEN_SPLITS, Calibration, DataRecord, Metrics, ModelFolderConfig, TrainingRecord, readable
+from siamese.config import UNSEEN_SPLITS, Calibration, Metrics, ModelFolderConfig, TrainingRecord, readable
 from siamese.data.labelled_images import LabelledImages
 from siamese.data.measured import bootstrap, calibrate
 from siamese.data.pairs import LabelledPairs
@@ -17,7 +17,6 @@ from siamese.model_folder.weights import load_model
 from siamese.model_folder.write import write_model_folder
 from siamese.network import SiameseNetwork, embed_all
 from siamese.training.events import Diverged, Finished
-from siamese.training.settings import TrainingSettings
 from siamese.training.setup import Setup
 from siamese.training.state import TrainingState
 from siamese.version import current_commit
@@ -29,11 +28,11 @@ COLLAPSED = 1e-6  # all embeddings agree to this in every number
 def finish(state: TrainingState, setup: Setup) -> Finished:
     """Calibrate the best epoch on validation, evaluate it once on the test images, write the folder.
 
-    After no epochs at all, that is the model of --init with its own weights. Raises ValueError where that was trained on
-    other images, Diverged where all embeddings are one, OSError where the folder cannot be written.
+    After no epochs at all, that is the model of --init with its own weights. Raises Diverged where all embeddings are one,
+    OSError where the folder cannot be written.
     """
     settings, splits, network = state.settings, setup.splits, setup.network
-    before = None if settings.epochs else _same_weights(settings, splits.record)
+    before = None if settings.epochs else load_model(settings.init)[1]
     if state.best:
         network.load_state_dict(state.best)
     embeddings = embed_all(network, splits.validation.images)
@@ -85,21 +84,6 @@ def _record(state: TrainingState, setup: Setup) -> TrainingRecord:
         seconds=round(state.seconds, 1),
         finished_at_step=state.step if state.step < steps else 0,
     )
-
-
-def _same_weights(settings: TrainingSettings, record: DataRecord) -> ModelFolderConfig:
-    """The model of --init, where it is only to be calibrated anew.
-
-    Raises ValueError where it was trained on other images than are here: test images may be among them.
-    """
-    before = load_model(settings.init)[1]
-    if (before.data, before.training.seed) != (record, settings.seed):
-        raise ValueError(
-            f"--epochs is 0, which calibrates the model of --init anew, and that was trained on {before.data.dataset} with "
-            f"{before.data.training_images:,} training images and seed {before.training.seed}, here is {record.dataset} "
-            f"with {record.training_images:,} and seed {settings.seed}: allowed are the same images, split as they were"
-        )
-    return before
 
 
 def _record_of_same_weights(before: TrainingRecord, state: TrainingState) -> TrainingRecord:

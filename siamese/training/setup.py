@@ -10,16 +10,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from siamese.config import (
-    UNSEEN_SPLITS,
-    DataRecord,
-    EncoderConfig,
-    LossConfig,
-    ModelFolderConfig,
-    PreprocessConfig,
-    counted,
-    one_line,
-)
+from siamese.config import UNSEEN_SPLITS, EncoderConfig, LossConfig, ModelFolderConfig, PreprocessConfig, counted, one_line
 from siamese.data.augmentation import AUGMENTATIONS
 from siamese.data.datasets import DATASETS
 from siamese.data.folders import FOLDER_BOX_FRACTION
@@ -44,7 +35,15 @@ from siamese.network import SiameseNetwork, in_parts, list_of_parts
 from siamese.training.batches import Batches
 from siamese.training.distributed import World
 from siamese.training.events import Started
-from siamese.training.fingerprint import PATIENCE, check_files, check_split, fingerprint_files, fingerprint_split
+from siamese.training.fingerprint import (
+    PATIENCE,
+    check_files,
+    check_same_data,
+    check_split,
+    fingerprint_files,
+    fingerprint_split,
+    seen_before,
+)
 from siamese.training.recipe import PRETRAINED_SHARE
 from siamese.training.settings import TrainingSettings
 from siamese.training.state import ADVICE, TrainingState
@@ -89,12 +88,15 @@ class Setup:
     def started(self, state: TrainingState) -> Started:
         """What is trained on what, and how far that has come."""
         settings, splits = state.settings, self.splits
-        description = (
-            f"{_describe_data(splits, self.preprocess, self.network.config)}\n{settings.encoder} encoder with "
-            f"{self.parameters:,} parameters, {settings.loss} loss, {self.hardware}, {self.precision_name}\n"
+        steps = (
             f"{counted(settings.epochs, 'epoch')} of {counted(self.batches.steps_per_epoch, 'step')} with "
             f"{self.batches.size} {INPUTS[self.preprocess.mode].noun}s each, peak learning rate {settings.lr:g}"
             f"{f', {PRETRAINED_SHARE:g} of it for the weights of {settings.encoder}' * settings.tune}"
+        )
+        description = (
+            f"{_describe_data(splits, self.preprocess, self.network.config)}\n{settings.encoder} encoder with "
+            f"{self.parameters:,} parameters, {settings.loss} loss, {self.hardware}, {self.precision_name}\n"
+            f"{steps if settings.epochs else 'nothing is trained: the model of --init is calibrated and tested anew'}"
         )
         remarks = splits.remarks + _few_to_test_on(splits) + _about_backbones(self.network.config)
         return Started(
@@ -128,7 +130,9 @@ def prepare(state: TrainingState, world: World) -> Setup:
         state.data = dataclasses.replace(state.data, split=fingerprint_split(splits))
         check_split(before, state.data, source)
     if initial:
-        splits = dataclasses.replace(splits, remarks=splits.remarks + _seen_before(initial[1], splits.record, settings.seed))
+        if not settings.epochs:
+            check_same_data(initial[1], splits.record, settings.seed)
+        splits = dataclasses.replace(splits, remarks=splits.remarks + seen_before(initial[1], splits.record, settings.seed))
     batches = Batches(splits.training, settings, device, world)
 
     network = SiameseNetwork(encoder)
@@ -171,17 +175,6 @@ def _initial(settings: TrainingSettings, encoder: EncoderConfig) -> tuple[Siames
             option = "encoder" if name == "name" else name.replace("_", "-")
             raise ValueError(f"--{option} is {wanted}, and the model of --init has {found}: leave it out, or --init")
     return network, config
-
-
-def _seen_before(initial: ModelFolderConfig, record: DataRecord, seed: int) -> tuple[str, ...]:
-    """A remark where the model to start from may have been trained on images that are held out now."""
-    before, now = ((each.split, each.validation_images, each.test_images) for each in (initial.data, record))
-    if initial.data.dataset != record.dataset or (*before, initial.training.seed) == (*now, seed):
-        return ()
-    return (
-        f"the model of --init was trained on {record.dataset} in another split, so it may know what validation and test "
-        "hold out here, and look better than it is: the same --seed, --split and shares as it had keep them apart",
-    )
 
 
 def _take_over(state: TrainingState, parts: dict[str, nn.Module | torch.optim.Optimizer], steps_per_epoch: int) -> None:
