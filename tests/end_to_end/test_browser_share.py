@@ -3,10 +3,11 @@
 import base64
 import io
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from browser_fixtures import BOTH_BRUSHES, ONE, PHONE, STAR, ZERO, draw, draw_by_touch, expect_state, press
+from browser_fixtures import BOTH_BRUSHES, ONE, PHONE, STAR, ZERO, chromium_path, draw, draw_by_touch, expect_state, press
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -46,6 +47,26 @@ def test_a_verdict_is_there_before_anything_is_done_and_always_in_sight(page):
     expect(page.locator("#verdict .word")).to_have_text("Different")
     expect(page.locator("#verdict .word")).to_be_in_viewport(ratio=1)
     expect(page.locator("#examples button").last).to_contain_text("Truth: same; the network is fooled")
+
+
+MOVES = """window.moved = 0;
+new PerformanceObserver((list) => { for (const {value} of list.getEntries()) window.moved += value; })
+  .observe({type: "layout-shift", buffered: true});"""
+
+
+@pytest.mark.exhaustive
+def test_nothing_moves_aside_when_a_scroll_bar_comes(browser, app):
+    """Which takes room in a browser with a window, so one is asked for that shows them."""
+    path = chromium_path(SimpleNamespace(chromium=browser.browser_type))
+    shown = browser.browser_type.launch(executable_path=path, ignore_default_args=["--hide-scrollbars"])
+    page = shown.new_page(viewport={"width": 1350, "height": 940})
+    page.add_init_script(MOVES)
+    page.goto(app.url)
+    width = page.evaluate("document.body.getBoundingClientRect().width")
+    expect(page.locator(BOTH_BRUSHES)).to_have_count(2)
+    assert page.evaluate("document.body.getBoundingClientRect().width") == width < 1350
+    assert page.evaluate("moved") < 0.1  # what Lighthouse calls good
+    shown.close()
 
 
 @pytest.mark.exhaustive
