@@ -5,7 +5,8 @@ python tests/benchmarks/unipen.py train_r01_v07 data/unipen-digits --kinds digit
 The first folder is UNIPEN's first release (Guyon et al. 1994, doi 10.5281/zenodo.1195803, CC BY 4.0), whose strokes were
 recorded with the lifts of the pen, in several countries. Each isolated character becomes a picture of 100 px in the folder
 of its sign, drawn with a brush of random width; of more than `--most` of a sign, all writers keep about as many.
-A small letter that may be but a smaller capital lies with the capital, as pictures are scaled to one size.
+Folders are named as Omniglot names its classes (`Latin/character01`), so that training joins what is one letter. A capital
+that is but a larger small letter lies with it, as pictures are scaled to one size; the others lie in `capitals`.
 """
 
 import argparse
@@ -26,7 +27,8 @@ from tablet import Drawing
 KINDS = {"digits": "1a", "capitals": "1b", "small": "1c"}
 # Those who gave characters whose strokes are counted as the format says: the others' would be of other characters.
 GIVEN_BY = ("aga", "apa", "apb", "app", "art", "ced", "gmd", "ibm", "imp", "syn", "uqb", "val")
-LIKE_CAPITALS, UNCLEAR = "ckmopsuvwxyz", "ijln"  # small letters; of the latter, some are like several letters
+LATIN = "abcdefghijklmnopqrstuvwxyz"  # in the order of Omniglot's Latin
+LIKE_CAPITALS, UNCLEAR = "ckopsuvwxyz", "ijln"  # small letters; of the latter, some are like several letters
 THIN, STROKES = 5, "1Il"  # what is so many times as long as wide is a part of a sign, but for these, if they stand upright
 BRUSHES, SIZE, CANVAS, SIDE = (8.0, 40.0), 240, 400, 100  # px; SIDE is that of the picture
 SEGMENT = re.compile(r'\.SEGMENT\s+CHARACTER\s+(\d+)(?:-(\d+))?\s+\S+\s+"(\w)"')
@@ -68,7 +70,8 @@ def folder_of(sign: str, kind: str) -> str:
         return sign if sign in "0123456789" else ""
     if not (sign.isascii() and sign.isalpha()) or sign in UNCLEAR:
         return ""
-    return f"capitals/{sign.upper()}" if sign in LIKE_CAPITALS or sign.isupper() else f"small/{sign}"
+    small = sign.lower()
+    return f"Latin/character{LATIN.index(small) + 1:02}" if sign == small or small in LIKE_CAPITALS else f"capitals/{sign}"
 
 
 def is_whole(drawing: Drawing) -> bool:
