@@ -3,13 +3,15 @@
 npm pack @fontsource/NAME    for each name of FONTS; unpack each as fonts/NAME
 python tests/benchmarks/fonts.py fonts data/font-letters --kinds letters
 
-The fonts are free (SIL Open Font License or Apache License 2.0). Each sign of a font becomes pictures of 100 px: one as the font has it,
-and others drawn along its middle with a round brush of random width, as a pen would, a little turned, slanted and bent.
+The fonts are free (SIL Open Font License or Apache License 2.0). Each sign of a font becomes
+pictures of 100 px: one as the font has it, and others drawn along its middle with a round brush of random width, as a
+pen would, a little turned, slanted and bent: several where few fonts by hand have the script, one of a font for print.
 Folders are named as Omniglot names its classes (`Cyrillic/character01`), so that training joins what is one letter; a
 capital lies with its small letter where they differ in size alone. Needs scikit-image.
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,11 +24,14 @@ from tqdm import tqdm
 from unipen import LATIN, LIKE_CAPITALS
 
 SCRIPTS = {
-    "Latin": ("latin", LATIN, LIKE_CAPITALS),
-    "Cyrillic": ("cyrillic", "абвгдеёжзийклмнопрстуфхцчшщъыьэюя", "вгджзийклмнопрстухцчшщъыьэюя"),
-    "Greek": ("greek", "αβγδεζηθικλμνξοπρστυφχψω", "κοψ"),
-}  # the part of a font, the small letters in Omniglot's order, and those whose capitals look the same
-SHARED = dict(zip("АЕΑΒΕΖΗΙΜΝΤ", "AEABEZHIMNT", strict=True))  # capitals that look like Latin ones
+    "Latin": (LATIN, LIKE_CAPITALS),
+    "Cyrillic": ("абвгдеёжзийклмнопрстуфхцчшщъыьэюя", "вгджзийклмнопрстухцчшщъыьэюя"),
+    "Greek": ("αβγδεζηθικλμνξοπρστυφχψω", "κοψ"),
+}  # the small letters in Omniglot's order, and those whose capitals look the same
+PARTS = {"Latin": "latin", "Cyrillic": "cyrillic", "Greek": "greek", "Digits": "latin"}  # of a font, by Fontsource's names
+MOST = 12  # drawings of a sign of one font
+SHARED = {"\u0410": "A", "\u0415": "E"}  # Cyrillic capitals that look like those Latin ones
+LATIN_FORMS = "\u0391\u0392\u0395\u0396\u0397\u0399\u039c\u039d\u03a1\u03a4\u03a5\u03a7"  # Greek capitals: left out
 CANVAS, SIDE, LONGER = 200, 100, 120  # px; SIDE is that of the picture, LONGER the sign's longer side on the canvas
 BRUSHES = (4.0, 16.0)  # px on the canvas
 LOOK, BENT, BLUR = 100, 4, 1.5  # px: the size to look at signs in, how far points are moved, what smooths a sign's edge
@@ -39,50 +44,55 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("fonts", type=Path, help="a folder for each font, as its package has it")
     parser.add_argument("output", type=Path, help="folder to write")
     parser.add_argument("--kinds", nargs="+", choices=("letters", "digits"), default=["letters"], help="which signs")
-    parser.add_argument("--drawn", type=int, default=2, help="pictures along the middle of each sign (default: 2)")
+    parser.add_argument(
+        "--by-hand", type=int, default=300, help="drawings of each sign, of all fonts by hand (default: 300)"
+    )
     arguments = parser.parse_args(argv)
 
-    generator, count, signs = np.random.default_rng(0), 0, set()
-    names = sorted(each.name for each in arguments.fonts.iterdir() if each.is_dir())
-    for font in tqdm(names, "fonts", disable=None):
-        for sign, folder, image in signs_of(arguments.fonts / font, arguments.kinds):
-            (arguments.output / folder).mkdir(parents=True, exist_ok=True)
-            pictures = [image, *(drawn(image, generator) for _ in range(arguments.drawn))]
-            for number, picture in enumerate(pictures):
-                case = "capital-" * (sign != sign.lower())
-                small = picture.resize((SIDE, SIDE), Image.Resampling.BOX)
-                small.save(arguments.output / folder / f"{font}-{case}{number}.png")
-                count += 1
-            signs.add(folder)
-    print(f"{count:,} pictures of {len(signs)} signs from {len(names)} fonts")
+    generator, count, folders = np.random.default_rng(0), 0, set()
+    packages = sorted(arguments.fonts.glob("*/package"))
+    by_hand = [package for package in packages if is_by_hand(package)]
+    for package in tqdm(packages, "fonts", disable=None):
+        for script in SCRIPTS if "letters" in arguments.kinds else ["Digits"]:
+            part = PARTS[script]
+            others = sum(bool(styles_of(each, part)) for each in by_hand)
+            drawings = min(MOST, max(1, arguments.by_hand // max(others, 1))) if package in by_hand else 1
+            for style in styles_of(package, part)[: 1 if package in by_hand else None]:
+                font = ImageFont.truetype(style, LOOK)
+                for sign, folder, image in signs_of(font, script):
+                    (arguments.output / folder).mkdir(parents=True, exist_ok=True)
+                    name = f"{style.stem}-{'capital' if sign.isupper() else 'small'}"
+                    for number, picture in enumerate([image, *(drawn(image, generator) for _ in range(drawings))]):
+                        small = picture.resize((SIDE, SIDE), Image.Resampling.BOX)
+                        small.save(arguments.output / folder / f"{name}-{number}.png")
+                        count += 1
+                    folders.add(folder)
+    print(f"{count:,} pictures of {len(folders)} signs from {len(packages)} fonts, {len(by_hand)} of them by hand")
     return 0
 
 
-def signs_of(package: Path, kinds: list[str]) -> Iterator[tuple[str, str, Image.Image]]:
-    """Each sign that a font has, with its class folder and its picture."""
-    if "digits" in kinds and (font := font_of(package, "latin")):
-        for digit in "0123456789":
-            if image := rendered(font, digit):
-                yield digit, digit, image
-    if "letters" not in kinds:
-        return
-    for script, (part, letters, alike) in SCRIPTS.items():
-        if not (font := font_of(package, part)):
-            continue
-        for number, letter in enumerate(letters, start=1):
-            small, capital = rendered(font, letter), rendered(font, letter.upper())
-            is_alike, folder = letter in alike, f"{script}/character{number:02}"
-            if small and (is_alike or not capital or not is_same(small, capital)):
-                yield letter, folder, small
-            if capital:
-                sign = SHARED.get(letter.upper(), letter.upper())
-                yield letter.upper(), folder if is_alike else f"capitals/{sign}", capital
+def is_by_hand(package: Path) -> bool:
+    """Whether the font's maker calls it handwriting."""
+    return json.loads((package / "metadata.json").read_text("utf-8")).get("category") == "handwriting"
 
 
-def font_of(package: Path, part: str) -> ImageFont.FreeTypeFont | None:
-    """The font's regular style, where it has signs of the script."""
-    files = sorted(package.glob(f"package/files/*-{part}-400-normal.woff"))
-    return ImageFont.truetype(files[0], LOOK) if files else None
+def styles_of(package: Path, part: str) -> list[Path]:
+    """The files of the font's regular weight, upright and then italic, where it has signs of the script."""
+    files = [next(package.glob(f"files/*-{part}-400-{style}.woff"), None) for style in ("normal", "italic")]
+    return [file for file in files if file]
+
+
+def signs_of(font: ImageFont.FreeTypeFont, script: str) -> Iterator[tuple[str, str, Image.Image]]:
+    """Each sign of the script that the font has, with its class folder and its picture."""
+    letters, alike = SCRIPTS.get(script, ("0123456789", ""))
+    for number, letter in enumerate(letters, start=1):
+        small, capital = rendered(font, letter), rendered(font, letter.upper()) if letter.upper() != letter else None
+        is_alike, folder = letter in alike, letter if script == "Digits" else f"{script}/character{number:02}"
+        if small and (is_alike or not capital or not is_same(small, capital)):
+            yield letter, folder, small
+        if capital and letter.upper() not in LATIN_FORMS:
+            sign = SHARED.get(letter.upper(), letter.upper())
+            yield letter.upper(), folder if is_alike else f"capitals/{sign}", capital
 
 
 def rendered(font: ImageFont.FreeTypeFont, sign: str) -> Image.Image | None:
