@@ -13,6 +13,7 @@ from siamese.data.labelled_images import MOST_EVALUATED, LabelledImages
 from siamese.data.pairs import LabelledPairs, read_pairs
 from siamese.evaluation.bootstrap import Intervals, bootstrap_intervals, bootstrap_intervals_over_classes
 from siamese.evaluation.calibration import fit_calibration, independent_pairs
+from siamese.evaluation.reliability import blocks_of_images, observed_intervals
 from siamese.evaluation.unseen import as_of_unseen_classes, towards_usual
 
 
@@ -41,6 +42,18 @@ def bootstrap(data: LabelledImages | LabelledPairs, embeddings: Tensor, threshol
         return data.intervals(embeddings, threshold)
     over = bootstrap_intervals_over_classes if split in UNSEEN_SPLITS else bootstrap_intervals
     return over(embeddings, torch.from_numpy(data.labels), threshold)
+
+
+def reliability_intervals(
+    data: LabelledImages | LabelledPairs, embeddings: Tensor, calibration: Calibration, split: str
+) -> np.ndarray:
+    """95% intervals of a reliability diagram, over the same: float (BINS, 2), see siamese.evaluation.reliability."""
+    if split == "pairs":
+        units, ends = np.unique(data.units(), return_inverse=True)
+        return observed_intervals([data.block(embeddings, ends.reshape(-1, 2))], len(units), calibration)
+    labels = np.unique(data.labels, return_inverse=True)[1]
+    units = labels if split in UNSEEN_SPLITS else np.arange(len(labels))
+    return observed_intervals(blocks_of_images(embeddings.cpu(), labels, units), int(units.max()) + 1, calibration)
 
 
 def calibrate(

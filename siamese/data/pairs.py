@@ -21,6 +21,7 @@ from siamese.data.storage import allocate, take_images
 from siamese.distances import paired_distance
 from siamese.evaluation.bootstrap import Intervals, bootstrap_intervals_over_pairs
 from siamese.evaluation.metrics import PairDistances
+from siamese.evaluation.reliability import Block
 from siamese.spreadsheets import place_of, read_table
 
 COLUMNS = ("image_a", "image_b", "is_same")
@@ -70,6 +71,10 @@ class LabelledPairs:
     def intervals(self, embeddings: Tensor, threshold: float) -> Intervals:
         """95% intervals of the rates at `threshold`: bootstrap over `units`."""
         return bootstrap_intervals_over_pairs(self._distance(embeddings), self.is_same, self.units(), threshold)
+
+    def block(self, embeddings: Tensor, ends: np.ndarray) -> Block:
+        """All pairs, with the unit of each end, `ends` (P, 2)."""
+        return Block(self._distance(embeddings), self.is_same, None, lambda pairs: tuple(ends[pairs].T))
 
     def units(self) -> np.ndarray:
         """What is independent of each other, for each end of each pair: connected groups, or, if few, images (P, 2)."""

@@ -17,6 +17,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from siamese.config import Calibration, EpochRecord
 from siamese.evaluation.calibration import probability_same
 from siamese.evaluation.metrics import PairDistances
+from siamese.evaluation.reliability import BINS, bin_of
 
 SAME_COLOUR, DIFFERENT_COLOUR, NEUTRAL_COLOUR = "#1d4ed8", "#b45309", "#52606d"  # those of the page, static/page.css
 WIDTH, DPI = 5.0, 200  # inches; pixels an inch
@@ -25,7 +26,6 @@ STYLE = {
     "figure.titlesize": 13, "figure.titleweight": "bold", "axes.spines.top": False, "axes.spines.right": False,
     "grid.alpha": 0.3, "legend.frameon": False, "legend.fontsize": 11, "lines.linewidth": 2, "hatch.linewidth": 1.5,
 }  # fmt: skip
-BINS = 15  # of a reliability diagram
 
 
 @rc_context(STYLE)
@@ -86,10 +86,13 @@ def distance_histogram(pairs: PairDistances, threshold: float) -> Figure:
 
 
 @rc_context(STYLE)
-def reliability_diagram(pairs: PairDistances, calibration: Calibration, calibration_error: float) -> Figure:
+def reliability_diagram(
+    pairs: PairDistances, calibration: Calibration, calibration_error: float, intervals: np.ndarray | None = None
+) -> Figure:
     """Observed against predicted share of same pairs, in bins of equal width, with the mass of each bin as dots and below.
 
-    Equal-mass bins, on which the calibration error is measured, nearly all lie at 0 or 1: equal width shows the middle.
+    Equal-mass bins, on which the calibration error is measured, nearly all lie at 0 or 1: equal width shows the middle, and
+    `intervals`, float (BINS, 2), how little is known where few images are behind it.
     """
     figure, (top, bottom) = _figure(3.6, 2.2)
     edges = np.linspace(0, 1, BINS + 1)
@@ -97,7 +100,7 @@ def reliability_diagram(pairs: PairDistances, calibration: Calibration, calibrat
     for distances, is_same in ((pairs.same, 1), (pairs.different, 0)):
         for chunk in np.array_split(distances, len(distances) // 1_000_000 + 1):
             predicted = probability_same(chunk, calibration)
-            bins = np.clip(np.digitize(predicted, edges) - 1, 0, BINS - 1)
+            bins = bin_of(predicted)
             weight = 0.5 / len(distances)
             mass = weight * np.bincount(bins, minlength=BINS)
             totals += [is_same * mass, mass, weight * np.bincount(bins, predicted, minlength=BINS)]
@@ -105,7 +108,10 @@ def reliability_diagram(pairs: PairDistances, calibration: Calibration, calibrat
     filled = mass > 0
     places = predicted[filled] / mass[filled], same[filled] / mass[filled]
     top.plot([0, 1], [0, 1], color=NEUTRAL_COLOUR, linestyle=":", label="as predicted")
-    top.plot(*places, color=SAME_COLOUR, label="observed; larger dots: more pairs")
+    top.plot(*places, color=SAME_COLOUR, label="observed; larger: more pairs")
+    if intervals is not None and (known := np.isfinite(intervals[filled]).all(axis=1)).any():
+        look = {"color": SAME_COLOUR, "linewidth": 6, "alpha": 0.25, "label": "95% interval"}
+        top.vlines(places[0][known], *intervals[filled][known].T, **look)
     # The middle has a ten-thousandth of what the ends have: areas by the logarithm, down to a millionth of all.
     top.scatter(*places, s=25 * np.log10(10 * np.maximum(1e6 * mass[filled], 1)), color=SAME_COLOUR, zorder=3)
     top.set(ylabel="really the same", title=f"Reliability, calibration error {calibration_error:.2f}%")

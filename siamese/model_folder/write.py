@@ -11,6 +11,7 @@ from torch import Tensor
 from siamese.config import ModelFolderConfig
 from siamese.data.datasets import is_of_digits
 from siamese.data.labelled_images import LabelledImages
+from siamese.data.measured import reliability_intervals
 from siamese.data.pairs import LabelledPairs
 from siamese.evaluation.calibration import percent, probability_same
 from siamese.evaluation.metrics import PairDistances
@@ -104,11 +105,12 @@ def draw_plots(
 
     threshold = calibration.threshold
     legend = "with " + "classes, " * isinstance(test, LabelledImages) + "distance and probability of same"
+    spread = reliability_intervals(test, embeddings, calibration, config.data.split)
     figures = {
         "training_curve.png": plots.training_curve(config.history, config.training.best_epoch),
         "distances.png": plots.distance_histogram(pairs, threshold),
         "roc.png": plots.roc_curve(pairs, threshold),
-        "reliability.png": plots.reliability_diagram(pairs, calibration, config.metrics.calibration_error),
+        "reliability.png": plots.reliability_diagram(pairs, calibration, config.metrics.calibration_error, spread),
         "false_accepts.png": gallery(False, "Different, but nearest"),
         "false_rejects.png": gallery(True, "Same, but farthest"),
     }

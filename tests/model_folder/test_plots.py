@@ -90,6 +90,19 @@ def test_the_reliability_diagram_is_what_was_predicted_and_observed(pairs, calib
     assert list(np.argsort(dots.get_sizes(), kind="stable")) == list(np.argsort(mass, kind="stable"))
 
 
+def test_the_reliability_diagram_has_an_interval_where_one_is_known(pairs, calibration):
+    intervals = np.linspace([0.1, 0.4], [0.5, 0.9], 15)
+    intervals[3:9] = np.nan
+    figure = plots.reliability_diagram(pairs, calibration, 1.5, intervals)
+    predicted = curves(figure)["observed; larger: more pairs"][0]
+    bars = next(each for each in figure.axes[0].collections if each.get_label() == "95% interval")
+    shown = {round(float(low[0]), 6): (low[1], high[1]) for low, high in bars.get_segments()}
+    bins = np.minimum((np.array(predicted) * 15).astype(int), 14)
+    expected = {round(float(x), 6): tuple(intervals[b]) for x, b in zip(predicted, bins, strict=True) if not 3 <= b < 9}
+    assert len(expected) > 1
+    assert shown == {place: pytest.approx(ends) for place, ends in expected.items()}
+
+
 @pytest.mark.parametrize("shape", [(28, 28), (28, 28, 3)], ids=["grey", "colour"])
 def test_pairs_are_shown_side_by_side_with_their_titles(shape, digits):
     images = np.broadcast_to(digits[0][:6].reshape(6, 28, 28, *[1] * (len(shape) - 2)), (6, *shape))
@@ -125,7 +138,7 @@ def all_figures(pairs, calibration, images) -> dict[str, Figure]:
         "training": plots.training_curve(history, 4),
         "roc": plots.roc_curve(pairs, THRESHOLD),
         "distances": plots.distance_histogram(pairs, THRESHOLD),
-        "reliability": plots.reliability_diagram(pairs, calibration, 1.5),
+        "reliability": plots.reliability_diagram(pairs, calibration, 1.5, np.tile([0.2, 0.6], (15, 1))),
         "pairs": plots.pair_gallery(images, [(0, 1, 0.5)] * 16, ["4 vs 9\n0.05, >99.9%"] * 16, "the hardest"),
     }
 
