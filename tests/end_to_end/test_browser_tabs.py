@@ -18,6 +18,7 @@ from browser_fixtures import (
     draw,
     draw_by_touch,
     expect_verdict_on,
+    on_paper,
     places,
     press,
     upload,
@@ -84,6 +85,34 @@ def test_the_map_and_the_drivers_follow_the_pair_and_nothing_moves(page, digits,
     expect(shown).to_have_count(2)
     box.uncheck()
     assert places(page, "#examples", "#judge", "#understand") == before
+
+
+def test_verdict_and_map_follow_a_stroke_where_the_pen_halts(page):
+    draw(page, "first", ONE)
+    draw(page, "second", ONE)
+    expect(page.locator("#plane .mark")).to_have_count(2)
+    place, turn = page.locator("#plane .mark").nth(1), page.locator("#verdict .panel")
+    before, at, asked = place.get_attribute("transform"), turn.get_attribute("data-turn"), []
+    page.on("request", lambda request: asked.append(request.url) if "run/predict" in request.url else None)
+    points = on_paper(page, "second", [(0.25, 0.3), (0.5, 0.25), (0.7, 0.3), (0.75, 0.5)])
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*point)
+    expect(place).not_to_have_attribute("transform", before)
+    expect(turn).not_to_have_attribute("data-turn", at)
+    page.wait_for_timeout(500)
+    halted, count = place.get_attribute("transform"), len(asked)
+    page.wait_for_timeout(500)
+    assert len(asked) == count, "what stands still is asked about once"
+    page.mouse.move(*on_paper(page, "second", [(0.3, 0.75)])[0])
+    page.mouse.up()
+    expect(place).not_to_have_attribute("transform", halted)
+    page.wait_for_timeout(500)
+    count = len(asked)
+    page.mouse.move(*points[0])
+    page.wait_for_timeout(500)
+    assert len(asked) == count, "no stroke, no question"
 
 
 def test_the_same_call_is_copied_with_the_threshold_of_the_page(page, app):

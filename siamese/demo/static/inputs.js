@@ -15,11 +15,14 @@
 
   const board = (editor) => editor.app?.renderer?.canvas;  // once it is set up
   const place = (editor) => board(editor)?.closest(".sketch");
-  const drawn = (editor) => {
+  const tell = (editor) => {
     latest.delete(editor);
+    place(editor)?.dispatchEvent(new CustomEvent("drawn", {bubbles: true}));
+  };
+  const drawn = (editor) => {
     changed.add(editor);
     setTimeout(() => { editor.render_idle_remaining = 50; });  // ms; it would draw what stands still for another second
-    place(editor)?.dispatchEvent(new CustomEvent("drawn", {bubbles: true}));
+    tell(editor);
   };
   Object.defineProperty(window, "editor", {get: () => [...editors].at(-1), set: (editor) => {
     if (!editor || editors.has(editor)) return;
@@ -87,6 +90,17 @@
     keeping = setTimeout(keep, LATER);
   });
   addEventListener("pagehide", keep);
+
+  // Within a stroke, what is said follows where the pen halts: while it moves, the brush needs the time for its line.
+  const HALT = 300;  // ms
+  let halted = null;
+  const follow = ({type, target, buttons}) => {
+    clearTimeout(halted);
+    const pad = type === "pointermove" && buttons && target.closest?.("#compare .sketch");
+    const editor = pad && [...editors].find((each) => place(each) === pad);
+    if (editor && restored.has(editor)) halted = setTimeout(() => tell(editor), HALT);
+  };
+  for (const type of ["pointermove", "pointerup", "pointercancel"]) addEventListener(type, follow, true);
 
   const editorOf = (name) => [...editors].find((each) => board(each)?.isConnected && place(each)?.id === `sketch-${name}`);
 
