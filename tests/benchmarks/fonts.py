@@ -1,7 +1,8 @@
 """Letters of fonts, most of them drawn by hand, as class folders of pictures to train on.
 
-npm pack @fontsource/NAME    for each name of FONTS; unpack each as fonts/NAME
-python tests/benchmarks/fonts.py fonts data/font-letters --kinds letters
+for name in $(python tests/benchmarks/fonts.py --names); do
+    mkdir -p fonts/$name && tar xzf $(npm pack --silent @fontsource/$name) -C fonts/$name; done
+python tests/benchmarks/fonts.py fonts data/letters --kinds letters
 
 The fonts are free (SIL Open Font License or Apache License 2.0). Each sign of a font becomes
 pictures of 100 px: one as the font has it, and others drawn along its middle with a round brush of random width, as a
@@ -23,6 +24,35 @@ from skimage.morphology import skeletonize
 from tqdm import tqdm
 from unipen import LATIN, LIKE_CAPITALS
 
+# Of Fontsource, by their names there; what is called handwriting is known from the packages themselves.
+FONTS = """
+alegreya alegreya-sans alex-brush allan allura amatic-sc andika annie-use-your-telescope anonymous-pro
+architects-daughter arimo arsenal averia-libre averia-sans-libre averia-serif-libre bad-script balsamiq-sans bangers
+berkshire-swash birthstone bubblegum-sans cabin-sketch cardo caveat caveat-brush cedarville-cursive chewy chilanka
+comfortaa comforter comforter-brush comic-neue comic-relief coming-soon condiment cookie corinthia cormorant
+cormorant-garamond cormorant-infant courgette cousine covered-by-your-grace crafty-girls cuprum cute-font damion
+dancing-script dawning-of-a-new-day dekko delicious-handrawn delius delius-swash-caps didact-gothic eb-garamond
+edu-nsw-act-foundation edu-qld-beginner edu-sa-beginner edu-tas-beginner edu-vic-wa-nt-beginner el-messiri englebert
+ephesis exo-2 fascinate finger-paint fira-mono fira-sans forum fredericka-the-great freehand fuzzy-bubbles gabriela
+gaegu gamja-flower gentium-plus gfs-didot gfs-neohellenic give-you-glory gloria-hallelujah gochi-hand grand-hotel
+grandstander great-vibes hachi-maru-pop handlee happy-monkey herr-von-muellerhoff hi-melody homemade-apple hubballi
+ibm-plex-mono ibm-plex-sans ibm-plex-serif indie-flower inspiration istok-web itim jetbrains-mono jua jura
+just-another-hand just-me-again-down-here kalam kaushan-script kavivanar kelly-slab kite-one klee-one knewave kranky
+kristi kurale la-belle-aurore league-script licorice life-savers literata lobster lobster-two londrina-solid lora
+loved-by-the-king lovers-quarrel mali mansalva marck-script marmelad mclaren meddon medula-one merienda merriweather
+molle monsieur-la-doulaise montecarlo montserrat montserrat-alternates mountains-of-christmas mr-dafoe mr-de-haviland
+ms-madi mynerve nanum-brush-script nanum-pen-script nerko-one neucha niconne nothing-you-could-do noto-sans
+noto-serif nova-script nunito old-standard-tt oooh-baby open-sans oranienbaum oswald over-the-rainbow pacifico
+pangolin parisienne patrick-hand patrick-hand-sc permanent-marker petit-formal-script philosopher pinyon-script play
+playfair-display playpen-sans poiret-one poor-story prosto-one pt-sans pt-serif qwigley rancho redressed
+reenie-beanie ribeye roboto roboto-mono roboto-slab rochester rock-salt romanesco rouge-script rubik ruge-boogie
+ruluko ruslan-display russo-one sacramento salsa satisfy scada schoolbell sedgwick-ave sedgwick-ave-display
+shadows-into-light shadows-into-light-two shantell-sans short-stack sniglet snippet sofia source-sans-3
+source-serif-4 spectral sriracha stalemate stix-two-text stylish sue-ellen-francisco sunflower sunshiney
+swanky-and-moo-moo tangerine tenor-sans the-girl-next-door tillana tinos twinkle-star ubuntu unkempt vast-shadow
+vibes vibur vollkorn waiting-for-the-sunrise walter-turncoat wellfleet whisper yatra-one yellowtail yeseva-one yomogi
+yusei-magic zen-kurenaido zeyada
+""".split()
 SCRIPTS = {
     "Latin": (LATIN, LIKE_CAPITALS),
     "Cyrillic": ("абвгдеёжзийклмнопрстуфхцчшщъыьэюя", "вгджзийклмнопрстухцчшщъыьэюя"),
@@ -41,13 +71,19 @@ SAME = 0.9  # correlation from which a small letter is but the capital again, as
 def main(argv: list[str] | None = None) -> int:
     """Write the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("fonts", type=Path, help="a folder for each font, as its package has it")
-    parser.add_argument("output", type=Path, help="folder to write")
+    parser.add_argument("fonts", type=Path, nargs="?", help="a folder for each font, as its package has it")
+    parser.add_argument("output", type=Path, nargs="?", help="folder to write")
+    parser.add_argument("--names", action="store_true", help="print the names of the fonts, and no more")
     parser.add_argument("--kinds", nargs="+", choices=("letters", "digits"), default=["letters"], help="which signs")
     parser.add_argument(
         "--by-hand", type=int, default=300, help="drawings of each sign, of all fonts by hand (default: 300)"
     )
     arguments = parser.parse_args(argv)
+    if arguments.names:
+        print(*FONTS, sep="\n")
+        return 0
+    if not arguments.output:
+        parser.error("name the folder of the fonts, and the one to write")
 
     generator, count, folders = np.random.default_rng(0), 0, set()
     packages = sorted(arguments.fonts.glob("*/package"))
