@@ -52,7 +52,7 @@ source-serif-4 spectral sriracha stalemate stix-two-text stylish sue-ellen-franc
 swanky-and-moo-moo tangerine tenor-sans the-girl-next-door tillana tinos twinkle-star ubuntu unkempt vast-shadow
 vibes vibur vollkorn waiting-for-the-sunrise walter-turncoat wellfleet whisper yatra-one yellowtail yeseva-one yomogi
 yusei-magic zen-kurenaido zeyada
-""".split()
+"""
 SCRIPTS = {
     "Latin": (LATIN, LIKE_CAPITALS),
     "Cyrillic": ("абвгдеёжзийклмнопрстуфхцчшщъыьэюя", "вгджзийклмнопрстухцчшщъыьэюя"),
@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
     if arguments.names:
-        print(*FONTS, sep="\n")
+        print(*FONTS.split(), sep="\n")
         return 0
     if not arguments.output:
         parser.error("name the folder of the fonts, and the one to write")
