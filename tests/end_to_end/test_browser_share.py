@@ -134,7 +134,7 @@ def test_a_link_reopens_the_verdict_to_the_digit_and_a_hostile_one_is_a_sentence
     curve_end = page.locator("#point input").nth(2)
     expect(curve_end).to_be_checked()
     press(page, "Copy link")
-    expect(page.get_by_role("button", name="Link copied")).to_be_visible()
+    expect(page.get_by_role("button", name="Copied", exact=True)).to_be_visible()
     link = page.evaluate("navigator.clipboard.readText()")
     assert len(link) < 2500  # messengers cut what is much longer
     assert link.startswith(f"{app.url}/#compare?")

@@ -198,7 +198,7 @@ def test_classes_by_hand_come_from_files_and_drawings(visit, digits, tmp_path):
     page.locator("#class-files input[type=file]").set_input_files(files)
     expect(page.locator("#class-files a")).to_have_count(8)
     page.get_by_role("button", name="Add files").click()
-    expect(page.locator("#made")).to_contain_text("Added 8 to signs.")
+    expect(page.locator("#made")).to_contain_text("Added 8 pictures to signs.")
     expect(page.locator("#sketch-class button[aria-label='Brush'].highlight")).to_have_count(1)
     page.locator("#class-name input, #class-name textarea").first.fill("lines")
     for number in range(4):

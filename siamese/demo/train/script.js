@@ -8,6 +8,7 @@ siamese.train = {
       bar.classList.remove("problem");
       bar.classList.add("busy");
       bar.querySelector("p").textContent = "Starting.";
+      element.scrollIntoView({block: "nearest"});  // on a phone it is below the edge
     });
   },
 
@@ -16,9 +17,11 @@ siamese.train = {
     element.addEventListener("click", (event) => {
       const button = event.target.closest("button[data-go]");
       if (!button) return;
-      for (const tab of document.querySelectorAll('#modes > .tab-wrapper [role="tab"]'))
-        if (tab.textContent.trim() === button.dataset.go) tab.click();
-      scrollTo({top: 0});
+      history.pushState(null, "", `#${button.dataset.go}`);  // so that Back comes back
+      siamese.visit().then(() => {
+        document.querySelector('#modes > .tab-wrapper [role="tab"][aria-selected="true"]').focus();
+        scrollTo({top: 0});
+      });
     });
   },
 };
