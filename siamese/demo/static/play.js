@@ -15,7 +15,7 @@ siamese.play = {
       place.querySelector("[data-again]").addEventListener("click", () => {
         siamese.play.start(siamese.play.game.wanted ? "any" : "consistent");
       });
-      place.querySelector("[data-stop]").addEventListener("click", () => siamese.play.stop());
+      place.querySelector("[data-stop]").addEventListener("click", ({detail}) => siamese.play.stop(detail > 0));
     });
     siamese.appears("#verdict").then((verdict) => {
       new MutationObserver(() => siamese.play.judge()).observe(verdict, {subtree: true, childList: true});
@@ -47,10 +47,10 @@ siamese.play = {
     if (hadFocus && isOver) again.focus({preventScroll: true});
   },
 
-  stop: () => {
+  stop: (isPointed) => {
     siamese.play.game = null;
     document.querySelector("#said .game").hidden = true;
-    siamese.play.starter?.focus({preventScroll: true});
+    siamese.play.starter?.focus({preventScroll: isPointed});
   },
 
   say: (text) => { document.querySelector("#said .game p").textContent = text; },

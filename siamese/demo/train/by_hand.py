@@ -103,9 +103,9 @@ def remove(space: Workspace, event: gr.EventData) -> list:
         space.forget_hand(label, file or None)
     except (ValueError, OSError) as error:
         return [shown(space, in_words(error), problem=True), gr.skip(), gr.skip(), gr.skip()]
-    then = " Check all again before you start." if space.counts() else ""
-    said = f"Removed {'a picture of ' * bool(file)}{label}.{then}"
-    return [shown(space, said), "", gr.Button(interactive=False), note("")]
+    said = f"Removed {'a picture of ' * bool(file)}{label}."
+    then = note("Check all again before you start." if space.counts() else "")
+    return [shown(space, said), "", gr.Button(interactive=False), then]
 
 
 def forget(space: Workspace) -> list:

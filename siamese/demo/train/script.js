@@ -2,8 +2,11 @@ siamese.train = {
 
   // The bar moves as soon as "Start" is pressed; what the server says comes in its place.
   moveAtOnce: (element) => {
+    element.tabIndex = -1;
     document.addEventListener("click", ({target}) => {
-      if (!element.isConnected || !target.closest("#start:not([disabled])")) return;
+      if (!element.isConnected || !target.closest("#start:not([disabled]), #stop:not([disabled])")) return;
+      element.focus({preventScroll: true});  // the button is disabled soon, and would lose it; the next steps come after this
+      if (target.closest("#stop")) return;
       const bar = element.querySelector(".progress");
       bar.classList.remove("problem");
       bar.classList.add("busy");
