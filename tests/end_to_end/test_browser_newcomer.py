@@ -1,5 +1,7 @@
 """A newcomer with a phone, or with the keyboard alone: what is said is in sight, and whatever is there can be reached."""
 
+import itertools
+import re
 from collections.abc import Callable
 
 import pytest
@@ -25,6 +27,16 @@ FOCUS = """() => {
   return [control.getAttribute("aria-label") || control.textContent.trim() || control.value || control.tagName,
     outlines.some((style) => parseFloat(style.outlineWidth) >= 2)];
 }"""
+
+
+def contrast(*colours: str) -> float:
+    """Of two colours as CSS tells them, by WCAG."""
+    lights = []
+    for colour in colours:
+        shares = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+        linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+        lights.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
+    return (max(lights) + 0.05) / (min(lights) + 0.05)
 
 
 @pytest.fixture
@@ -74,6 +86,8 @@ def test_the_camera_is_in_sight_and_asks_for_a_name_before_it_records(visit):
     page.locator("#class-name input, #class-name textarea").first.fill("paper")
     record.press("Enter")
     expect(page.locator("#made .note")).to_have_text("Added 1 picture to paper.")
+    (_, _, wide, _), (_, _, whole, _) = places(page, "#made .thumbnails", "#made .by-hand li")
+    assert wide > 0.9 * whole  # the button that removes all leaves no gap beside them
     press(page, "Check all")
     expect(page.locator("#data-note .problem")).to_contain_text("paper")  # one picture is not enough
     expect(page.locator("#start")).to_be_disabled()
@@ -144,6 +158,13 @@ def test_the_keyboard_sees_where_it_is_and_leaves_no_list_open(scheme, visit):
     page.emulate_media(color_scheme=scheme)
     page.get_by_label("Classes by hand").check()
     expect(page.locator("#sketch-class canvas").first).to_be_visible()
+    tools = sorted(places(page, "#sketch-class button:visible"))
+    assert len(tools) == 6
+    assert all(left[0] + left[2] <= right[0] for left, right in itertools.pairwise(tools))
+    edge, around = page.locator("#source label:has(input:not(:checked))").first.evaluate(
+        "(label) => [getComputedStyle(label.firstElementChild).borderColor, getComputedStyle(label).backgroundColor]"
+    )
+    assert contrast(edge, around) >= 3  # what WCAG asks of the edge of a control
     page.get_by_role("tab", name="Train").focus()
     met = []
     while "Settings" not in "".join(met):
@@ -174,10 +195,13 @@ def test_the_opening_says_nothing_before_it_is_drawn_and_ends_with_its_model(vis
 
 @pytest.mark.parametrize("options", [PHONE], ids=["phone"])
 def test_a_copied_link_moves_nothing(page):
+    page.add_init_script("navigator.share = async () => {}")
+    page.reload()
+    expect(page.locator(BOTH_BRUSHES)).to_have_count(2)
     draw_by_touch(page, "first", ONE)
     draw_by_touch(page, "second", STAR)
     expect(page.locator("#verdict .word")).to_have_text("Different")
-    page.evaluate("navigator.share ??= () => {}; document.querySelector('#verdict').classList.add('can-share')")
+    expect(page.get_by_role("button", name="Share", exact=True)).to_be_visible()
     before = places(page, "#play")
     page.get_by_role("button", name="Copy link").tap()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
