@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +13,7 @@ pytestmark = pytest.mark.slow
 
 ASIDE = PHONE | {"viewport": {"width": 844, "height": 390}}
 PHONES = [pytest.param(PHONE, id="phone"), pytest.param(ASIDE, id="aside", marks=pytest.mark.exhaustive)]
+TRAINED = 300_000  # ms
 LEAST = 24  # px of what a finger is to hit
 # Controls below that, but those that are hit by what is around them: a label, the frame of a choice, another button.
 SMALL = """(least) => [...document.querySelectorAll("main :is(button, a, summary, input, textarea)")].filter((control) => {
@@ -219,3 +221,41 @@ def test_of_a_phone_the_camera_is_asked_for_that_looks_away(page):
     page.wait_for_function("window.asked.length")
     assert page.evaluate("asked[0].facingMode") == "environment"
     expect(page.locator("#upload-first video")).to_be_visible()
+
+
+@pytest.mark.exhaustive
+def test_all_is_in_one_view_the_model_is_named_and_the_next_step_opens_its_tab(visit):
+    page = visit("train")
+    expect(page.locator("#start")).to_be_enabled()
+    expect.set_options(timeout=TRAINED)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    ends = "elements => elements.map((element) => element.getBoundingClientRect().bottom)"
+    assert max(page.locator("#source, #data-check, #start, #progress").evaluate_all(ends)) <= 900
+    page.get_by_label("Name of your model").fill("../signs <b>")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.locator("#epochs input[type=number]").fill("1")
+    page.keyboard.press("Tab")
+    began = time.monotonic()
+    page.locator("#start").press("Enter")
+    expect(page.locator("#progress .busy")).to_be_visible()
+    print(f"the first sign of progress came after {time.monotonic() - began:.2f} s")
+    expect(page.locator("#progress .progress")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#progress:focus, #progress :focus")).to_have_count(1)  # "Start" is disabled and cannot have it
+    expect(page.locator("#steps [data-go]")).to_have_count(3)
+    steps, curves = (page.locator(name).bounding_box()["y"] for name in ("#steps", "#curves"))
+    assert page.locator("#progress").bounding_box()["y"] < steps < curves
+    expect(page.locator("#model input:checked")).to_have_value("_signs _b_.zip")
+    page.wait_for_function(
+        "document.querySelector('#model label:has(:checked)').getBoundingClientRect().right <= innerWidth"
+    )
+    with page.expect_download() as download:
+        page.locator("#download").click()
+    assert download.value.suggested_filename == "_signs _b_.zip"
+    page.get_by_role("button", name="Sort many pictures").click()
+    expect(page.locator("#many-samples")).to_be_visible()
+    expect(page.get_by_role("tab", name="Many")).to_be_focused()
+    page.go_back()
+    expect(page.locator("#steps")).to_be_visible()
+    page.get_by_role("button", name="Compare two pictures").click()
+    expect(page.locator("#sketch-first")).to_be_visible()
+    expect(page.locator("#opening .opening")).to_have_count(0)  # which is of another model

@@ -165,42 +165,6 @@ def test_a_zip_with_a_bad_file_is_checked_and_closing_the_page_ends_its_training
 
 
 @pytest.mark.exhaustive
-def test_all_is_in_one_view_the_model_is_named_and_the_next_step_opens_its_tab(visit):
-    page = visit()
-    page.set_viewport_size({"width": 1440, "height": 900})
-    ends = "elements => elements.map((element) => element.getBoundingClientRect().bottom)"
-    assert max(page.locator("#source, #data-check, #start, #progress").evaluate_all(ends)) <= 900
-    page.get_by_label("Name of your model").fill("../signs <b>")
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.locator("#epochs input[type=number]").fill("1")
-    page.keyboard.press("Tab")
-    began = time.monotonic()
-    page.locator("#start").press("Enter")
-    expect(page.locator("#progress .busy")).to_be_visible()
-    print(f"the first sign of progress came after {time.monotonic() - began:.2f} s")
-    expect(page.locator("#progress .progress")).to_be_in_viewport(ratio=1)
-    expect(page.locator("#progress:focus, #progress :focus")).to_have_count(1)  # "Start" is disabled and cannot have it
-    expect(page.locator("#steps [data-go]")).to_have_count(3)
-    steps, curves = (page.locator(name).bounding_box()["y"] for name in ("#steps", "#curves"))
-    assert page.locator("#progress").bounding_box()["y"] < steps < curves
-    expect(page.locator("#model input:checked")).to_have_value("_signs _b_.zip")
-    page.wait_for_function(
-        "document.querySelector('#model label:has(:checked)').getBoundingClientRect().right <= innerWidth"
-    )
-    with page.expect_download() as download:
-        page.locator("#download").click()
-    assert download.value.suggested_filename == "_signs _b_.zip"
-    page.get_by_role("button", name="Sort many pictures").click()
-    expect(page.locator("#many-samples")).to_be_visible()
-    expect(page.get_by_role("tab", name="Many")).to_be_focused()
-    page.go_back()
-    expect(page.locator("#steps")).to_be_visible()
-    page.get_by_role("button", name="Compare two pictures").click()
-    expect(page.locator("#sketch-first")).to_be_visible()
-    expect(page.locator("#opening .opening")).to_have_count(0)  # which is of another model
-
-
-@pytest.mark.exhaustive
 def test_classes_by_hand_come_from_files_and_drawings(visit, digits, tmp_path):
     page = visit()
     page.get_by_label("Classes by hand").check()
