@@ -11,16 +11,20 @@ MOST_FRAMES = 20  # of one press; static/camera.js takes four in a second
 LONGEST_FRAME = 150_000  # characters; a square of 320 px has some 25,000, and a request may have a megabyte
 START = "data:image/jpeg;base64,"
 ELEMENT = f"""
-<div class="camera" data-most="{MOST_FRAMES}">
+<div class="camera" data-most="{MOST_FRAMES}" NAMED>
 <button type="button" data-open aria-pressed="false">Use the camera</button>
 <div hidden><video muted playsinline aria-label="What the camera sees"></video>
 <button type="button" data-record>Hold to record</button></div>
 <p class="hint" role="status"></p></div>"""
 
 
-def camera(name: str) -> gr.HTML:
-    """The element. Its event `click` brings the frames of one press, see `frames_of`."""
-    return gr.HTML(ELEMENT, elem_id=f"camera-{name}", js_on_load="siamese.offerCamera(element, trigger)")
+def camera(name: str, named: str = "") -> gr.HTML:
+    """The element. Its event `click` brings the frames of one press, see `frames_of`.
+
+    `named`: the id of the box in which their class is to be named first, if it is.
+    """
+    element = ELEMENT.replace("NAMED", f'data-named="{named}"' if named else "")
+    return gr.HTML(element, elem_id=f"camera-{name}", js_on_load="siamese.offerCamera(element, trigger)")
 
 
 def frames_of(event: gr.EventData) -> list[bytes]:

@@ -21,6 +21,8 @@ from siamese.images.load import DECODING
 
 CANVAS = 400  # px, side of the drawing: at least what the page shows, since Gradio scales it down only
 BRUSH_RADIUS = 10  # px of the canvas: a stroke of 5% of its side, about that of a pen in MNIST
+# Not as a mirror, or a 2 on paper would arrive as no 2; and of a phone, the camera that looks away from whoever holds it.
+WEBCAM = gr.WebcamOptions(mirror=False, constraints={"video": {"facingMode": "environment", "width": 1920, "height": 1440}})
 LONGEST = 450_000  # characters of a drawing, of which a request has two at most: one has some 5,000
 MOST_SIDE = 2000  # px
 START = "data:image/png;base64,"
@@ -60,7 +62,7 @@ def input_side(name: str, title: str) -> Side:
             with gr.Tab("Upload", id="upload") as upload_tab:
                 upload = UploadedImage(
                     sources=["upload", "clipboard", "webcam"], show_label=False, buttons=[], format="png",
-                    webcam_options=gr.WebcamOptions(mirror=False),  # or a 2 on paper would arrive as no 2
+                    webcam_options=WEBCAM,
                     placeholder="Drop an image here\nor click to choose one", elem_id=f"upload-{name}",
                     elem_classes="upload", alt_text=title,
                 )  # fmt: skip

@@ -31,7 +31,7 @@ FOLDERS = [Path(tab.__file__).parent for tab in dict.fromkeys([*TABS, *TABS_OF_N
 # In this order: what tabs share comes first, and where two rules weigh the same the later one holds.
 STYLES = [STATIC / f"{name}.css" for name in ("page", "inputs", "panel", "charts", "camera")]
 STYLES += [path for path in (folder / "style.css" for folder in FOLDERS) if path.exists()]
-SCRIPTS = [STATIC / f"{name}.js" for name in ("page", "inputs", "crop", "camera", "play")]
+SCRIPTS = [STATIC / f"{name}.js" for name in ("page", "said", "inputs", "crop", "camera", "play")]
 SCRIPTS += [path for path in (folder / "script.js" for folder in FOLDERS) if path.exists()]
 
 

@@ -186,7 +186,9 @@ def contents(dataset: str) -> list[tuple]:
 def safe_class_name(label: str) -> str:
     """A name of a class that is the name of a folder anywhere: "A/B" -> "A_B". Raises ValueError where nothing is left."""
     name = " ".join(unicodedata.normalize("NFC", label).split())
-    if not 0 < len(name) <= LONGEST_CLASS:
+    if not name:
+        raise ValueError(f"the class has no name yet: name it first; allowed: 1 to {LONGEST_CLASS} characters")
+    if len(name) > LONGEST_CLASS:
         raise ValueError(f"the name of the class is {shorten(label)}, allowed: 1 to {LONGEST_CLASS} characters")
     name = re.sub(r"[^\w .()+-]", "_", name).strip(". ")
     if not name.strip("_"):

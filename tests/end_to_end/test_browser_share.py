@@ -134,7 +134,7 @@ def test_a_link_reopens_the_verdict_to_the_digit_and_a_hostile_one_is_a_sentence
     curve_end = page.locator("#point input").nth(2)
     expect(curve_end).to_be_checked()
     press(page, "Copy link")
-    expect(page.get_by_role("button", name="Link copied")).to_be_visible()
+    expect(page.get_by_role("button", name="Copied", exact=True)).to_be_visible()
     link = page.evaluate("navigator.clipboard.readText()")
     assert len(link) < 2500  # messengers cut what is much longer
     assert link.startswith(f"{app.url}/#compare?")
@@ -186,12 +186,22 @@ def test_two_games_are_played_on_the_papers(page):
         draw(page, "first", [(x + 0.01 * number, y) for x, y in ZERO])
         press(page, "Keep this one")
     expect(said).to_have_text(re.compile(r"All 10 pairs would be called same: you are consistent\.$"))
+    expect(page.get_by_role("button", name="Keep this one")).to_be_hidden()
+    expect(page.get_by_role("button", name="Five more")).to_be_visible()
     low, high, mean = map(
         float, re.match(r"Your five are ([\d.]+) to ([\d.]+) apart, ([\d.]+) on", said.inner_text()).groups()
     )
     assert 0 <= low <= mean <= high < 0.3
-    press(page, "Stop")
+    press(page, "Five more")
+    expect(said).to_have_text("Write a sign on the first paper: number 1 of 5.")
+    expect(page.locator("#said .game")).to_be_focused()
+    page.get_by_role("button", name="Stop", exact=True).press("Enter")
     expect(said).to_be_hidden()
+    expect(page.get_by_role("button", name="Write five")).to_be_focused()
+    expect(page.get_by_role("button", name="Write five")).to_be_in_viewport()
+    press(page, "Pair of the day")
+    page.locator("#said").get_by_role("button", name="Another pair").click()
+    expect(said).to_have_text(re.compile(r"^Draw a \d "))
 
 
 SHARE_SHEET = """

@@ -174,6 +174,9 @@ def test_samples_and_pictures_of_a_camera_fall_into_groups_and_the_table_is_sort
     page.get_by_role("button", name="Hold to record").press("Enter")
     expect(page.locator("#matrix tbody tr")).to_have_count(13)
     assert page.locator("#matrix tbody tr").evaluate_all(rows) == [*"777c444000333"]  # the first digit, on paper
+    name = page.locator("#matrix tbody small").get_by_text("camera-13.jpg")
+    assert name.evaluate("({scrollWidth, clientWidth, scrollHeight, clientHeight}) => "
+                         "scrollWidth <= clientWidth && scrollHeight <= clientHeight")  # fmt: skip
 
 
 # ---- Recognise ----

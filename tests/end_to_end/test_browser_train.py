@@ -165,28 +165,6 @@ def test_a_zip_with_a_bad_file_is_checked_and_closing_the_page_ends_its_training
 
 
 @pytest.mark.exhaustive
-def test_all_is_in_one_view_the_model_is_named_and_the_next_step_opens_its_tab(visit):
-    page = visit()
-    page.set_viewport_size({"width": 1440, "height": 900})
-    ends = "elements => elements.map((element) => element.getBoundingClientRect().bottom)"
-    assert max(page.locator("#source, #data-check, #start, #progress").evaluate_all(ends)) <= 900
-    page.get_by_label("Name of your model").fill("../signs <b>")
-    page.locator("#epochs input[type=number]").fill("1")
-    page.keyboard.press("Tab")
-    began = time.monotonic()
-    page.locator("#start").click()
-    expect(page.locator("#progress .busy")).to_be_visible()
-    print(f"the first sign of progress came after {time.monotonic() - began:.2f} s")
-    expect(page.locator("#steps [data-go]")).to_have_count(3)
-    expect(page.locator("#model input:checked")).to_have_value("_signs _b_.zip")
-    with page.expect_download() as download:
-        page.locator("#download").click()
-    assert download.value.suggested_filename == "_signs _b_.zip"
-    page.get_by_role("button", name="Sort many pictures").click()
-    expect(page.locator("#many-samples")).to_be_visible()
-
-
-@pytest.mark.exhaustive
 def test_classes_by_hand_come_from_files_and_drawings(visit, digits, tmp_path):
     page = visit()
     page.get_by_label("Classes by hand").check()
@@ -198,7 +176,7 @@ def test_classes_by_hand_come_from_files_and_drawings(visit, digits, tmp_path):
     page.locator("#class-files input[type=file]").set_input_files(files)
     expect(page.locator("#class-files a")).to_have_count(8)
     page.get_by_role("button", name="Add files").click()
-    expect(page.locator("#made")).to_contain_text("Added 8 to signs.")
+    expect(page.locator("#made")).to_contain_text("Added 8 pictures to signs.")
     expect(page.locator("#sketch-class button[aria-label='Brush'].highlight")).to_have_count(1)
     page.locator("#class-name input, #class-name textarea").first.fill("lines")
     for number in range(4):

@@ -32,6 +32,7 @@ siamese.compare = {
     const end = () => {
       over.abort();
       answers.disconnect();
+      others.disconnect();
       for (const drawing of drawings) drawing.remove();
       shown.remove();
     };
@@ -39,6 +40,7 @@ siamese.compare = {
       if (document.querySelector("#verdict .seen img, #verdict [data-state='problem']")) end();
     });
     answers.observe(document.querySelector("#verdict"), {subtree: true, childList: true});
+    const others = siamese.onOtherModel(end);  // which says something else of it
     const until = {signal: over.signal, capture: true};
     document.addEventListener("pointerdown", ({target}) => { if (target.closest(".sketch")) end(); }, until);
     document.addEventListener("click", ({target, isTrusted}) => {
@@ -77,7 +79,7 @@ siamese.compare = {
   copyLink: async (panel, button) => {
     try {
       await navigator.clipboard.writeText(siamese.compare.link(panel));
-      button.textContent = "Link copied";
+      button.textContent = "Copied";
     } catch {  // over plain HTTP from another machine, or not allowed
       history.replaceState(null, "", siamese.compare.link(panel));
       siamese.compare.say("Your browser does not let this page copy: the link is now the address of this page.");

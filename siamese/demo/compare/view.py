@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 ORDINALS = ("first", "second")
 SAID = (  # what scripts say over the images
-    '<p class="note" role="status"></p><div class="game" hidden><b></b><p role="status"></p>'
-    '<button type="button" data-next>Keep this one</button><button type="button" data-stop>Stop</button></div>'
+    '<p class="note" role="status"></p><div class="game" tabindex="-1" hidden><b></b><p role="status"></p>'
+    '<button type="button" data-next>Keep this one</button><button type="button" data-again>Another pair</button>'
+    '<button type="button" data-stop>Stop</button></div>'
 )
 FOOLED = "Fooled"  # of an example, which the network judges wrongly
 

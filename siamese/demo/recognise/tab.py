@@ -56,7 +56,7 @@ def create_tab(page: Page) -> None:
                     label="Name of the class", max_length=taught.MAX_NAME_LENGTH, max_lines=1, elem_id="label"
                 )
                 add_button = gr.Button("Add example", variant="primary", min_width=120)
-            said = gr.HTML(note(""))
+            said = gr.HTML(note(""), elem_id="teaching-note")
         query = input_side("query", "What is this?")
         ranking = gr.HTML(rank(models[model.value], (), None), elem_id="answer", elem_classes=["answer", "outcome"])
     examples = gr.State(())

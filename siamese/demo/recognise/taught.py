@@ -52,8 +52,10 @@ def teach(
 def class_name(name: str) -> str:
     """The name of a class as it is shown. Raises ValueError for one that is empty, too long, or of broken characters."""
     name = " ".join(name.split())
+    if not name:
+        raise ValueError(f"the class has no name yet: name it first; allowed: 1 to {MAX_NAME_LENGTH} characters")
     is_whole = name == name.encode(errors="ignore").decode()  # else there are halves of letters, which no page can show
-    if not 0 < len(name) <= MAX_NAME_LENGTH or not is_whole:
+    if len(name) > MAX_NAME_LENGTH or not is_whole:
         raise ValueError(f"the name is {shorten(name)}, allowed: 1 to {MAX_NAME_LENGTH} characters")
     return name
 

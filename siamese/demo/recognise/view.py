@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from siamese.config import counted
 from siamese.demo.elements import NOT_SURE, STRANGE, UNCLEAR, message, panel, percent, picture, word
 from siamese.demo.recognise.kept import NAME
 from siamese.demo.recognise.samples import TAUGHT, to_ask
@@ -18,10 +19,14 @@ def taught(examples: Sequence[Example], model: str) -> str:
     cards = []
     for name in class_names(examples):
         shown = [example.looks[model].seen for example in examples if example.name == name and model in example.looks]
-        pictures = "".join(picture(image, f"Example {number} of {name}") for number, image in enumerate(shown, 1))
+        pictures = "".join(
+            picture(image, f"Example {number} of {name}") for number, image in enumerate(shown, 1) if image is not None
+        )
+        unseen = sum(image is None for image in shown)  # from a gallery file
+        unseen = f"<small>{counted(unseen, 'example')} without a picture</small>" if unseen else ""
         text = html.escape(name, quote=True)
         cards.append(
-            f"<li><b>{text}</b><span>{pictures}</span>"
+            f"<li><b>{text}</b>{f'<span>{pictures}</span>' if pictures else ''}{unseen}"
             f'<button type="button" data-remove="{text}" aria-label="Remove {text}">Remove</button></li>'
         )
     listed = f'<ul class="taught">{"".join(cards)}</ul>'

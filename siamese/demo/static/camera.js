@@ -7,14 +7,20 @@ siamese.offerCamera = (element, trigger) => {
 
   const take = () => {
     const video = part("video"), side = Math.min(video.videoWidth, video.videoHeight);
-    if (!side || frames.length >= Number(part(".camera").dataset.most)) return;
+    const most = Number(part(".camera").dataset.most);
+    if (!side || frames.length >= most) return;
     const left = (video.videoWidth - side) / 2, top = (video.videoHeight - side) / 2;
     canvas.getContext("2d").drawImage(video, left, top, side, side, 0, 0, canvas.width, canvas.height);
     frames.push(canvas.toDataURL("image/jpeg", 0.85));
-    say(frames.length === 1 ? "1 picture" : `${frames.length} pictures`);
+    const told = frames.length === 1 ? "1 picture" : `${frames.length} pictures`;
+    say(frames.length < most ? told : `${told}, as many as one press takes: press again for more.`);
   };
   const record = () => {
     if (timer) return;
+    const {named} = part(".camera").dataset;
+    if (named && !document.querySelector(`#${named} input, #${named} textarea`).value.trim()) {
+      return say("Name the class first, above: the pictures go into it.");
+    }
     frames = [];
     take();
     timer = setInterval(take, 250);  // ms
@@ -35,6 +41,7 @@ siamese.offerCamera = (element, trigger) => {
     part("[data-open]").setAttribute("aria-pressed", String(Boolean(stream)));
     part("[data-open]").textContent = stream ? "Close the camera" : "Use the camera";
     part(".camera > div").hidden = !stream;
+    if (stream) part(".camera").scrollIntoView({block: "nearest"});  // the button that records may be below the edge
   };
   const toggle = async () => {
     if (stream) close();

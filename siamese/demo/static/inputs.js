@@ -151,5 +151,7 @@
     };
     for (const type of ["load", "error"]) document.addEventListener(type, look, true);  // neither bubbles
     siamese.leaveAddresses();
+    siamese.sayInSight();
+    siamese.showChosenModel();
   };
 })();

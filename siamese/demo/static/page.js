@@ -67,6 +67,21 @@ window.siamese ??= {
     siamese.visit();
   },
 
+  // The choice of models is one line, in which the chosen one may be out of sight.
+  onOtherModel: (act) => {
+    const name = () => document.querySelector("#header .model b")?.textContent;
+    let before = name();
+    const watch = new MutationObserver(() => {
+      if (name() && before !== (before = name())) act();
+    });
+    watch.observe(document.querySelector("#header"), {subtree: true, childList: true, characterData: true});
+    return watch;
+  },
+  showChosenModel: () => siamese.onOtherModel(() => setTimeout(() => {
+    const chosen = document.querySelector("#model label:has(:checked)"), line = chosen?.parentElement;
+    if (line) line.scrollLeft = chosen.offsetLeft - line.offsetLeft;
+  }, 100)),  // ms: it may be new
+
   // A button of ours in the HTML `element`, which carries `data-name`, was clicked: Gradio hears of it with its value.
   forward: (element, trigger, name) => {
     element.addEventListener("click", (event) => {

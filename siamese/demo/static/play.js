@@ -1,15 +1,21 @@
 // Games on the sketchpads of the tab that compares. Nothing of them is kept.
 siamese.play = {
   game: null,
+  starter: null,  // the button that began it, which has the focus back at the end
 
   offer: (element) => {
     element.addEventListener("click", ({target}) => {
       const button = target.closest("[data-game]");
-      if (button) siamese.play.start(button.dataset.game);
+      if (!button) return;
+      siamese.play.starter = button;
+      siamese.play.start(button.dataset.game);
     });
     siamese.appears("#said .game").then((place) => {
       place.querySelector("[data-next]").addEventListener("click", () => siamese.play.next());
-      place.querySelector("[data-stop]").addEventListener("click", () => siamese.play.stop());
+      place.querySelector("[data-again]").addEventListener("click", () => {
+        siamese.play.start(siamese.play.game.wanted ? "any" : "consistent");
+      });
+      place.querySelector("[data-stop]").addEventListener("click", ({detail}) => siamese.play.stop(detail > 0));
     });
     siamese.appears("#verdict").then((verdict) => {
       new MutationObserver(() => siamese.play.judge()).observe(verdict, {subtree: true, childList: true});
@@ -24,15 +30,27 @@ siamese.play = {
     siamese.empty("compare");
     const place = document.querySelector("#said .game");
     place.hidden = false;
-    place.querySelector("[data-next]").hidden = kind !== "consistent";
+    place.querySelector("[data-again]").textContent = kind === "consistent" ? "Five more" : "Another pair";
+    siamese.play.isOver(kind !== "consistent");
     place.querySelector("b").textContent = siamese.play.goal();
     siamese.play.tell();
+    place.focus({preventScroll: true});
     place.scrollIntoView({block: "nearest"});
   },
 
-  stop: () => {
+  // Whether there is nothing more to keep: then it can be played again.
+  isOver: (isOver) => {
+    const [next, again] = ["next", "again"].map((name) => document.querySelector(`#said .game [data-${name}]`));
+    const hadFocus = document.activeElement === next;
+    next.hidden = isOver;
+    again.hidden = !isOver;
+    if (hadFocus && isOver) again.focus({preventScroll: true});
+  },
+
+  stop: (isPointed) => {
     siamese.play.game = null;
     document.querySelector("#said .game").hidden = true;
+    siamese.play.starter?.focus({preventScroll: isPointed});
   },
 
   say: (text) => { document.querySelector("#said .game p").textContent = text; },
@@ -90,6 +108,7 @@ siamese.play = {
     const answer = await fetch("v1/distances", asked), told = await answer.json();
     game.drawings = [];
     if (!answer.ok) return say(`${told.detail} Write the five once more.`);
+    siamese.play.isOver(true);
     const between = told.distances.flatMap((row, index) => row.slice(index + 1)).sort((a, b) => a - b);
     const mean = between.reduce((sum, each) => sum + each, 0) / between.length, line = told.threshold;
     const apart = between.filter((each) => each > line).length;

@@ -10,9 +10,11 @@ from pathlib import Path
 import gradio as gr
 from gradio.events import Dependency
 
+from siamese.config import counted
 from siamese.demo import uploads
 from siamese.demo.base import PRIVATE, Page, brought
 from siamese.demo.camera import camera, frames_of
+from siamese.demo.elements import note
 from siamese.demo.gradio_patches import UploadedFiles
 from siamese.demo.inputs import chosen, drawings_js, sketchpad
 from siamese.demo.train import view
@@ -33,7 +35,7 @@ def create_part(page: Page, found: list, look_through: Callable) -> tuple[gr.Col
                 label = gr.Textbox(label="Name of the class", max_length=LONGEST_CLASS, max_lines=1, elem_id="class-name")
                 files = UploadedFiles(file_count="multiple", label="Images of this class", height=110, elem_id="class-files")
                 add_button = gr.Button("Add files", min_width=110)
-                recorded = camera("class")
+                recorded = camera("class", named="class-name")
             with gr.Column(elem_classes=["stage", "paper"]):
                 sketchpad("class")
                 drawing = gr.Textbox(visible=False)
@@ -42,14 +44,15 @@ def create_part(page: Page, found: list, look_through: Callable) -> tuple[gr.Col
         with gr.Row():
             check_button = gr.Button("Check all", variant="primary", min_width=110)
             forget_button = gr.Button("Forget these", min_width=110)
-    own, (report, _, start, *_) = page.own, found
+    own, (report, said, start, *_) = page.own, found
     add_button.click(add_files, [label, files, own], [files, made], **PRIVATE)
     drawn = draw_button.click(add_drawing, [label, drawing, own], made, js=drawings_js({1: "class"}), **PRIVATE)
     drawn.then(None, None, None, js="() => siamese.empty('train')", **PRIVATE)
-    forget_button.click(forget, own, [made, report, start], **PRIVATE)
+    forget_button.click(forget, own, [made, report, start, said], **PRIVATE)
     recorded.click(add_frames, [label, own], made, **(PRIVATE | {"trigger_mode": "multiple"}))
-    made.click(remove, own, [made, report, start], **PRIVATE)
-    return part, check_button.click(lambda space: look_through(space, "hand"), own, found, **PRIVATE)
+    made.click(remove, own, [made, report, start, said], **PRIVATE)
+    at_once = check_button.click(None, None, said, js=view.LOOKING, **PRIVATE)
+    return part, at_once.then(lambda space: look_through(space, "hand"), own, found, **PRIVATE)
 
 
 def add_files(label: str, paths: list[str] | None, space: Workspace) -> list:
@@ -61,7 +64,7 @@ def add_files(label: str, paths: list[str] | None, space: Workspace) -> list:
         return [gr.skip(), shown(space, in_words(error), problem=True)]
     for path in paths:
         uploads.delete(path)
-    return [None, shown(space, f"Added {len(paths):,} to {name}.")]
+    return [None, shown(space, f"Added {counted(len(paths), 'picture')} to {name}.")]
 
 
 def add_drawing(label: str, sketched: str, space: Workspace) -> str:
@@ -89,7 +92,7 @@ def add_frames(label: str, space: Workspace, event: gr.EventData) -> str:
             name = space.add_files(files, label)
     except (ValueError, OSError) as error:
         return shown(space, in_words(error), problem=True)
-    return shown(space, f"Added {len(frames):,} to {name}.")
+    return shown(space, f"Added {counted(len(frames), 'picture')} to {name}.")
 
 
 def remove(space: Workspace, event: gr.EventData) -> list:
@@ -99,8 +102,10 @@ def remove(space: Workspace, event: gr.EventData) -> list:
     try:
         space.forget_hand(label, file or None)
     except (ValueError, OSError) as error:
-        return [shown(space, in_words(error), problem=True), gr.skip(), gr.skip()]
-    return [shown(space, f"Removed {'a picture of ' * bool(file)}{label}."), "", gr.Button(interactive=False)]
+        return [shown(space, in_words(error), problem=True), gr.skip(), gr.skip(), gr.skip()]
+    said = f"Removed {'a picture of ' * bool(file)}{label}."
+    then = note("Check all again before you start." if space.counts() else "")
+    return [shown(space, said), "", gr.Button(interactive=False), then]
 
 
 def forget(space: Workspace) -> list:
@@ -109,8 +114,8 @@ def forget(space: Workspace) -> list:
     try:
         space.forget_hand()
     except ValueError as error:
-        return [shown(space, str(error), problem=True), gr.skip(), gr.skip()]
-    return [view.by_hand({}), "", gr.Button(interactive=False)]
+        return [shown(space, str(error), problem=True), gr.skip(), gr.skip(), gr.skip()]
+    return [view.by_hand({}), "", gr.Button(interactive=False), note("")]
 
 
 def shown(space: Workspace, message: str = "", problem: bool = False) -> str:

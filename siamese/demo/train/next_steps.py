@@ -6,9 +6,9 @@ def done() -> str:
     steps = "".join(
         f'<li><button type="button" data-go="{tab}">{title}</button><p>{text}</p></li>'
         for tab, title, text in (
-            ("Compare", "Compare two pictures", "Draw or upload two, and see its verdict."),
-            ("Recognise", "Teach it new classes", "An example or two of each; nothing is trained again."),
-            ("Many", "Sort many pictures", "Their groups, and the distances between all of them."),
+            ("compare", "Compare two pictures", "Draw or upload two, and see its verdict."),
+            ("recognise", "Teach it new classes", "An example or two of each; nothing is trained again."),
+            ("many", "Sort many pictures", "Their groups, and the distances between all of them."),
         )
     )
     return (

@@ -28,6 +28,7 @@ from siamese.visitors.workspace import Workspace
 
 TITLE, ID = "Train", "train"
 SOURCES = [("The bundled digits", "sample"), ("A ZIP of class folders", "zip"), ("Classes by hand", "hand")]
+BRING = {"zip": "Choose a ZIP file that has a folder for each class.", "hand": ""}  # what is to be done first
 logger = logging.getLogger(__name__)
 SHOWN_OTHERS = 5  # files of an archive that are no images
 FOLLOW_SECONDS = 0.2  # between two looks at a training
@@ -54,7 +55,7 @@ def create_tab(page: Page) -> None:
             by_names.render()
             report.render()
         with gr.Column(elem_id="run"):
-            choices, stop, drawn, wishes = _choices_and_course(page, start, encoder, epochs)
+            choices, stop, drawn, wishes, taken = _choices_and_course(page, start, encoder, epochs)
             if hosted.is_on():
                 hosted.create_part(page, report, choices)
 
@@ -71,7 +72,7 @@ def create_tab(page: Page) -> None:
     for done in checked:
         done.then(suited_to_chosen, [page.own, encoder], epochs, **PRIVATE)
     encoder.input(suited, [page.own, encoder], epochs, **PRIVATE)
-    _wire_training(page, start, stop, choices, drawn, wishes)
+    _wire_training(page, start, stop, choices, drawn, wishes, taken)
 
 
 def _archive_part(page: Page, found: list) -> tuple[gr.Column, Dependency]:
@@ -79,14 +80,15 @@ def _archive_part(page: Page, found: list) -> tuple[gr.Column, Dependency]:
     with gr.Column(visible=False) as part:
         most = f"up to {page.workspaces.limits.megabytes:,} MB"
         archive = UploadedFiles(file_types=[".zip"], label=f"ZIP, {most}", height=140, elem_id="archive")
-    return part, archive.upload(take_archive, [archive, page.own], [archive, *found], **PRIVATE)
+    at_once = archive.upload(None, None, found[1], js=view.LOOKING, **PRIVATE)
+    return part, at_once.then(take_archive, [archive, page.own], [archive, *found], **PRIVATE)
 
 
 def _choices_and_course(
     page: Page, start: gr.Button, encoder: gr.Dropdown, epochs: gr.Slider
-) -> tuple[list, gr.Button, dict[str, gr.HTML], naming.Wishes]:
+) -> tuple[list, gr.Button, dict[str, gr.HTML], naming.Wishes, tuple[gr.Column, gr.DownloadButton]]:
     """The choices, the buttons, and the training as it goes: what is chosen, "Stop", the parts by the names that
-    view.changes gives them, and how visitors want their models to be called.
+    view.changes gives them, how visitors want their models to be called, and what is next once there is one.
     """
     wishes = naming.Wishes()
     with gr.Row(elem_id="choices"):
@@ -100,16 +102,25 @@ def _choices_and_course(
             stop = gr.Button("Stop", interactive=False, elem_id="stop")
     script = "siamese.train.moveAtOnce(element)"
     drawn = {"progress": gr.HTML(view.progress(), elem_id="progress", js_on_load=script)}
+    with gr.Column(visible=False) as taken:  # right under the progress, where the visitor looks
+        gr.HTML(next_steps.done(), elem_id="steps", js_on_load="siamese.train.offerSteps(element)")
+        download = gr.DownloadButton("Download the model", elem_id="download")
     with gr.Row(elem_id="live"):
         drawn["curves"] = gr.HTML(view.curves(), elem_id="curves")
         drawn["map"] = gr.HTML(view.embedding_map(), elem_id="live-map")
-    return [encoder, loss, epochs], stop, drawn, wishes
+    return [encoder, loss, epochs], stop, drawn, wishes, (taken, download)
 
 
 def _wire_training(
-    page: Page, start: gr.Button, stop: gr.Button, choices: list, drawn: dict[str, gr.HTML], wishes: naming.Wishes
+    page: Page,
+    start: gr.Button,
+    stop: gr.Button,
+    choices: list,
+    drawn: dict[str, gr.HTML],
+    wishes: naming.Wishes,
+    model: tuple[gr.Column, gr.DownloadButton],
 ) -> None:
-    taken, download, private = _model_part(page)
+    (taken, download), (hub, private) = model, _hub_part(page)
     drawn["result"] = gr.HTML("", elem_id="result")
 
     async def follow(space: Workspace, encoder: str, loss: str, epochs: int) -> AsyncIterator[dict]:
@@ -119,7 +130,7 @@ def _wire_training(
         except (ValueError, OSError) as error:
             yield {drawn["progress"]: view.progress(message=in_words(error), problem=True)}
             return
-        yield {drawn["result"]: "", taken: gr.Column(visible=False), **buttons(is_training=True)}
+        yield {drawn["result"]: "", **shown(False), **buttons(is_training=True)}
         async for changes in changes_of(run, page.workspaces.queue):
             yield {drawn[name]: part for name, part in changes.items()}
         yield buttons(is_training=False)
@@ -132,6 +143,9 @@ def _wire_training(
     def buttons(is_training: bool) -> dict:
         return {start: gr.Button(interactive=not is_training), stop: gr.Button(interactive=is_training)}
 
+    def shown(is_there: bool) -> dict:
+        return {part: gr.Column(visible=is_there) for part in (taken, hub)}
+
     def hand_over(space: Workspace) -> dict:
         """Make the model one that the visitor can use on the page and download."""
         trained = space.take_model()
@@ -142,9 +156,9 @@ def _wire_training(
             page.blocks.uploads.use(space.page, [copy])
         models = gr.Radio(choices=[*page.models, trained.name], value=trained.name, visible=True)
         ticked = {private: gr.Checkbox(value=is_own(trained.config.data))} if private else {}
-        return {page.model: models, download: gr.DownloadButton(value=copy), taken: gr.Column(visible=True)} | ticked
+        return {page.model: models, download: gr.DownloadButton(value=copy)} | shown(True) | ticked
 
-    changed = [start, stop, *drawn.values(), taken, page.model, download, *([private] if private else [])]
+    changed = [start, stop, *drawn.values(), taken, page.model, download, *([private] if private else []), hub]
     start.click(follow, [page.own, *choices], changed, **(UNLIMITED | {"trigger_mode": "once"}))
     stop.click(lambda space: mine(space).finish(), page.own, None, **UNLIMITED)
 
@@ -159,12 +173,10 @@ def _encoder_and_epochs(most: int) -> tuple[gr.Dropdown, gr.Slider]:
     )
 
 
-def _model_part(page: Page) -> tuple[gr.Column, gr.DownloadButton, gr.Checkbox | None]:
-    """What can be done with a trained model; the checkbox says whether a new repository is private."""
+def _hub_part(page: Page) -> tuple[gr.Column, gr.Checkbox | None]:
+    """How a trained model gets to the Hub; the checkbox says whether a new repository is private."""
     private = None
-    with gr.Column(visible=False) as taken:
-        gr.HTML(next_steps.done(), elem_id="steps", js_on_load="siamese.train.offerSteps(element)")
-        download = gr.DownloadButton("Download the model", elem_id="download")
+    with gr.Column(visible=False) as part:
         if hosted.is_on():
             with gr.Row():
                 repo_id = gr.Textbox(label="Repository, USER/NAME", max_lines=1, elem_id="repo-id")
@@ -176,7 +188,7 @@ def _model_part(page: Page) -> tuple[gr.Column, gr.DownloadButton, gr.Checkbox |
             push_button.click(push, [page.own, repo_id, private, pictures, embeddings], outcome, **PRIVATE)
         else:
             gr.HTML(view.away_from_a_space())
-    return taken, download, private
+    return part, private
 
 
 def look_through(space: Workspace, source: str, message: str = "") -> list:
@@ -214,7 +226,7 @@ def _nothing(message: str = "", problem: bool = False, offers_names: bool = Fals
 def choose(source: str, space: Workspace) -> list:
     """What belongs to a source of images, and the report on what it holds already."""
     is_there = source == "sample" or mine(space).has(source)
-    found = look_through(space, source) if is_there else _nothing()
+    found = look_through(space, source) if is_there else _nothing(BRING[source])
     return [gr.Column(visible=source == "zip"), gr.Column(visible=source == "hand"), *found]
 
 

@@ -4,6 +4,7 @@ All that is shown of a training comes as numbers and texts from a process that h
 """
 
 import html
+import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -21,6 +22,9 @@ WIDTH, HEIGHT = 480, 220  # of a curve, in its own units
 LEFT, RIGHT, TOP, BASE = 48, 470, 14, 184  # of the part that it is drawn in
 SIDE, RIM = 400, 26  # of the map, and what stays free around it
 LONGEST_ON_MAP = 8  # characters of a class's name; of a longer one, a number stands on the map
+# Script that gives what is said at once of what takes seconds: a check begins with a process of its own.
+LOOKING = f"() => {json.dumps(note('Looking at every picture.'))}"
+NO_CLASS = "No class yet. Name one and add pictures to it, then do the same for another. Check all when you have both."
 NOTHING = Snapshot()  # is being trained
 NO_THUMBNAILS: Mapping[str, Sequence[tuple[str, str]]] = MappingProxyType({})
 STATES = {
@@ -59,7 +63,7 @@ def by_hand(
         f'<span class="thumbnails">{_thumbnails(name, thumbnails.get(name, ()), number)}</span></li>'
         for name, number in classes.items()
     )
-    kept = f'<ul class="by-hand">{listed}</ul>' if classes else '<p class="hint">No class yet.</p>'
+    kept = f'<ul class="by-hand">{listed}</ul>' if classes else f'<p class="hint">{NO_CLASS}</p>'
     return f"{note(message, problem)}{kept}"
 
 

@@ -12,6 +12,7 @@ from page_elements import HOSTILE_NAMES, Elements
 from PIL import Image
 
 from siamese.demo.camera import START
+from siamese.demo.elements import note
 from siamese.demo.train import by_hand
 from siamese.visitors.disk import Disk
 from siamese.visitors.limits import MEGABYTE, TrainingLimits
@@ -45,7 +46,7 @@ def removable(shown: str) -> list[str]:
 
 def test_every_format_has_its_thumbnail_and_every_picture_and_class_a_button(space, files, digits):
     _, shown = by_hand.add_files("cats", files, space)
-    assert "Added 3 to cats." in shown
+    assert "Added 3 pictures to cats." in shown
     assert sorted(removable(shown)) == ["cats", "cats/a.png", "cats/b.tiff", "cats/c.pgm"]
     pictures = Elements(shown).of_class("picture")
     drawn = {each["alt"]: Image.open(io.BytesIO(base64.b64decode(each["src"].partition(",")[2]))) for each in pictures}
@@ -55,9 +56,9 @@ def test_every_format_has_its_thumbnail_and_every_picture_and_class_a_button(spa
 
 def test_a_picture_goes_alone_and_a_class_whole(space, files, digits):
     by_hand.add_files("cats", files, space)
-    shown, report, start = by_hand.remove(space, event(remove="cats/b.tiff"))
+    shown, report, start, said = by_hand.remove(space, event(remove="cats/b.tiff"))
     assert "Removed a picture of cats." in shown
-    assert (report, start.interactive) == ("", False)
+    assert (report, start.interactive, said) == ("", False, note("Check all again before you start."))
     assert space.counts() == {"cats": 2}
     Image.fromarray(digits[0][5]).save(again := files[0])
     by_hand.add_files("dogs", [again], space)
@@ -65,7 +66,8 @@ def test_a_picture_goes_alone_and_a_class_whole(space, files, digits):
     assert space.counts() == {"dogs": 1}
     assert removable(shown) == ["dogs", "dogs/a.png"]
     shown, *_ = by_hand.remove(space, event(remove="dogs/a.png"))
-    assert "No class yet." in shown
+    assert "Removed a picture of dogs.<" in shown
+    assert "No class yet. Name one and add pictures to it" in shown
 
 
 @pytest.mark.parametrize(
@@ -89,13 +91,13 @@ def test_what_a_camera_records_becomes_pictures_of_the_class(space, digits):
         Image.fromarray(digit).resize((320, 320)).save(file := io.BytesIO(), "JPEG")
         frames.append(START + base64.b64encode(file.getvalue()).decode())
     shown = by_hand.add_frames("me", space, event(frames=frames))
-    assert "Added 3 to me." in shown
+    assert "Added 3 pictures to me." in shown
     assert len(Elements(shown).of_class("thumbnails")) == 1
     assert space.counts() == {"me": 3}
     shown = by_hand.add_frames("me", space, event(frames="no frames"))
     assert "these are no pictures of a camera" in shown
     shown = by_hand.add_frames("", space, event(frames=frames))
-    assert "the name of the class is &#x27;&#x27;, allowed: 1 to 40 characters" in shown
+    assert "the class has no name yet: name it first; allowed: 1 to 40 characters" in shown
     assert space.counts() == {"me": 3}
 
 

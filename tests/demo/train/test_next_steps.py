@@ -9,4 +9,4 @@ from siamese.demo.train.next_steps import done
 def test_there_are_three_and_each_opens_a_tab():
     steps = [attributes["data-go"] for tag, attributes in Elements(done()).elements if tag == "button"]
     assert len(steps) == 3
-    assert set(steps) < {tab.TITLE for tab in TABS}
+    assert set(steps) < {tab.ID for tab in TABS}
