@@ -47,7 +47,10 @@ def bootstrap(data: LabelledImages | LabelledPairs, embeddings: Tensor, threshol
 def reliability_intervals(
     data: LabelledImages | LabelledPairs, embeddings: Tensor, calibration: Calibration, split: str
 ) -> np.ndarray:
-    """95% intervals of a reliability diagram, over the same: float (BINS, 2), see siamese.evaluation.reliability."""
+    """95% intervals of the observed shares in a reliability diagram: float (BINS, 2), 0..1, NaN where too little is known.
+
+    Over what the images were split by, as `bootstrap`; see siamese.evaluation.reliability.
+    """
     if split == "pairs":
         units, ends = np.unique(data.units(), return_inverse=True)
         return observed_intervals([data.block(embeddings, ends.reshape(-1, 2))], len(units), calibration)

@@ -21,7 +21,7 @@ class Block(NamedTuple):
 
     distances: np.ndarray  # float32 (P,)
     is_same: np.ndarray  # bool (P,)
-    counts: np.ndarray | None  # bool (P,): which are pairs at all; None if all are
+    counts: np.ndarray | None  # bool (P,): which count, as each pair is to once; None if all do
     ends: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # the units of both ends, of the pairs at these indices
 
 
@@ -46,9 +46,9 @@ def blocks_of_images(embeddings: Tensor, labels: np.ndarray, units: np.ndarray) 
 def observed_intervals(
     blocks: Iterable[Block], units: int, calibration: Calibration, replicates: int = 200, seed: int = 0
 ) -> np.ndarray:
-    """95% interval of the observed share of same pairs in each bin, both kinds weighing half: float (BINS, 2).
+    """95% interval of the observed share of same pairs in each bin, 0..1, both kinds weighing half: float (BINS, 2).
 
-    Percentile bootstrap over the units, such as images or classes, as in siamese.evaluation.bootstrap: a pair weighs as
+    `units` is how many there are: those of the blocks' pairs are numbered from 0. Percentile bootstrap over the units, such as images or classes, as in siamese.evaluation.bootstrap: a pair weighs as
     often as both of its units were drawn, one within a unit as often as that. NaN where too little is behind a bin.
     """
     if units < LEAST_UNITS:
