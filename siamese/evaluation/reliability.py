@@ -48,8 +48,9 @@ def observed_intervals(
 ) -> np.ndarray:
     """95% interval of the observed share of same pairs in each bin, 0..1, both kinds weighing half: float (BINS, 2).
 
-    `units` is how many there are: those of the blocks' pairs are numbered from 0. Percentile bootstrap over the units, such as images or classes, as in siamese.evaluation.bootstrap: a pair weighs as
-    often as both of its units were drawn, one within a unit as often as that. NaN where too little is behind a bin.
+    Percentile bootstrap over the `units`, as many as the blocks number from 0, such as images or classes, as in
+    siamese.evaluation.bootstrap: a pair weighs as often as both of its units were drawn, one within a unit as often as
+    that. NaN where too little is behind a bin.
     """
     if units < LEAST_UNITS:
         return np.full((BINS, 2), np.nan)

@@ -67,7 +67,7 @@ window.siamese ??= {
     siamese.visit();
   },
 
-  // The choice of models is one line, in which the chosen one may be out of sight.
+  // Calls `act` whenever another model is the chosen one; returns what watches for it.
   onOtherModel: (act) => {
     const name = () => document.querySelector("#header .model b")?.textContent;
     let before = name();
@@ -77,6 +77,7 @@ window.siamese ??= {
     watch.observe(document.querySelector("#header"), {subtree: true, childList: true, characterData: true});
     return watch;
   },
+  // The choice of models is one line, in which the chosen one may be out of sight.
   showChosenModel: () => siamese.onOtherModel(() => setTimeout(() => {
     const chosen = document.querySelector("#model label:has(:checked)"), line = chosen?.parentElement;
     if (line) line.scrollLeft = chosen.offsetLeft - line.offsetLeft;
