@@ -80,8 +80,8 @@ def _archive_part(page: Page, found: list) -> tuple[gr.Column, Dependency]:
     with gr.Column(visible=False) as part:
         most = f"up to {page.workspaces.limits.megabytes:,} MB"
         archive = UploadedFiles(file_types=[".zip"], label=f"ZIP, {most}", height=140, elem_id="archive")
-    at_once = archive.upload(None, None, found[1], js=view.LOOKING, **PRIVATE)
-    return part, at_once.then(take_archive, [archive, page.own], [archive, *found], **PRIVATE)
+    archive.upload(None, None, found[1], js=view.LOOKING, **PRIVATE)  # at once, while the server looks
+    return part, archive.upload(take_archive, [archive, page.own], [archive, *found], **PRIVATE)
 
 
 def _choices_and_course(
