@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import os
 import re
 import sys
 import types
 import typing
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 
@@ -82,6 +84,11 @@ def counted(number: int, one: str, many: str = "") -> str:
 def readable(text: str) -> str:
     """A name of a file as text that can be written anywhere: bytes that are no UTF-8 become "\\xfc" and the like."""
     return re.sub("[\ud800-\udfff]", lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", text)
+
+
+def folder_name(place: str | Path) -> str:
+    """The name of a folder or file as it was given, a link by its own, fit to be written anywhere."""
+    return readable(Path(os.path.abspath(place)).name)  # the rest of the path is nobody's business
 
 
 def one_line(text: str, longest: int = 300) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from huggingface_hub import constants
 
-from siamese.config import readable
 from siamese.data.class_lists import BY_FOLDERS, Layout
 from siamese.data.class_tree import find_classes
+from siamese.strict import folder_name
 
 PAIRS_FILE = "pairs.csv"
 TABLE_FILE, LABEL_FILE = "table.parquet", ".label"  # rows of numbers, and the name of the column of their classes
@@ -120,7 +120,7 @@ def own_images(dataset: str, choices: HubChoices = ANYTHING) -> OwnImages | None
     """A folder here, or what was fetched of USER/NAME@COMMIT; None where there is neither."""
     layout = Layout(choices.label_column, choices.image_column, choices.split, choices.names)
     if Path(dataset).is_dir():
-        return OwnImages(Path(dataset), readable(Path(dataset).resolve().name), layout)
+        return OwnImages(Path(dataset), folder_name(dataset), layout)
     if (found := fetched_dataset(dataset, choices)) is None:
         return None
     if not found.are_rows:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from siamese.config import NUMBER_MODES, readable
+from siamese.config import NUMBER_MODES
 from siamese.data.class_lists import Layout
 from siamese.data.class_tree import find_classes
 from siamese.data.own_images import ANYTHING, LABEL_FILE, TABLE_FILE, HubChoices, fetched_dataset, is_public
@@ -15,6 +15,7 @@ from siamese.images.formats import SUFFIXES
 from siamese.inputs.cells import NAMES
 from siamese.inputs.parquet import list_columns
 from siamese.spreadsheets import read_table
+from siamese.strict import folder_name
 
 TABLES = (".csv", ".tsv", ".parquet")  # which files are tables
 ROWS, SEQUENCES = NUMBER_MODES
@@ -96,12 +97,12 @@ def own_numbers(
     if is_table and not pairs and _first_of_pairs(place):
         return own_numbers("", place, choices)
     if is_table:
-        return OwnNumbers(place, _name(pairs or place), _mode_of(place, choices), choices, pairs)
+        return OwnNumbers(place, folder_name(pairs or place), _mode_of(place, choices), choices, pairs)
     if pairs:
         are_sequences = _first_of_pairs(pairs).lower().endswith(NAMES)
-        return OwnNumbers(pairs.parent, _name(pairs), SEQUENCES, choices, pairs) if are_sequences else None
+        return OwnNumbers(pairs.parent, folder_name(pairs), SEQUENCES, choices, pairs) if are_sequences else None
     if place.is_dir() and _holds_sequences(place):
-        return OwnNumbers(place, _name(place), SEQUENCES, choices)
+        return OwnNumbers(place, folder_name(place), SEQUENCES, choices)
     if (found := fetched_dataset(str(dataset), hub)) and (table := found.place / TABLE_FILE).exists():
         label_column = choices.label_column or (found.place / LABEL_FILE).read_text(encoding="utf-8")
         choices = dataclasses.replace(choices, label_column=label_column, part=found.part)
@@ -112,10 +113,6 @@ def own_numbers(
 def _mode_of(table: Path, choices: NumberChoices) -> str:
     has_lists = table.suffix.lower() == ".parquet" and bool(list_columns(table))
     return SEQUENCES if choices.series_column or has_lists else ROWS
-
-
-def _name(place: Path) -> str:
-    return readable(place.resolve().name)  # the rest of the path is nobody's business
 
 
 def _first_of_pairs(file: Path) -> str:

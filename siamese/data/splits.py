@@ -21,6 +21,7 @@ from siamese.data.own_images import OwnImages
 from siamese.data.pairs import LabelledPairs, read_pairs, split_pairs
 from siamese.data.partition import LEAST_OF_CLASS, hold_out_seen, split_classes, split_images, split_validation
 from siamese.data.storage import allocate, let_go
+from siamese.strict import folder_name
 
 FOLDER_VALIDATION_SHARE = FOLDER_TEST_SHARE = 0.2
 LEAST_CLASSES = 6  # two for each part; where there are fewer, LEAST_OF_CLASS images of each
@@ -154,7 +155,7 @@ def load_splits(
     in it.
     """
     if split is not None and not isinstance(source, OwnImages):
-        source = OwnImages(Path(source), readable(Path(source).resolve().name))  # the rest of the path is nobody's business
+        source = OwnImages(Path(source), folder_name(source))
     if split == "pairs":
         return load_pair_splits(source, preprocess, encoder, validation_share, test_share, seed)
     if split is None:
@@ -164,7 +165,7 @@ def load_splits(
     if also:
         held_out = [part for part in (found.validation, found.test, found.seen) if part]
         further = with_further(found.training, held_out, also, preprocess, encoder)
-        name, count = readable(Path(also).resolve().name), further.count * (4 if rotations else 1)
+        name, count = folder_name(also), further.count * (4 if rotations else 1)
         found = dataclasses.replace(
             found,
             training=further.training,

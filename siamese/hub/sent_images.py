@@ -23,6 +23,7 @@ from siamese.data.own_numbers import OwnNumbers
 from siamese.data.pairs import COLUMNS, list_pairs
 from siamese.hub.client import transfer_seconds, within
 from siamese.hub.errors import HubError
+from siamese.strict import folder_name
 
 SUFFIX = "-data"  # of the repository's name, after that of the model's
 MARKER = ".siamese-images"  # a file that tells a repository of this program
@@ -86,7 +87,7 @@ def of_checked_folder(folder: str | Path, model: str, images: int, classes: int,
     """The same, where a check has found so many images and classes: none is opened."""
     folder = Path(folder)
     # Those that cannot be read as well: settings are chosen from a sample of all.
-    files, root = [*folder_files(folder, layout), *find_lists(folder)], _plain(folder.resolve().name)
+    files, root = [*folder_files(folder, layout), *find_lists(folder)], _plain(folder_name(folder))
     found = f"{images:,} images in {counted(classes, 'class', 'classes')}"
     return _own_images(model, {f"{root}/{_sendable(file, folder)}": file for file in files}, "dataset", root, found)
 

@@ -61,7 +61,7 @@ def load_model(folder: str | Path) -> tuple[SiameseNetwork, ModelFolderConfig]:
         raise ValueError(f"{folder / WEIGHTS_FILE} is not a valid safetensors file: {one_line(str(error))}") from error
     except ValueError as error:
         raise ValueError(f"model folder {str(folder)!r}: {one_line(str(error), 600)}") from error
-    # In memory of their own, where torch would have put them: a sum's order, and so its last bit, can follow from an address.
+    # In memory of their own, as torch would put them: the order of a sum, and so its last bit, can follow from an address.
     network.load_state_dict({name: tensor.clone() for name, tensor in weights.items()}, strict=True, assign=True)
     return network.eval(), config
 

@@ -144,7 +144,7 @@ class TrainingSettings:
     def folder(self) -> Path:
         """The folder to write."""
         is_of_hub = not self.pairs and self.dataset not in DATASETS and not Path(self.dataset).is_dir()
-        name = Path(self.dataset.partition("@")[0] if is_of_hub else self.pairs or Path(self.dataset).resolve())
+        name = Path(self.dataset.partition("@")[0] if is_of_hub else self.pairs or os.path.abspath(self.dataset))
         name = readable(name.stem if self.pairs or name.is_file() else name.name)
         return Path(self.output or "runs/" + "-".join(filter(None, [name, self.encoder, self.loss])))
 

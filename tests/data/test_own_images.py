@@ -60,6 +60,14 @@ def test_a_folder_goes_before_the_hub(tmp_path, monkeypatch):
     assert own_images("ada/signs") == OwnImages(Path("ada/signs"), "signs")
 
 
+def test_a_folder_has_the_name_by_which_it_was_given(tmp_path, monkeypatch):
+    (tmp_path / "store" / "v7").mkdir(parents=True)
+    (tmp_path / "signs").symlink_to(tmp_path / "store" / "v7")
+    assert own_images(str(tmp_path / "signs")).name == own_images(str(tmp_path / "store" / ".." / "signs")).name == "signs"
+    monkeypatch.chdir(tmp_path / "store")
+    assert own_images(".").name == "store"
+
+
 def test_what_is_not_here_as_a_whole_is_nothing(tmp_path):
     assert own_images("ada/signs") is None
     assert own_images(f"ada/signs@{COMMIT}") is None
