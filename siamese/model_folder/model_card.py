@@ -48,7 +48,7 @@ most `threshold` apart, which is in the metadata of the file, with all of `confi
 uses it too.
 """
 BEFORE_ONNX = "\n## Data\n"  # what it stands before
-LEFT_OUT_SHOWN = 200
+LEFT_OUT_SHOWN, LEFT_OUT_IN_SIGHT = 200, 20  # files by name; so many without unfolding anything
 AUGMENTATION_IN_WORDS = {
     "ink": "random affine distortion and stroke thickness; of digits, strokes added",
     "photo": "random rotation, scale and shift, light and contrast, covering a part",
@@ -241,7 +241,10 @@ def _list_of_left_out(count: int, left_out: Sequence[tuple[Path, str]]) -> str:
     if not shown:
         return f"\n{counted(count, 'file was', 'files were')} left out.\n"
     more = [f"    and {count - len(shown):,} more"] if count > len(shown) else []
-    return "\n".join([f"\n{counted(count, 'file was', 'files were')} left out:\n", *shown, *more, ""])
+    said = f"{counted(count, 'file was', 'files were')} left out"
+    if count > LEFT_OUT_IN_SIGHT:
+        return "\n".join([f"\n<details>\n<summary>{said}</summary>\n", *shown, *more, "\n</details>", ""])
+    return "\n".join([f"\n{said}:\n", *shown, *more, ""])
 
 
 def _metadata(config: ModelFolderConfig, name: str, hub_dataset: str | None) -> ModelCardData:
