@@ -154,7 +154,8 @@ class Checked:
         name = encoder or self.encoder
         suited = recipe_for(self.images, learning_of(name, self.images)).epochs
         bound = f"; {most:,} are allowed here" if suited > most else ""
-        return min(suited, most), f"{counted(suited, 'epoch')} suit{'s' * (suited == 1)} these images and {name}{bound}"
+        why = f"{counted(suited, 'epoch')} suit{'s' * (suited == 1)} these images with the {name} encoder"
+        return min(suited, most), why + bound
 
     def _holds_out_classes(self) -> bool:
         return self.split == "classes" if self.split else self.classes >= FEW_CLASSES

@@ -105,7 +105,7 @@ def test_the_sample_is_trained_while_others_compare_wait_and_leave(visit, app, f
     page, other = visit(), visit()
     expect(page.locator("#data-check")).to_contain_text("3,000 images in all")
     expect(page.locator("#epochs input[type=number]")).to_have_value("24")
-    expect(page.locator("#epochs")).to_contain_text("24 epochs suit these images and compact")
+    expect(page.locator("#epochs")).to_contain_text("24 epochs suit these images with the compact encoder")
     start(page, 2)
     expect(page.locator("#curves .line").first).to_be_visible()
     first = page.locator("#curves").inner_html()

@@ -44,8 +44,9 @@ def test_terminal_and_page_take_the_same(dataset, encoder, digit_folder):
 
 def test_what_is_allowed_bounds_what_the_page_suggests_and_it_says_so():
     checked = Checked("zip", "folder", 7, 500)
-    assert checked.epochs(None, 10) == (10, f"{EPOCHS['new']} epochs suit these images and compact; 10 are allowed here")
-    assert checked.epochs("timm/resnet18", 10) == (1, "1 epoch suits these images and timm/resnet18")
+    why = f"{EPOCHS['new']} epochs suit these images with the compact encoder; 10 are allowed here"
+    assert checked.epochs(None, 10) == (10, why)
+    assert checked.epochs("timm/resnet18", 10) == (1, "1 epoch suits these images with the timm/resnet18 encoder")
 
 
 def test_what_is_given_stays():

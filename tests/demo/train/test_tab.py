@@ -110,9 +110,9 @@ def test_once_images_are_checked_the_epochs_are_those_that_suit_them_and_the_enc
     photos = Checked("zip", "folder", 10, 500, "classes", "timm/tf_efficientnet_lite0")
     space = SimpleNamespace(checked=lambda: photos, limits=SimpleNamespace(epochs=10))
     found = tab.suited(space, FITTING)
-    assert (found.value, found.info) == (1, "1 epoch suits these images and timm/tf_efficientnet_lite0")
+    assert (found.value, found.info) == (1, "1 epoch suits these images with the timm/tf_efficientnet_lite0 encoder")
     found = tab.suited(space, "compact")
-    assert (found.value, found.info) == (10, "24 epochs suit these images and compact; 10 are allowed here")
+    assert (found.value, found.info) == (10, "24 epochs suit these images with the compact encoder; 10 are allowed here")
 
     def nothing() -> Checked:
         raise ValueError("there are no checked images")
