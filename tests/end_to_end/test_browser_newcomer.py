@@ -153,6 +153,20 @@ def test_a_finger_hits_every_control(tab, visit, pictures):
     assert page.evaluate(overlaps) == []
 
 
+def test_what_the_keyboard_takes_away_leaves_it_at_the_next(visit):
+    page = visit("recognise")
+    press(page, "Teach the digits 2, 5, 8")
+    buttons = page.locator("#taught button[data-remove]")
+    expect(buttons).to_have_count(3)
+    buttons.nth(1).press("Enter")
+    expect(buttons).to_have_count(2)
+    expect(buttons.nth(1)).to_be_focused()
+    for left in (1, 0):
+        page.keyboard.press("Enter")
+        expect(buttons).to_have_count(left)
+        expect(page.locator("#taught :focus, #taught:focus")).to_have_count(1)
+
+
 @pytest.mark.parametrize("options", [{"viewport": {"width": 1440, "height": 900}}], ids=["desk"])
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.exhaustive)])
 def test_the_keyboard_sees_where_it_is_and_leaves_no_list_open(scheme, visit):

@@ -84,10 +84,22 @@ window.siamese ??= {
   }, 100)),  // ms: it may be new
 
   // A button of ours in the HTML `element`, which carries `data-name`, was clicked: Gradio hears of it with its value.
+  // Where the answer takes the button away, the keyboard goes on at the next one.
   forward: (element, trigger, name) => {
+    element.tabIndex = -1;
+    let waiting;
     element.addEventListener("click", (event) => {
       const button = event.target.closest(`button[data-${name}]`);
-      if (button) trigger("click", {[name]: button.dataset[name]});
+      if (!button) return;
+      const buttons = () => [...element.querySelectorAll(`button[data-${name}]`)], place = buttons().indexOf(button);
+      trigger("click", {[name]: button.dataset[name]});
+      waiting?.disconnect();
+      waiting = new MutationObserver(() => {
+        if (button.isConnected) return;
+        waiting.disconnect();
+        if (document.activeElement === document.body) (buttons()[place] ?? buttons().at(-1) ?? element).focus({preventScroll: true});
+      });
+      waiting.observe(element, {childList: true, subtree: true});
     });
   },
 };
