@@ -10,7 +10,7 @@ from browser_fixtures import (
     BOTH_BRUSHES,
     ONE,
     PHONE,
-    STAR,
+    ROSE,
     ZERO,
     camera_frame,
     draw,
@@ -333,6 +333,6 @@ def test_a_drawing_unlike_all_digits_gets_a_caution_and_nothing_moves(page):
     expect(page.locator("#verdict .seen img")).to_have_count(1)
     expect(page.locator("#verdict .caution")).to_have_text("")
     before = places(page, "#verdict .panel", "#examples")
-    draw(page, "second", STAR)
+    draw(page, "second", ROSE)
     expect(page.locator("#verdict .caution")).to_have_text(caution([True, False]))
     assert places(page, "#verdict .panel", "#examples") == before

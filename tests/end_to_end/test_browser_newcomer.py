@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from browser_fixtures import BOTH_BRUSHES, ONE, PHONE, STAR, draw_by_touch, places, press
+from browser_fixtures import BOTH_BRUSHES, ONE, PHONE, ROSE, draw_by_touch, places, press
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.slow
@@ -111,7 +111,7 @@ def test_a_check_says_at_once_that_it_has_begun(visit):
 @pytest.mark.parametrize("options", PHONES)
 def test_nothing_lies_under_the_verdict_at_the_end_of_the_page(page):
     draw_by_touch(page, "first", ONE)
-    draw_by_touch(page, "second", STAR)
+    draw_by_touch(page, "second", ROSE)
     expect(page.locator("#verdict .word")).to_have_text("Different")
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     _, top, _, height = places(page, "footer button:visible >> nth=-1")[0]
@@ -213,7 +213,7 @@ def test_the_opening_says_nothing_before_it_is_drawn_and_ends_with_its_model(vis
 def test_a_copied_link_moves_nothing(page):
     page.add_style_tag(content="#verdict [data-share] { display: block !important; }")  # as where there is a share sheet
     draw_by_touch(page, "first", ONE)
-    draw_by_touch(page, "second", STAR)
+    draw_by_touch(page, "second", ROSE)
     expect(page.locator("#verdict .word")).to_have_text("Different")
     expect(page.get_by_role("button", name="Share", exact=True)).to_be_visible()
     page.wait_for_timeout(1000)

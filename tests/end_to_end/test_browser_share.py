@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from browser_fixtures import BOTH_BRUSHES, ONE, PHONE, STAR, ZERO, chromium_path, draw, draw_by_touch, expect_state, press
+from browser_fixtures import BOTH_BRUSHES, ONE, PHONE, ROSE, ZERO, chromium_path, draw, draw_by_touch, expect_state, press
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -72,7 +72,7 @@ def test_nothing_moves_aside_when_a_scroll_bar_comes(browser, app):
 @pytest.mark.exhaustive
 def test_tabs_have_addresses_back_goes_back_and_a_reload_keeps_what_was_drawn(page):
     draw(page, "first", ONE)
-    draw(page, "second", STAR)
+    draw(page, "second", ROSE)
     expect(page.locator("#verdict .word")).to_have_text("Different")
     before = told(page)
     page.get_by_role("tab", name="Many").click()

@@ -14,7 +14,7 @@ from browser_fixtures import (
     HOUSE,
     ONE,
     PHONE,
-    STAR,
+    ROSE,
     draw,
     draw_by_touch,
     expect_verdict_on,
@@ -138,7 +138,7 @@ def test_the_page_about_the_endpoints_asks_for_nothing_that_is_closed(page):
 def test_how_it_works_is_drawn(page):
     page.get_by_role("tab", name="How it works").click()
     expect(page.locator("#about svg.network")).to_be_visible()
-    expect(page.locator("#about .facts dd").first).to_contain_text("54,001 images")
+    expect(page.locator("#about .facts dd").first).to_contain_text("76,354 images")
 
 
 # ---- Many images ----
@@ -203,14 +203,14 @@ def test_two_symbols_are_taught_and_recognised_and_a_third_is_none_of_these(page
     open_recognise(page)
     press(page, "Add example")
     expect(page.locator("#recognise .note")).to_have_text("draw or upload an example first")
-    teach_stroke(page, "star", STAR)
+    teach_stroke(page, "rose", ROSE)
     teach_stroke(page, "<b>house</b>", HOUSE)
-    expect(page.locator("#taught b")).to_have_text(["star", "<b>house</b>"])
+    expect(page.locator("#taught b")).to_have_text(["rose", "<b>house</b>"])
     expect(page.locator("#taught img")).to_have_count(2)
 
-    draw(page, "query", [(x + 0.03, y) for x, y in STAR])
-    expect(page.locator("#answer .word")).to_have_text("star")
-    assert classes(page) == ["star", "<b>house</b>"]
+    draw(page, "query", [(x + 0.03, y) for x, y in ROSE])
+    expect(page.locator("#answer .word")).to_have_text("rose")
+    assert classes(page) == ["rose", "<b>house</b>"]
     near, far = map(float, page.locator("#answer .ranking td:nth-child(2)").all_inner_texts())
     assert near < far
     page.locator("#sketch-query").get_by_role("button", name="Clear canvas").click()
@@ -218,7 +218,7 @@ def test_two_symbols_are_taught_and_recognised_and_a_third_is_none_of_these(page
     draw(page, "query", ONE)
     expect(page.locator("#answer .word")).to_have_text("None of these")
 
-    page.get_by_role("button", name="Remove star").click()
+    page.get_by_role("button", name="Remove rose").click()
     expect(page.locator("#taught b")).to_have_text(["<b>house</b>"])
     expect(page.locator("#answer .ranking tbody th")).to_have_text(["<b>house</b>"])
     press(page, "Forget all")
@@ -237,13 +237,13 @@ def test_what_one_visitor_teaches_no_other_sees_and_it_ends_with_the_page(open_p
     teacher, stranger = open_page(app), open_page(app)
     for page in (teacher, stranger):
         open_recognise(page)
-    teach_stroke(teacher, "mine", STAR)
-    draw(stranger, "query", STAR)
+    teach_stroke(teacher, "mine", ROSE)
+    draw(stranger, "query", ROSE)
     expect(stranger.locator("#answer .message")).to_have_text("Teach a class or two first.")
     expect(stranger.locator("#taught li")).to_have_count(0)
 
     with teacher.expect_request("**/run/predict*") as asked:
-        draw(teacher, "query", STAR)
+        draw(teacher, "query", ROSE)
     expect(teacher.locator("#answer .word")).to_have_text("mine")
     assert "mine" in ask_again(app, asked.value.post_data)
     teacher.context.close()
@@ -257,10 +257,10 @@ def test_what_one_visitor_teaches_no_other_sees_and_it_ends_with_the_page(open_p
 @pytest.mark.parametrize("options", [PHONE], ids=["phone"])
 def test_a_phone_teaches_by_touch_and_uploads(page, pictures):
     open_recognise(page)
-    draw_by_touch(page, "example", STAR)
-    page.get_by_label("Name of the class").fill("star")
+    draw_by_touch(page, "example", ROSE)
+    page.get_by_label("Name of the class").fill("rose")
     page.get_by_label("Name of the class").press("Enter")
-    expect(page.locator("#taught b")).to_have_text(["star"])
+    expect(page.locator("#taught b")).to_have_text(["rose"])
     page.locator("#query-side").get_by_role("tab", name="Upload").click()
     upload(page, "query", pictures["photo.jpg"])
     expect(page.locator("#answer .word")).to_have_text("None of these")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from brought import zip_of_digits
-from browser_fixtures import BOTH_BRUSHES, ONE, STAR, ZERO, draw, places, upload
+from browser_fixtures import BOTH_BRUSHES, ONE, ROSE, ZERO, draw, places, upload
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.slow
@@ -29,7 +29,7 @@ def fill(page: Page, tab: str, pictures: dict[str, Path], classes: Path) -> None
     page.get_by_role("tab", name=tab, exact=True).click()
     if tab == "Compare":
         draw(page, "first", ONE)
-        draw(page, "second", STAR)
+        draw(page, "second", ROSE)
         expect(page.locator("#verdict .caution")).to_contain_text("unlike")
         page.get_by_label("Show it on the images").check()
         expect(page.locator("#drivers img")).to_have_count(2)

@@ -10,8 +10,9 @@ from siamese.evaluation.disagreement import disagreements, draw
 
 @pytest.fixture(scope="module")
 def embedded(bundled, digits) -> tuple[torch.Tensor, np.ndarray]:
-    """Embeddings of 300 digits by the bundled model, and their classes."""
-    return torch.from_numpy(bundled.embed(list(digits[0][:300]))), digits[1][:300]
+    """Embeddings of 300 digits by the bundled model, and their classes; without a 9 that looks like a 4 by itself."""
+    chosen = np.delete(np.arange(301), 191)
+    return torch.from_numpy(bundled.embed(list(digits[0][chosen]))), digits[1][chosen]
 
 
 def by_loop(embeddings: np.ndarray, labels: np.ndarray) -> list[tuple[float, int, float, float]]:

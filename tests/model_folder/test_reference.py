@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from browser_fixtures import ROSE
 from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 
@@ -28,9 +29,8 @@ from siamese.model_folder.reference import (
 from siamese.model_folder.weights import load_model
 
 LINES = {
-    "star": [(200 + 150 * math.sin(turn), 200 - 150 * math.cos(turn)) for turn in np.arange(6) * 0.8 * math.pi],
-    "house": [(80, 340), (80, 180), (200, 60), (320, 180), (320, 340), (80, 340), (320, 180), (80, 180), (320, 340)],
     "grid": [(80, 80), (320, 80), (320, 320), (80, 320), (80, 80), (200, 80), (200, 320), (320, 320), (320, 200), (80, 200)],
+    "rose": [(400 * x, 400 * y) for x, y in ROSE],
 }
 
 
