@@ -20,8 +20,8 @@ from siamese.demo.elements import picture
 
 ONE = [(0.38, 0.3), (0.52, 0.15), (0.52, 0.85)]  # of the paper's side
 ZERO = [(0.5 + 0.22 * math.sin(turn), 0.5 - 0.33 * math.cos(turn)) for turn in np.linspace(0, 2 * math.pi, 9)]
-HALF = np.linspace(0, math.pi, 60)
-ROSE = [(0.5 + 0.38 * math.cos(5 * t) * math.cos(t), 0.5 + 0.38 * math.cos(5 * t) * math.sin(t)) for t in HALF]
+PETALS = [(0.38 * math.cos(5 * turn), turn) for turn in np.linspace(0, math.pi, 60)]  # radius and angle of five
+ROSE = [(0.5 + radius * math.cos(turn), 0.5 + radius * math.sin(turn)) for radius, turn in PETALS]  # unlike all digits
 HOUSE = [(0.2, 0.85), (0.2, 0.45), (0.5, 0.15), (0.8, 0.45), (0.8, 0.85), (0.2, 0.85)]
 BOTH_BRUSHES = '.sketch button[aria-label="Brush"].highlight'
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
