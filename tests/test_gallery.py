@@ -99,6 +99,39 @@ def test_any_number_of_classes_and_examples_is_ranked_right(verifier, seed, clas
     assert len({match.name for match in found.matches}) == len(found.matches) == min(top, classes)
 
 
+@given(st.integers(0, 10_000), st.integers(1, 8), st.integers(1, 6), st.integers(1, 10), st.floats(0.5, 1.6))
+def test_with_prototypes_the_mean_of_a_class_has_a_say(verifier, seed, classes, most, top, threshold):
+    generator = np.random.default_rng(seed)
+    gallery = Gallery(verifier)
+    for index in range(classes):
+        count = int(generator.integers(1, most + 1))
+        gallery.enrol_embeddings(f"class {index}", unit_rows(generator, count, verifier.config.encoder.embedding_dim))
+    query = unit_rows(generator, 1, verifier.config.encoder.embedding_dim)[0]
+    found = gallery.identify_embedding(query, threshold, top, prototypes=True)
+
+    rows, labels, asked = gallery.embeddings.double().numpy(), gallery.labels.numpy(), query.double().numpy()
+    nearest = np.array([cdist(asked[None], rows[labels == index]).min() for index in range(classes)])
+    to_mean = np.array([np.linalg.norm(asked - rows[labels == index].mean(axis=0)) for index in range(classes)])
+    is_in = nearest <= threshold
+    expected = sorted(range(classes), key=lambda index: (not is_in[index], nearest[index] + to_mean[index]))[:top]
+    assert [match.name for match in found.matches] == [f"class {index}" for index in expected]
+    assert [match.distance for match in found.matches] == pytest.approx(nearest[expected], rel=1e-4)
+    assert (found.name is None) == (not is_in.any())
+
+
+def test_of_single_examples_prototypes_change_nothing(verifier, digits):
+    gallery = Gallery(verifier)
+    for label, name in enumerate(NAMES):
+        gallery.enrol(name, [digits[0][digits[1] == label][0]])
+    gallery.identify(digits[0][300], prototypes=True)
+    gallery.remove("six")
+    gallery.enrol("six again", [digits[0][digits[1] == 6][1]])  # what was kept of the classes is made anew
+    for image in digits[0][500:520]:
+        plain, fitting = gallery.identify(image, top=10), gallery.identify(image, top=10, prototypes=True)
+        assert [match.name for match in fitting.matches] == [match.name for match in plain.matches]
+        assert fitting.name == plain.name
+
+
 @given(st.integers(0, 1000), st.integers(1, 3000), st.integers(1, 20))
 def test_the_largest_values_are_found_as_by_topk(seed, count, wanted):
     values = torch.randn(count, generator=torch.Generator().manual_seed(seed))

@@ -36,6 +36,11 @@ def build_parser() -> argparse.ArgumentParser:
     image_flags.add_flags(parser, splits=("--support-split", "--query-split"))
     parser.add_argument("--unknown", action="store_true", help="where no class is within the threshold, say so")
     parser.add_argument("--threshold", type=float, help="largest distance that is recognised (default: the model's own)")
+    parser.add_argument(
+        "--prototypes",
+        action="store_true",
+        help="rank classes by the mean of their examples as well, which errs less where they have several",
+    )
     parser.add_argument("--top", type=int, default=5, help="how many classes --json lists for each image (default: 5)")
     add_model_flags(parser)
     return parser
@@ -63,13 +68,14 @@ def one_shot(arguments: argparse.Namespace) -> None:
         gallery.enrol_embeddings(
             readable(name or Path(arguments.support).name), np.stack([look.embedding for look in looks])
         )
-    if gallery.make_index_for(len(queries)):
+    if not arguments.prototypes and gallery.make_index_for(len(queries)):
         print(APPROXIMATE, file=sys.stderr)
     results, right = [], []
     for label, file in tqdm(queries, "recognising", leave=False, disable=None):
         if (look := look_or_warn(verifier, file)) is None:
             continue
-        found = gallery.identify_embedding(torch.from_numpy(look.embedding), arguments.threshold, arguments.top)
+        query = torch.from_numpy(look.embedding)
+        found = gallery.identify_embedding(query, arguments.threshold, arguments.top, arguments.prototypes)
         name = found.name if arguments.unknown else found.matches[0].name
         matches = [dataclasses.asdict(match) for match in found.matches]
         results.append({"query": readable(str(file)), "name": name, "matches": matches, "is_familiar": look.is_familiar})

@@ -95,7 +95,7 @@ def _add_routes(app: FastAPI, verifier: Verifier, key: str) -> None:
         for name, pictures in asked.examples.items():
             of_class, examples = examples[: len(pictures)], examples[len(pictures) :]
             gallery.enrol_embeddings(name, _rows(of_class))
-        found = gallery.identify_embedding(torch.from_numpy(query.embedding), asked.threshold, asked.top)
+        found = gallery.identify_embedding(torch.from_numpy(query.embedding), asked.threshold, asked.top, asked.prototypes)
         matches = [dict(match.__dict__) for match in found.matches]
         return {
             "name": found.name,

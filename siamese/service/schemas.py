@@ -82,6 +82,9 @@ class QueryQuestion(Question):
     ]
     threshold: Threshold = None
     top: Annotated[int, Field(ge=1, le=MOST_CLASSES, description="how many of the nearest classes to name")] = 5
+    prototypes: Annotated[
+        bool, Field(description="rank by the mean of each class's examples as well: better with several")
+    ] = False
 
     def named(self) -> list[tuple[str, bytes]]:
         """As of PairQuestion: the query, then the examples of each class."""

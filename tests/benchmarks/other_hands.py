@@ -4,8 +4,9 @@ python tests/benchmarks/other_hands.py --data-dir data --tablet data/tablet.csv 
     [--models digits glyphs] [--unseen runs/unseen --omniglot data/omniglot/images_background]
 
 Of the tablet's 1,368 drawings, by 6 people on 3 days each, digits are compared in pairs, at the model's own threshold.
-Letters are recognised among 20 of the 33 capitals (small letters), by their nearest example: from the sheets of one, three
-or five other people, or from a sheet of the same hand on another day. All sheets, people and choices of 20 are counted,
+Letters are recognised among 20 of the 33 capitals (small letters), by their nearest example, or by that and the mean of a
+letter's examples (as by `Gallery.identify` with `prototypes`): from the sheets of one, three or five other people, or from
+a sheet of the same hand on another day. All sheets, people and choices of 20 are counted,
 none drawn. Warned of is what is called unlike all that the model knows, gets a remark, or is refused.
 
 In brackets are 95% intervals: over writers (of letters, those who are recognised), printed digits over fonts, Omniglot over
@@ -139,18 +140,21 @@ def few_looks(kind: str, embeddings: Tensor, letters: list[Drawing]) -> Iterator
     """How often a letter is taken for another of its kind: across writers, and by the same hand another day."""
     writers, days, signs = (len({getattr(each, name) for each in letters}) for name in ("writer", "day", "sign"))
     between = distance_matrix(embeddings).numpy().reshape(writers, days, signs, writers, days, signs)
-    for looks in LOOKS:
-        by_writer = [
-            np.mean(
-                [
-                    wrong_share(between[writer][:, :, list(others), day].min(axis=2))
-                    for others in itertools.combinations([each for each in range(writers) if each != writer], looks)
-                    for day in range(days)
-                ]
-            )
-            for writer in range(writers)
-        ]
-        what = f"{kind} by stylus, {WAYS} ways, from {looks} other hand{'s' if looks > 1 else ''}: wrong"
+    embeddings = embeddings.reshape(writers, days, signs, -1)
+    for looks, prototypes in [(looks, False) for looks in LOOKS] + [(looks, True) for looks in LOOKS[1:]]:
+        by_writer = []
+        for writer in range(writers):
+            wrong = []
+            for others in itertools.combinations([each for each in range(writers) if each != writer], looks):
+                for day in range(days):
+                    scores = between[writer][:, :, list(others), day].min(axis=2)  # (days, signs, signs)
+                    if prototypes:
+                        means = embeddings[list(others), day].mean(dim=0)  # (signs, D)
+                        scores = scores + torch.cdist(embeddings[writer], means).numpy()
+                    wrong.append(wrong_share(scores))
+            by_writer.append(np.mean(wrong))
+        how = ", with prototypes" if prototypes else ""
+        what = f"{kind} by stylus, {WAYS} ways, from {looks} other hand{'s' if looks > 1 else ''}{how}: wrong"
         yield what, *mean_and_interval(by_writer)
     by_writer = [
         np.mean(

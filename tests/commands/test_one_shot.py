@@ -34,6 +34,22 @@ def test_one_shot_recognises_and_grades(support_and_query, trained_folder, verif
     assert len(right) == 30
 
 
+def test_one_shot_can_rank_by_the_means_of_the_classes_too(support_and_query, trained_folder, verifier, capsys):
+    code, stdout, _ = one_shot(support_and_query, trained_folder, capsys, "--json", "--prototypes")
+    assert code == 0
+    support, _ = support_and_query
+    classes = {folder.name: verifier.embed(sorted(folder.glob("[0-9].png"))) for folder in sorted(support.iterdir())}
+    for result in json.loads(stdout)["results"]:
+        query = verifier.embed([result["query"]])[0]
+        nearest = {name: np.linalg.norm(rows - query, axis=1).min() for name, rows in classes.items()}
+        threshold = verifier.config.calibration.threshold
+        together = {
+            name: (nearest[name] > threshold, nearest[name] + np.linalg.norm(rows.mean(axis=0) - query))
+            for name, rows in classes.items()
+        }
+        assert result["name"] == min(together, key=together.get)
+
+
 def test_one_shot_says_when_it_is_none_of_these(support_and_query, trained_folder, capsys):
     code, stdout, _ = one_shot(support_and_query, trained_folder, capsys, "--unknown", "--threshold", "1e-6")
     assert code == 0

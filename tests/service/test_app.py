@@ -89,6 +89,10 @@ def test_a_picture_is_recognised_among_examples_sent_along(client, bundled, digi
     as_json = client.post("/v1/identify", json={"query": text(query), "examples": examples, "top": 3}).json()
     assert as_form == as_json
     assert as_form["name"] == expected.name
+    together = client.post("/v1/identify", json={"query": text(query), "examples": examples, "prototypes": True}).json()
+    assert [match["name"] for match in together["matches"]] == [
+        match.name for match in gallery.identify(digits[0][12], prototypes=True).matches
+    ]
     assert [tuple(match.values()) for match in as_form["matches"]] == [
         (match.name, match.distance, match.probability_same) for match in expected.matches
     ]

@@ -76,7 +76,7 @@ def knows_any(examples: Sequence[Example], model: str) -> bool:
 
 
 def recognise(examples: Sequence[Example], look: Look, verifier: Verifier) -> Identification:
-    """All classes that the model knows examples of, those nearest to what it sees first.
+    """All classes that the model knows examples of, those that fit what it sees best first.
 
     Raises ValueError where there are none.
     """
@@ -84,5 +84,5 @@ def recognise(examples: Sequence[Example], look: Look, verifier: Verifier) -> Id
     for example in examples:
         if verifier.name in example.looks:
             gallery.enrol_embeddings(example.name, torch.from_numpy(example.looks[verifier.name].embedding)[None])
-    found = gallery.identify_embedding(torch.from_numpy(look.embedding), top=MAX_CLASSES)
+    found = gallery.identify_embedding(torch.from_numpy(look.embedding), top=MAX_CLASSES, prototypes=True)
     return dataclasses.replace(found, is_familiar=look.is_familiar, remark=look.remark)

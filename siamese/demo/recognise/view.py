@@ -13,6 +13,8 @@ from siamese.demo.recognise.samples import TAUGHT, to_ask
 from siamese.demo.recognise.taught import MAX_CLASSES, MAX_EXAMPLES, Example, class_names
 from siamese.gallery import Identification
 
+MEANS = " Distances are to the nearest example; the order also counts the mean of a class's examples."
+
 
 def taught(examples: Sequence[Example], model: str) -> str:
     """A card for each class, with its examples as `model` sees them and a button that removes it."""
@@ -103,12 +105,13 @@ def answer(
         f'<td><span class="share" style="--share: {share:.4f}"></span>{likely}</td></tr>'
         for name, distance, share, likely in rows
     )
+    means = MEANS if len(class_names(examples)) < len(examples) else ""
     said = [f"This image is {STRANGE}"] if is_strange else []
     said += [f"This image {found.remark}."] if found and found.remark else []
     details = (
         '<table class="ranking"><thead><tr><th scope="col">Class</th><th scope="col">Distance</th>'
         f'<th scope="col">Same</th></tr></thead><tbody>{ranking}</tbody></table>'
-        f'<p class="limit">A class is recognised up to a distance of {threshold:.3f}.</p>'
+        f'<p class="limit">A class is recognised up to a distance of {threshold:.3f}.{means}</p>'
         f'<div class="seen"><h3>What the network sees</h3><figure>{picture(seen, "What the network sees of the image")}'
         f'</figure><p class="caution" role="status">{html.escape(" ".join(said))}</p></div>'
     )

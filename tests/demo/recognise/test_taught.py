@@ -15,7 +15,10 @@ def test_each_model_recognises_as_its_gallery_would(examples, models, digits):
         gallery = Gallery(verifier)
         for digit, name in ((4, "four"), (7, "seven")):
             gallery.enrol(name, [images[index] for index in np.flatnonzero(labels == digit)[:2]])
-        found, expected = taught.recognise(examples, verifier.look(query), verifier), gallery.identify(query)
+        found, expected = (
+            taught.recognise(examples, verifier.look(query), verifier),
+            gallery.identify(query, prototypes=True),
+        )
         assert [match.name for match in found.matches] == [match.name for match in expected.matches]
         assert (found.name, found.is_familiar) == (expected.name, expected.is_familiar)
         distances = [match.distance for match in found.matches]

@@ -50,6 +50,13 @@ def test_a_remark_on_the_picture_stands_where_the_confidence_would(threshold, ex
     assert "This image seems <b>odd</b>." in shown
 
 
+def test_that_means_count_is_said_where_there_are_any(examples, verifier, digits):
+    one_each = tuple({example.name: example for example in examples}.values())
+    for known, is_said in ((examples, True), (one_each, False)):
+        found = taught.recognise(known, verifier.look(digits[0][0]), verifier)
+        assert (view.MEANS in view.answer(known, 0.5, found)) == is_said
+
+
 def test_what_is_taught_is_remarked_on_too(models, verifier, digits):
     two = np.pad(255 - np.kron(np.hstack(list(digits[0][:2])), np.ones((8, 8), np.uint8)), 40, constant_values=255)
     for picture, remark in ((digits[0][0], ""), (two, f" Its picture {verifier.look(two).remark}.")):
