@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from siamese.config import UNSEEN_SPLITS, EncoderConfig, LossConfig, ModelFolderConfig, PreprocessConfig, counted, one_line
+from siamese.config import UNSEEN_SPLITS, EncoderConfig, LossConfig, PreprocessConfig, counted, one_line
 from siamese.data.augmentation import AUGMENTATIONS
 from siamese.data.datasets import DATASETS
 from siamese.data.folders import FOLDER_BOX_FRACTION
@@ -30,7 +30,6 @@ from siamese.evaluation.bootstrap import LEAST_UNITS
 from siamese.inputs import INPUTS
 from siamese.losses import Loss, build_loss
 from siamese.model_folder.files import RESUME_FILE
-from siamese.model_folder.weights import load_model
 from siamese.network import SiameseNetwork, in_parts, list_of_parts
 from siamese.training.batches import Batches
 from siamese.training.distributed import World
@@ -44,6 +43,7 @@ from siamese.training.fingerprint import (
     fingerprint_split,
     seen_before,
 )
+from siamese.training.initial import initial_model
 from siamese.training.recipe import PRETRAINED_SHARE
 from siamese.training.settings import TrainingSettings
 from siamese.training.state import ADVICE, TrainingState
@@ -120,7 +120,7 @@ def prepare(state: TrainingState, world: World) -> Setup:
     shape = {name: size for name in ("image_size", "channels", "views") if (size := getattr(settings, name))}
     is_photo = settings.preprocess == "photo"
     asked = EncoderConfig(settings.encoder, settings.embedding_dim, **shape, backbone=backbone, mirrors=is_photo)
-    initial = _initial(settings, asked) if settings.init and not state.step else None
+    initial = initial_model(settings.init, asked) if settings.init and not state.step else None
     source, before = settings.pairs or settings.dataset, state.data
     if world.is_main:  # the one that saves it
         state.data = fingerprint_files(settings)
@@ -164,17 +164,6 @@ def prepare(state: TrainingState, world: World) -> Setup:
         preprocess, splits, batches, network, encode, average, loss_config, loss_function, optimizer, device, precision,
         hardware, is_of_digits,
     )  # fmt: skip
-
-
-def _initial(settings: TrainingSettings, encoder: EncoderConfig) -> tuple[SiameseNetwork, ModelFolderConfig]:
-    """The model to start from. Raises ValueError where it is none, or of another encoder than the one to be trained."""
-    network, config = load_model(settings.init)
-    for name in ("name", "embedding_dim", "image_size", "channels"):
-        wanted, found = getattr(encoder, name), getattr(config.encoder, name)
-        if wanted != found:
-            option = "encoder" if name == "name" else name.replace("_", "-")
-            raise ValueError(f"--{option} is {wanted}, and the model of --init has {found}: leave it out, or --init")
-    return network, config
 
 
 def _take_over(state: TrainingState, parts: dict[str, nn.Module | torch.optim.Optimizer], steps_per_epoch: int) -> None:

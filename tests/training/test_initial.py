@@ -33,6 +33,21 @@ def test_it_starts_with_the_weights_and_the_encoder_of_the_model(untrained_folde
         assert all(torch.equal(tensor, expected[name]) for name, tensor in network.state_dict().items())
 
 
+def test_images_may_be_larger_where_the_weights_fit_any_size(untrained_folder):
+    setup = prepared(untrained_folder, image_size=40)
+    assert setup.splits.training.images.shape[1:3] == (40, 40)
+    expected = load_model(untrained_folder)[0].state_dict()
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in setup.network.state_dict().items())
+
+
+def test_where_they_depend_on_the_size_another_is_refused(tmp_path):
+    encoder = EncoderConfig("seed", 16, 28, 1)
+    save_weights(SiameseNetwork(encoder), tmp_path / WEIGHTS_FILE)
+    write_text(tmp_path / CONFIG_FILE, ModelFolderConfig(encoder=encoder).to_json())
+    with pytest.raises(ValueError, match="--image-size is 40, and the model of --init has 28: leave it out, or --init"):
+        prepared(tmp_path, image_size=40)
+
+
 @pytest.mark.slow
 def test_it_is_as_good_at_once_as_the_model_was(trained_folder, tmp_path, capsys):
     flags = (*SAMPLE, "--init", str(trained_folder), "--epochs", "1", "--lr", "1e-8", "--output", str(tmp_path / "model"))
