@@ -87,6 +87,8 @@ def one_shot(arguments: argparse.Namespace) -> None:
         return
     for result in results:
         nearest = result["matches"][0]
+        if result["name"] is None:
+            nearest = min(result["matches"], key=lambda match: match["distance"])
         name = f"no class is near enough, nearest: {nearest['name']}" if result["name"] is None else result["name"]
         sure = f"{percent(nearest['probability_same'])} same"
         if result["is_familiar"] is False:

@@ -100,6 +100,12 @@ def refresh_on_input(sides: Sequence[Side], refresh: gr.Number) -> None:
             tab.select(None, None, [side.active, refresh], js=f"() => siamese.opened('{name}')", **PRIVATE)
 
 
+def follow_tabs(side: Side) -> None:
+    """Handlers are told which tab of the side is open. `refresh_on_input` does that too."""
+    for tab, name in ((side.draw_tab, "draw"), (side.upload_tab, "upload")):
+        tab.select(None, None, side.active, js=f"() => '{name}'", **PRIVATE)
+
+
 def chosen(active: str, drawing: str, upload: str | None) -> Image.Image | str | None:
     """The image of the open tab; None while it is empty, or all that was drawn is undone. Raises gr.Error for no drawing."""
     if active == "upload":

@@ -82,6 +82,17 @@ def test_listeners_call_only_functions_that_the_scripts_define(config):
         assert re.search(rf"(^\s*|siamese\.){name.split('.')[-1]}( = |: )", scripts, re.M), name
 
 
+def test_of_each_side_the_handlers_know_whether_its_drawing_or_its_upload_is_shown(config):
+    ways = [
+        part for part in config["components"] if part["type"] == "tabitem" and part["props"]["label"] in ("Draw", "Upload")
+    ]
+    assert len(ways) == 2 * 4  # on Compare, and for examples and queries
+    followed = {
+        part for each in config["dependencies"] if each["outputs"] for part, event in each["targets"] if event == "select"
+    }
+    assert {part["id"] for part in ways} <= followed
+
+
 def test_no_style_and_no_script_stands_in_python():
     for path in DEMO.rglob("*.py"):
         text = path.read_text(encoding="utf-8")

@@ -226,6 +226,22 @@ def test_two_symbols_are_taught_and_recognised_and_a_third_is_none_of_these(page
     expect(page.locator("#answer .message")).to_have_text("Teach a class or two first.")
 
 
+def test_an_example_can_be_uploaded_and_its_class_is_recognised_from_an_upload(page, pictures):
+    open_recognise(page)
+    for side in ("example", "query"):
+        page.locator(f"#{side}-side").get_by_role("tab", name="Upload").click()
+    for side in ("example", "query"):
+        upload(page, side, pictures["photo.jpg"])
+        expect(page.locator(f"#upload-{side} .image-frame img")).to_be_visible()
+        if side == "example":
+            page.get_by_label("Name of the class").fill("mine")
+            press(page, "Add example")
+            expect(page.locator("#recognise .note")).to_contain_text("Added an example of mine.")
+            expect(page.locator("#upload-example .image-frame img")).to_have_count(0)  # emptied for the next
+    expect(page.locator("#answer .ranking tbody th")).to_have_text(["mine"])
+    expect(page.locator("#answer .ranking td").first).to_have_text("0.000")
+
+
 def ask_again(app: App, body: str) -> str:
     """What the server answers to a request of a page, sent once more from elsewhere."""
     call = urllib.request.Request(f"{app.url}/gradio_api/run/predict", body.encode(), {"Content-Type": "application/json"})

@@ -8,7 +8,7 @@ from siamese.demo import uploads
 from siamese.demo.base import AT_A_GLANCE, LOOKING, PRIVATE, REFRESH, Page, brought
 from siamese.demo.elements import note
 from siamese.demo.gradio_patches import UploadedFiles
-from siamese.demo.inputs import Side, chosen, drawings_of, input_side, refresh_on_input
+from siamese.demo.inputs import Side, chosen, drawings_of, follow_tabs, input_side, refresh_on_input
 from siamese.demo.recognise import kept, samples, taught, view
 from siamese.verifier import Verifier
 
@@ -92,6 +92,7 @@ def create_tab(page: Page) -> None:
         change.then(None, None, refresh, js=REFRESH, **PRIVATE)
     for change in (*changes, *more, *taught_in):
         change.then(keep, [examples, model, page.own], link, **PRIVATE)
+    follow_tabs(example)
 
 
 def _samples_part(page: Page, query: Side, changed: list, refresh: gr.Number) -> Dependency:

@@ -87,13 +87,13 @@ def answer(
     is_strange = found is not None and found.is_familiar is False
     doubt = (NOT_SURE if is_strange else UNCLEAR if found.remark else "") if found else ""
     if found:
-        nearest = found.matches[0]
         if found.name is None:
+            nearest = min(found.matches, key=lambda match: match.distance)
             sure = doubt or f"{percent(1 - nearest.probability_same)} confident"
             state, headline = "different", word("None of these", f"{sure}; nearest: {nearest.name}")
         else:
-            sure = doubt or f"{percent(nearest.probability_same)} confident"
-            state, headline = "same", word(nearest.name, sure)
+            sure = doubt or f"{percent(found.matches[0].probability_same)} confident"
+            state, headline = "same", word(found.name, sure)
         rows = [
             (match.name, f"{match.distance:.3f}", match.probability_same, percent(match.probability_same))
             for match in found.matches

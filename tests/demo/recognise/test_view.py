@@ -7,6 +7,7 @@ import pytest
 from page_elements import HOSTILE_NAMES, Elements
 
 from siamese.demo.recognise import taught, view
+from siamese.gallery import Identification, Match
 
 
 def test_the_page_shows_names_as_text_and_one_row_for_each_class(examples, models, digits):
@@ -48,6 +49,15 @@ def test_a_remark_on_the_picture_stands_where_the_confidence_would(threshold, ex
     assert "%" not in shown
     assert "Not sure: see the remark" in shown
     assert "This image seems <b>odd</b>." in shown
+
+
+def test_where_none_is_recognised_the_nearest_is_named_though_another_fits_better(examples):
+    matches = tuple(Match(name, distance, share) for name, distance, share in (("four", 1.2, 0.05), ("seven", 1.1, 0.1)))
+    shown = Elements(view.answer(examples, 1.0, Identification(None, matches, 1.0))).text
+    assert "None of these" in shown
+    assert "90.0% confident; nearest: seven" in shown
+    shown = Elements(view.answer(examples, 1.3, Identification("four", matches, 1.3))).text
+    assert "5.0% confident" in shown
 
 
 def test_that_means_count_is_said_where_there_are_any(examples, verifier, digits):
