@@ -87,16 +87,17 @@ def answer(
     is_strange = found is not None and found.is_familiar is False
     doubt = (NOT_SURE if is_strange else UNCLEAR if found.remark else "") if found else ""
     if found:
+        matches = found.matches if found.name else sorted(found.matches, key=lambda match: match.distance)
+        likely = matches[0].probability_same
         if found.name is None:
-            nearest = min(found.matches, key=lambda match: match.distance)
-            sure = doubt or f"{percent(1 - nearest.probability_same)} confident"
-            state, headline = "different", word("None of these", f"{sure}; nearest: {nearest.name}")
+            sure = doubt or f"{percent(1 - likely)} confident"
+            state, headline = "different", word("None of these", f"{sure}; nearest: {matches[0].name}")
         else:
-            sure = doubt or f"{percent(found.matches[0].probability_same)} confident"
+            sure = doubt or f"{percent(likely)} confident"
             state, headline = "same", word(found.name, sure)
         rows = [
             (match.name, f"{match.distance:.3f}", match.probability_same, percent(match.probability_same))
-            for match in found.matches
+            for match in matches
         ]
         if doubt:  # how near each class is can be said, how likely cannot
             rows = [(name, distance, 0.0, "&ndash;") for name, distance, *_ in rows]
@@ -105,7 +106,7 @@ def answer(
         f'<td><span class="share" style="--share: {share:.4f}"></span>{likely}</td></tr>'
         for name, distance, share, likely in rows
     )
-    means = MEANS if len(class_names(examples)) < len(examples) else ""
+    means = MEANS if found and found.name and len(class_names(examples)) < len(examples) else ""
     said = [f"This image is {STRANGE}"] if is_strange else []
     said += [f"This image {found.remark}."] if found and found.remark else []
     details = (

@@ -56,6 +56,7 @@ def test_where_none_is_recognised_the_nearest_is_named_though_another_fits_bette
     shown = Elements(view.answer(examples, 1.0, Identification(None, matches, 1.0))).text
     assert "None of these" in shown
     assert "90.0% confident; nearest: seven" in shown
+    assert shown.index("1.100") < shown.index("1.200")
     shown = Elements(view.answer(examples, 1.3, Identification("four", matches, 1.3))).text
     assert "5.0% confident" in shown
 
@@ -64,7 +65,8 @@ def test_that_means_count_is_said_where_there_are_any(examples, verifier, digits
     one_each = tuple({example.name: example for example in examples}.values())
     for known, is_said in ((examples, True), (one_each, False)):
         found = taught.recognise(known, verifier.look(digits[0][0]), verifier)
-        assert (view.MEANS in view.answer(known, 0.5, found)) == is_said
+        assert (view.MEANS in view.answer(known, 0.5, dataclasses.replace(found, name="four"))) == is_said
+        assert view.MEANS not in view.answer(known, 0.5, dataclasses.replace(found, name=None))
 
 
 def test_what_is_taught_is_remarked_on_too(models, verifier, digits):
