@@ -312,6 +312,7 @@ siamese.compare = {
     element.addEventListener("click", async (event) => {
       const button = event.target.closest("button[data-copy]");
       if (!button) return;
+      tell();  // the observer may be late
       await navigator.clipboard.writeText(button.closest(".snippet").querySelector("code").textContent);
       button.textContent = "Copied";
       setTimeout(() => { button.textContent = "Copy"; }, 2000);
