@@ -109,7 +109,7 @@ def build_parser() -> argparse.ArgumentParser:
         help=f"of timm/NAME: let its weights go on learning, or keep them; if not given, from {FEW_PHOTOS:,} images on",
     )
     add("--init", metavar="MODEL", help="start from a model's weights and encoder: a folder, a bundled one, or on the Hub")
-    add("--views", type=int, help="embed the mean of 1..9 views of an image, each turned a little: 3 help with drawings")
+    add("--views", type=int, help="embed the mean of 1..9 views of an image, each turned a little: 3 may help drawings")
     add("--embedding-dim", type=int, help="numbers per embedding, 1..4096; the encoder's own width if not given")
     add("--loss", help=f"objective: {', '.join(LOSSES)}; with --pairs bce if not given, or contrastive")
     add("--margin", type=float, help="contrastive and triplet losses: margin, in units of distance; 1 and 0.5 if not given")
