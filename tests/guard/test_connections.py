@@ -51,8 +51,13 @@ def serving(**limits) -> Iterator[int]:
         thread.join()
 
 
-def connect(port: int, said: bytes = b"") -> socket.socket:
-    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+def connect(port: int, said: bytes = b"", ahead: int = 0) -> socket.socket:
+    """One that has said something; the system takes at most so many bytes for it ahead, where a number is given."""
+    connection = socket.socket()
+    connection.settimeout(10)
+    if ahead:  # before it connects: what has grown does not shrink until it has been read
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ahead)
+    connection.connect(("127.0.0.1", port))
     connection.sendall(said)
     return connection
 
@@ -119,8 +124,7 @@ def test_a_reader_who_does_not_read_ends_and_a_slow_one_is_served(quick, monkeyp
         silent = connect(port, b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n")
         time.sleep(2)
         assert len(ends_within(silent, 5)) < len(LONG)
-        slow, came = connect(port, b"GET /long HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), 0
-        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 100_000)
+        slow, came = connect(port, b"GET /long HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", ahead=100_000), 0
         while piece := slow.recv(200_000):
             came += len(piece)
             time.sleep(0.05)
