@@ -18,6 +18,7 @@ import torch
 from full_disk import REASON, files_of_at_most
 from model_files import FILES, names
 from PIL import Image
+from processes import left_of
 from pseudo_terminal import open_terminal
 from safetensors.torch import load_file
 from terminal import assert_refused, run, wait_for
@@ -137,25 +138,6 @@ def test_ctrl_c_before_the_first_step_says_that_nothing_was_saved(tmp_path, monk
     assert code == 130
     assert "Interrupted" in stderr
     assert "start again" in stderr
-
-
-def living(group: int) -> list[str]:
-    """The commands of the processes of a group, without those that have ended and wait to be asked for their code."""
-    commands = []
-    for place in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it has just ended
-            state, _, owner = (place / "stat").read_text().rpartition(") ")[2].split()[:3]
-            if int(owner) == group and state not in "ZX":
-                commands.append((place / "cmdline").read_text())
-    return commands
-
-
-def left_of(group: int, seconds: float = 10) -> list[str]:
-    """Those that still live after a while: one that ends closes its files first, and is there for a moment more."""
-    end = time.monotonic() + seconds
-    while (commands := living(group)) and time.monotonic() < end:
-        time.sleep(0.05)
-    return commands
 
 
 @pytest.mark.slow
