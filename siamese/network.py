@@ -20,6 +20,7 @@ from siamese.encoders.turned_views import views_of
 from siamese.inputs import to_tensor
 
 MOST_AT_ONCE, PIXELS_AT_ONCE = 1000, 1_600_000  # images of a part: 1,000 of 40 x 40 px, 31 of 224 x 224 px
+AGREEMENT = 8  # how much views must agree for an image to be familiar, see tests/benchmarks/README.md
 FEW_ON_CPU, MANY_ON_CPU, ON_GPU = 2, 8, 64  # images of a batch of `embed_alike`
 
 
@@ -47,16 +48,26 @@ class SiameseNetwork(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """The encoder's features (B, D); but in training, the mean of those of `config.views` views of each image."""
-        if self.training or self.config.views == 1:
-            return self.encoder.features(images)
-        return sum(self.encoder.features(view) for view in views_of(images, self.config.views)) / self.config.views
+        each = self._of_each_view(images)
+        return each[0] if len(each) == 1 else sum(each) / len(each)
 
     forward = embed
 
     def measure(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """As `embed`, and how long the features of each image are: float32 (B, D) and (B,)."""
-        features = self.features(images)  # (B, D)
-        return F.normalize(features, dim=1) if self.unit_length else features, features.norm(dim=1)
+        """As `embed`, and how long the features of each image are: float32 (B, D) and (B,).
+
+        Of several views, the less these agree, the shorter: times the length of the mean of their directions (the mean
+        resultant length, Mardia and Jupp 2000), to the power of AGREEMENT. What an encoder knows, it knows a little turned.
+        """
+        each = self._of_each_view(images)
+        features = each[0] if len(each) == 1 else sum(each) / len(each)  # (B, D)
+        lengths = features.norm(dim=1)
+        if len(each) > 1:
+            lengths = lengths * (sum(F.normalize(one, dim=1) for one in each) / len(each)).norm(dim=1) ** AGREEMENT
+        return F.normalize(features, dim=1) if self.unit_length else features, lengths
+
+    def _of_each_view(self, images: Tensor) -> list[Tensor]:
+        return [self.encoder.features(view) for view in views_of(images, 1 if self.training else self.config.views)]
 
     def embed_alike(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """See `embed_alike`, as arrays: what a Verifier asks of whatever computes embeddings."""

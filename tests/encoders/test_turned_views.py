@@ -12,7 +12,7 @@ from siamese.config import EncoderConfig, ModelFolderConfig
 from siamese.encoders.turned_views import MOST_DEGREES, turned, views_of
 from siamese.export.write import export_network
 from siamese.images.canonical import to_tensor
-from siamese.network import SiameseNetwork, embed_alike, embed_all
+from siamese.network import AGREEMENT, SiameseNetwork, embed_alike, embed_all
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +48,12 @@ def test_an_embedding_is_of_the_mean_of_what_the_encoder_says_of_each_view(image
     ]
     embeddings, lengths = network.measure(images)
     torch.testing.assert_close(embeddings, F.normalize(torch.stack(features).mean(0), dim=1), atol=1e-6, rtol=0)
-    torch.testing.assert_close(lengths, torch.stack(features).mean(0).norm(dim=1))
+    shortened = torch.stack([each / each.norm(dim=1, keepdim=True) for each in features]).mean(0).norm(dim=1) ** AGREEMENT
+    torch.testing.assert_close(lengths, torch.stack(features).mean(0).norm(dim=1) * shortened)
+    assert (shortened < 0.9999).all()
     assert torch.equal(network.embed(images), embeddings)
     assert torch.equal(with_views(1).measure(images)[0], network.encoder(images))  # to the bit as without any
+    assert torch.equal(with_views(1).measure(images)[1], network.encoder.features(images).norm(dim=1))
 
 
 def test_training_sees_the_image_alone(images):
