@@ -24,7 +24,7 @@ EXAMPLES = [
     (232, 339, "Hard"),
     (824, 969, "Hard"),
     (17, 191, view.FOOLED),
-    (463, 833, view.FOOLED),
+    (353, 72, view.FOOLED),
 ]
 REASON_SIDE = 84  # px, about what a card shows
 MOST_CLASSES, MOST_OF_CLASS = 12, 4  # of one's own that are looked through for pairs
