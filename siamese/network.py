@@ -48,8 +48,7 @@ class SiameseNetwork(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """The encoder's features (B, D); but in training, the mean of those of `config.views` views of each image."""
-        each = self._of_each_view(images)
-        return each[0] if len(each) == 1 else sum(each) / len(each)
+        return _mean(self._of_each_view(images))
 
     forward = embed
 
@@ -60,10 +59,10 @@ class SiameseNetwork(nn.Module):
         resultant length, Mardia and Jupp 2000), to the power of AGREEMENT. What an encoder knows, it knows a little turned.
         """
         each = self._of_each_view(images)
-        features = each[0] if len(each) == 1 else sum(each) / len(each)  # (B, D)
+        features = _mean(each)  # (B, D)
         lengths = features.norm(dim=1)
         if len(each) > 1:
-            lengths = lengths * (sum(F.normalize(one, dim=1) for one in each) / len(each)).norm(dim=1) ** AGREEMENT
+            lengths = lengths * _mean([F.normalize(one, dim=1) for one in each]).norm(dim=1) ** AGREEMENT
         return F.normalize(features, dim=1) if self.unit_length else features, lengths
 
     def _of_each_view(self, images: Tensor) -> list[Tensor]:
@@ -97,6 +96,10 @@ class SiameseNetwork(nn.Module):
         return digest.hexdigest()
 
 
+def _mean(each: list[Tensor]) -> Tensor:
+    return each[0] if len(each) == 1 else sum(each) / len(each)
+
+
 def embed_and_measure(network: SiameseNetwork, images: np.ndarray | Tensor) -> tuple[Tensor, Tensor]:
     """As `embed_all`, and how long the encoder's features of each image are: float32 (N, D) and (N,)."""
     network.eval()
@@ -114,11 +117,13 @@ def embed_alike(network: SiameseNetwork, images: np.ndarray) -> tuple[Tensor, Te
 
     How a processor rounds depends on the size of a batch, and not on the place in it, so all are encoded in batches of one
     size, the last one filled up. Of two: larger ones cost one image by itself more. Many are encoded by eights where these
-    were seen to round as twos do, which takes three fifths of the time (tests/benchmarks/same_bits.py).
+    were seen to round as twos do, which takes three fifths of the time (tests/benchmarks/same_bits.py). Of numbers each by
+    itself: the small products of their networks do depend on the place, and are soon done.
     """
     network.eval()
-    device = _device_of(network)
-    few, many = (FEW_ON_CPU, MANY_ON_CPU) if device.type == "cpu" else (ON_GPU, ON_GPU)
+    few, many = (FEW_ON_CPU, MANY_ON_CPU) if _device_of(network).type == "cpu" else (ON_GPU, ON_GPU)
+    if network.config.shape is not None:
+        few = many = 1
     if len(images) > many // 2 and not _rounds_alike(network, images.shape[1:], images.dtype, few, many):
         many = few
     embeddings, lengths, done = [], [], 0

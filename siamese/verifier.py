@@ -192,9 +192,7 @@ class Verifier:
         the calibrated one; the probability follows. Raises ValueError like `canonical`.
         """
         read = [self.read(image) for image in (image_a, image_b)]
-        # A batch of two costs what one image does; what layers make of two rows of numbers depends on their order.
-        batches = [[0, 1]] if self.config.encoder.shape is None else [[0], [1]]
-        looks = [look for batch in batches for look in self.look_at_canonical(np.stack([read[place][0] for place in batch]))]
+        looks = self.look_at_canonical(np.stack([seen for seen, _ in read]))  # a batch, which costs what one of them does
         a, b = (dataclasses.replace(look, remark=remark) for look, (_, remark) in zip(looks, read, strict=True))
         return self.verify_looks(a, b, threshold)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from networks import build
+from number_models import model_of_rows, model_of_strokes
 from torch import Tensor
 
 from siamese import network as networks_module
@@ -40,6 +41,15 @@ def test_an_embedding_has_the_same_bits_alone_and_at_any_place_of_any_batch(name
         assert torch.equal(embed_alike(network, given)[0], expected)
     torch.testing.assert_close(together, embed_all(network, images), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(lengths, embed_and_measure(network, images)[1], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", [model_of_rows, model_of_strokes])
+def test_so_have_numbers(model):
+    verifier = model()
+    rows = np.random.default_rng(0).normal(size=(41, *verifier.config.encoder.shape)).astype(np.float32)
+    together = verifier.embed_canonical(rows)
+    assert np.array_equal(verifier.embed_canonical(rows[::-1]), together[::-1])
+    assert all(np.array_equal(verifier.embed_canonical(rows[n : n + 1]), together[n : n + 1]) for n in range(41))
 
 
 def test_batches_that_round_otherwise_are_not_used(digits, monkeypatch):

@@ -11,7 +11,7 @@ from siamese.model_folder.files import MAX_WEIGHTS_BYTES
 from siamese.model_folder.reference import Reference
 
 EXTRA = "pip install onnxruntime, which is in the extra siamese[onnx] of this project"
-ALIKE = 2  # images of a batch, so that each has the same bits whatever the others are; see siamese.network.embed_alike
+ALIKE = 2  # images of a batch (1 of numbers), whose bits are the same whatever others are: siamese.network.embed_alike
 CPU = ("CPUExecutionProvider",)  # does what another lacks
 PROVIDERS = {"cpu": CPU, "cuda": ("CUDAExecutionProvider", *CPU)}
 NO_MEMORY = "allocate memory"  # what ONNX Runtime says, whose errors have no type of their own for it
@@ -40,11 +40,12 @@ class OnnxNetwork:
         """
         embeddings = np.empty((len(images), self.config.embedding_dim), np.float32)
         lengths = np.empty(len(images), np.float32)
-        for start in range(0, len(images), ALIKE):
-            part = images[start : start + ALIKE]
-            filled = np.concatenate([part, np.repeat(part[-1:], ALIKE - len(part), axis=0)])
+        size = ALIKE if self.config.shape is None else 1
+        for start in range(0, len(images), size):
+            part = images[start : start + size]
+            filled = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
             for whole, found in zip((embeddings, lengths), self.compute(filled), strict=True):
-                whole[start : start + ALIKE] = found[: len(part)]
+                whole[start : start + size] = found[: len(part)]
         return embeddings, lengths
 
     def compute(self, images: np.ndarray) -> list[np.ndarray]:
