@@ -60,12 +60,13 @@ def create_api(verifier: Verifier, blocks: Demo) -> None:
     def compare(image_a: str, image_b: str, request: gr.Request) -> Compared:
         """Say whether two pictures show the same thing, how sure that is, and the distance of their embeddings."""
         blocks.forget_call(request)
-        looks = []
-        for name, path in [(name, _path(value, name, kind)) for name, value in (("image_a", image_a), ("image_b", image_b))]:
-            try:
-                looks.append(verifier.look(CONTENTS[kind.page](path)))
-            except ValueError as error:
-                raise refusal(f"{name}: {error}") from error
+        given = {name: _content(value, name, kind) for name, value in (("image_a", image_a), ("image_b", image_b))}
+        looks = verifier.look_at_each(list(given.values()))
+        for name, look in zip(given, looks, strict=True):
+            if isinstance(look, ValueError):
+                raise refusal(f"{name}: {look}") from look
+            if isinstance(look, Exception):
+                raise look
         return {**verifier.verify_looks(*looks).to_dict(), "model": verifier.name}
 
     def embed(images: list[str], request: gr.Request) -> Embedded:
@@ -99,12 +100,15 @@ def _answers(kind: Input) -> tuple[str, str]:
     return a_picture, ANSWERS.format(a_picture, TYPES[kind.page])
 
 
-def _path(value: Any, name: str, kind: Input) -> str:
-    """The path of a file. Raises gr.Error where `value`, the argument `name`, is none."""
+def _content(value: Any, name: str, kind: Input) -> str | bytes:
+    """What the model is given of a file. Raises gr.Error where `value`, the argument `name`, is none or cannot be read."""
     # The same test by which Gradio moves uploads into its cache: any other path is one it has not checked.
     if not is_file_obj_with_meta(value):
         raise refusal("{} is not {}; {}".format(name, *_answers(kind)))
-    return value["path"]
+    try:
+        return CONTENTS[kind.page](value["path"])
+    except ValueError as error:
+        raise refusal(f"{name}: {error}") from error
 
 
 def _batch(verifier: Verifier, images: list, kind: Input = INPUTS["ink"]) -> Batch:
@@ -113,9 +117,9 @@ def _batch(verifier: Verifier, images: list, kind: Input = INPUTS["ink"]) -> Bat
         several = reworded("pictures", kind.noun)
         raise refusal(f"images is no list of {several}, allowed: 1 to {MAX_IMAGES}; {_answers(kind)[1]}")
     names = [f"images[{place}]" for place in range(len(images))]
-    paths = [_path(value, name, kind) for value, name in zip(images, names, strict=True)]
+    given = [_content(value, name, kind) for value, name in zip(images, names, strict=True)]
     try:
-        found, problems = look_at_all(verifier, list(map(CONTENTS[kind.page], paths)), names)
+        found, problems = look_at_all(verifier, given, names)
     except ValueError as error:
         raise refusal(str(error)) from error
     if problems:
