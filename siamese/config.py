@@ -28,6 +28,7 @@ FITS = ("resample", "pad")  # sequences of any length to one of T steps: see Num
 NORMALISATIONS = ("columns", "each", "shape")
 MOST_COLUMNS, MOST_STEPS = 10_000, 4096
 MOST_VIEWS = 9
+ASPECTS = ("kept", "adaptive")
 PREPROCESS_VERSIONS = (1, 2)  # ways of reading an image; each stays as it is, since weights were trained on it
 
 
@@ -116,11 +117,14 @@ class PreprocessConfig:
     # Which way of reading, see siamese.images.ink: 2 evens out shadows. Older model folders, which lack it, mean 1
     version: int = field(default=PREPROCESS_VERSIONS[-1], metadata={**ADDED_LATER, "before": 1})
     numbers: NumbersConfig | None = field(default=None, metadata=ADDED_LATER)  # of NUMBER_MODES alone
+    # Proportions of a drawing, of "ink" alone: "kept", or "adaptive": what is wide or tall comes nearer to a square
+    aspect: str = field(default=ASPECTS[0], metadata=ADDED_LATER)
 
     def __post_init__(self) -> None:
         check_choice("preprocess.mode", self.mode, (*PREPROCESS_MODES, *NUMBER_MODES))
         check_range("preprocess.box_fraction", self.box_fraction, 0.1, 1.0)
         check_choice("preprocess.version", self.version, PREPROCESS_VERSIONS)
+        check_choice("preprocess.aspect", self.aspect, ASPECTS if self.mode == "ink" else ASPECTS[:1])
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siamese.config import (
+    ASPECTS,
     FORMAT_VERSION,
     PREPROCESS_MODES,
     PREPROCESS_VERSIONS,
@@ -63,12 +64,15 @@ configs = st.builds(
         channels=st.just(3),
         backbone=backbones,
     ),
-    preprocess=record(
-        PreprocessConfig,
-        mode=st.sampled_from(PREPROCESS_MODES),
-        box_fraction=st.floats(0.1, 1),
-        version=st.sampled_from(PREPROCESS_VERSIONS),
-        numbers=st.none(),
+    preprocess=st.sampled_from(PREPROCESS_MODES).flatmap(
+        lambda mode: record(
+            PreprocessConfig,
+            mode=st.just(mode),
+            box_fraction=st.floats(0.1, 1),
+            version=st.sampled_from(PREPROCESS_VERSIONS),
+            numbers=st.none(),
+            aspect=st.sampled_from(ASPECTS if mode == "ink" else ASPECTS[:1]),
+        )
     ),
     calibration=record(
         Calibration,
@@ -153,6 +157,7 @@ ADDED_LATER |= {("preprocess", "version"): 1, ("data", "revision"): "", ("data",
 ADDED_LATER |= {("data", "has_own_parts"): False, ("data", "also"): "", ("data", "also_images"): 0}
 ADDED_LATER |= {("encoder", "backbone"): None, ("encoder", "mirrors"): True}
 ADDED_LATER |= {("encoder", "shape"): None, ("encoder", "views"): 1, ("preprocess", "numbers"): None}
+ADDED_LATER |= {("preprocess", "aspect"): "kept"}
 
 
 @pytest.mark.parametrize("path", [path for path in KEYS if path not in ADDED_LATER], ids=dotted)
@@ -222,6 +227,7 @@ OUT_OF_RANGE = [
     (("encoder", "image_size"), 513, "8 to 512"),
     (("encoder", "channels"), 2, "1, 3"),
     (("preprocess", "mode"), "magic", ", ".join(PREPROCESS_MODES)),
+    (("preprocess", "aspect"), "square", "kept, adaptive"),
     (("preprocess", "version"), 3, ", ".join(map(str, PREPROCESS_VERSIONS))),
     (("data", "split"), "halves", ", ".join(SPLITS)),
     (("preprocess", "box_fraction"), 0.05, "0.1 to 1.0"),

@@ -11,7 +11,7 @@ from siamese.command_line import CommandLine, styled
 from siamese.commands import image_flags, print_anything
 from siamese.commands import push as push_flags
 from siamese.commands.terminal import StopRequest, follow
-from siamese.config import NORMALISATIONS, PREPROCESS_MODES, UNSEEN_SPLITS
+from siamese.config import ASPECTS, NORMALISATIONS, PREPROCESS_MODES, UNSEEN_SPLITS
 from siamese.data.datasets import DATASETS
 from siamese.data.own_images import hub_name
 from siamese.encoders import ENCODERS, ENCODERS_OF_NUMBERS
@@ -85,6 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="of a folder: hold out classes (if not given, and there are enough), whole parent folders, or images",
     )
     add("--preprocess", choices=PREPROCESS_MODES, help="of a folder: find the ink, or keep pictures whole; or chosen")
+    add("--aspect", choices=ASPECTS, help="of drawings of one's own: keep proportions, or bring them nearer to a square")
     add("--image-size", type=int, help="of a folder: px a side that the network sees, 8..512; chosen if not given")
     add("--channels", type=int, help="of a folder: 1 grey, 3 colour; chosen if not given")
     add("--rotations", action="store_true", help="count each class turned by 90, 180 and 270 degrees as three more")

@@ -2,7 +2,8 @@
 
 "ink" preprocessing follows how MNIST itself was made (LeCun et al. 1998): find the drawing, scale it into a 20 px box with
 its proportions kept, put its centre of mass in the middle of 28 px, light on black. An image that is made like that already
-passes unchanged, so canonical images stay what they are. "photo" preprocessing keeps the whole picture.
+passes unchanged, so canonical images stay what they are. Where the model says so, what is wide or tall is first brought
+nearer to a square. "photo" preprocessing keeps the whole picture.
 """
 
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ __all__ = ["BlankImageError", "canonical_image", "canonical_images", "load_image
 LEAST_CONTRAST = 8  # of 255, between the lightest and the darkest pixel of a photograph
 
 STROKE_WIDTHS = (2.2, 3.6)  # px of 28: MNIST's middle 80%; thinner and thicker strokes are brought to the nearer end
+BAR = (0.1, 0.3)  # ratio of the shorter side of a drawing to the longer one, see _stretch
 DRAWING_SIDE = 112  # px: longer side of the cropped drawing while its strokes are changed
 
 
@@ -109,7 +111,7 @@ def _ink_image(image: Image.Image, config: PreprocessConfig, image_size: int) ->
     """The drawing of any image as a canonical one, uint8 (image_size, image_size), and a remark on it."""
     pixels = flatten(image)
     ink = find_ink(pixels, config.version)
-    drawing = _crop(ink)
+    drawing = _crop(ink) if config.aspect == "kept" else _stretch(_crop(ink))
     box = image_size * config.box_fraction
     return _compose(_normalise_strokes(drawing, box), box, image_size), remark_on(ink, pixels)
 
@@ -117,6 +119,19 @@ def _ink_image(image: Image.Image, config: PreprocessConfig, image_size: int) ->
 def _crop(ink: np.ndarray) -> np.ndarray:
     rows, columns = np.flatnonzero(ink.max(axis=1) > 0.1), np.flatnonzero(ink.max(axis=0) > 0.1)
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _stretch(drawing: np.ndarray) -> np.ndarray:
+    """A wide or tall drawing nearer to a square, for more of the image's pixels.
+
+    The ratio of its sides becomes its square root (Liu et al. 2004, "aspect ratio adaptive normalization"). Below BAR[1] it
+    does so less and less: a bar stays one, whose strokes would only become blots.
+    """
+    ratio = min(drawing.shape) / max(drawing.shape)
+    root = float(np.interp(ratio, BAR, (1, 0.5)))
+    longer = min(max(drawing.shape), DRAWING_SIDE)  # the side that it would have later
+    shorter = max(1, round(longer * ratio**root))
+    return _resize_fine(drawing, (shorter, longer) if drawing.shape[0] < drawing.shape[1] else (longer, shorter))
 
 
 def _normalise_strokes(drawing: np.ndarray, box: float) -> np.ndarray:

@@ -7,6 +7,10 @@ from siamese.losses import loss_class
 SIAMESE = 'siamese networks: Bromley et al. (1993), *Signature Verification using a "Siamese" Time Delay Neural Network*'
 ROTATIONS = "rotated classes: Santoro et al. (2016), *Meta-Learning with Memory-Augmented Neural Networks*"
 COVERING = "covering a part of photographs: DeVries and Taylor (2017), *Improved Regularization of CNNs with Cutout*"
+ASPECT = (
+    "proportions of drawings: Liu et al. (2004), *Handwritten digit recognition: investigation of normalization and feature "
+    "extraction techniques*"
+)
 AVERAGE = "averaged weights: Shamir and Zhang (2013), *Stochastic Gradient Descent for Non-smooth Optimization*"
 CALIBRATION = (
     "probabilities: Platt (1999), *Probabilistic Outputs for Support Vector Machines*; calibration error: Naeini, Cooper "
@@ -23,6 +27,7 @@ def citations(config: ModelFolderConfig) -> str:
         loss_class(config.loss.name).citation,
         ROTATIONS if "--rotations" in training.command else "",
         COVERING if training.augment and config.preprocess.mode == "photo" else "",
+        ASPECT if config.preprocess.aspect == "adaptive" else "",
         AVERAGE,
         CALIBRATION,
     ]

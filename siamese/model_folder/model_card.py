@@ -56,11 +56,13 @@ AUGMENTATION_IN_WORDS = {
     "sequences": "time bent, columns scaled and shifted, and numbers shaken, at random",
 }
 PREPROCESSING_IN_WORDS = {
-    "ink": "ink: the drawing is found, scaled into a box of {preprocess.box_fraction:.0%} of the image and centred by mass",
+    "ink": "ink: the drawing is found, {aspect}scaled into a box of {preprocess.box_fraction:.0%} of the image and centred "
+    "by mass",
     "photo": "photo: the whole picture, in its own proportions, with its edges continued to a square",
     "vectors": "{described}; of each, the mean is taken off and the deviation divided by; what is missing is at the mean",
     "sequences": "{described}",
 }
+ASPECT_IN_WORDS = {"kept": "", "adaptive": "brought nearer to a square where it is wide or tall, "}
 COLUMNS_SHOWN = 20
 OVER_IMAGES = "images, because pairs that share an image are not independent."
 OVER_CLASSES = "classes, because all images of a class share what makes that class easy or hard."
@@ -155,7 +157,7 @@ def render_card(
         ended_early=f"; ended early by its user, after step {step:,} in epoch {len(config.history)}" if step else "",
         augmentation=AUGMENTATION_IN_WORDS[config.preprocess.mode] if training.augment else "none",
         preprocessing=PREPROCESSING_IN_WORDS[config.preprocess.mode].format(
-            preprocess=config.preprocess, described=described
+            preprocess=config.preprocess, described=described, aspect=ASPECT_IN_WORDS[config.preprocess.aspect]
         ),
         commit=training.commit or "unknown",
         log="\n".join(

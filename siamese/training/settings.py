@@ -31,6 +31,7 @@ VALIDATION_SHARE = 0.1
 ABOUT_FOLDERS = (
     "split",
     "preprocess",
+    "aspect",
     "image_size",
     "channels",
     "image_column",
@@ -38,7 +39,7 @@ ABOUT_FOLDERS = (
     "dataset_split",
     "classes_from_names",
 )
-ABOUT_IMAGES = ("also", "preprocess", "image_size", "channels", "image_column", "rotations", "views")
+ABOUT_IMAGES = ("also", "preprocess", "aspect", "image_size", "channels", "image_column", "rotations", "views")
 ABOUT_SEQUENCES = ("series_column", "time_column", "length", "pad", "normalise")
 ALLOWED = {
     "epochs": (1, 10_000),
@@ -78,6 +79,7 @@ class TrainingSettings:
     classes_from_names: str | None = None  # of a folder: a regular expression, see siamese.data.class_lists.Layout
     split: str | None = None  # of a folder, see siamese.config.DataRecord; None: see default_split
     preprocess: str | None = None  # of a folder: "ink" or "photo"; None here and below: what fits its pictures
+    aspect: str | None = None  # of a folder of drawings, see siamese.config.PreprocessConfig
     image_size: int | None = None  # of a folder: px a side, 8..512
     channels: int | None = None  # of a folder: 1 grey, 3 colour
     rotations: bool = False  # quarter turns of each class are classes too
@@ -201,10 +203,16 @@ def fill_in(settings: TrainingSettings) -> TrainingSettings:
     How images of one's own are prepared fits a sample of them. Raises ValueError where there are none that can be read, and
     where `init` is no model that a training can start from.
     """
-    settings = _with_initial_encoder(settings)
+    wanted, settings = settings.aspect, _with_initial_encoder(settings)
     own = settings.own
     chosen = CHOOSE[type(own)](settings, own)
     mode, count, image_size = chosen.mode, chosen.count, chosen.image_size
+    if own is None or mode != "ink":
+        if wanted == "adaptive":
+            raise ValueError(f"--aspect is adaptive, which is about drawings, and these are seen as {mode}, allowed: kept")
+        aspect = "kept"
+    else:
+        aspect = settings.aspect or "adaptive"
     encoder = settings.encoder or encoder_for(mode, count, settings.image_size if own else image_size)
     weights, widest = None, ALLOWED["embedding_dim"][1]
     if encoder.startswith(PREFIX):
@@ -217,6 +225,7 @@ def fill_in(settings: TrainingSettings) -> TrainingSettings:
         output=settings.folder,
         split=chosen.split,
         preprocess=mode,
+        aspect=aspect,
         image_size=settings.image_size or image_size,
         channels=settings.channels or chosen.channels,
         length=chosen.length,
@@ -240,15 +249,17 @@ def _with_initial_encoder(settings: TrainingSettings) -> TrainingSettings:
         return settings  # an interrupted training goes on without that model
     if isinstance(settings.own, OwnNumbers):
         raise ValueError("--init is for models of images, and these are numbers: leave it out")
-    encoder = load_model(settings.init)[1].encoder
+    initial = load_model(settings.init)[1]
+    encoder = initial.encoder
     if encoder.backbone or encoder.shape:
         raise ValueError(
             f"--init is {shorten(settings.init)}, a model of {encoder.name}, allowed: models of {', '.join(ENCODERS)}; "
             "--backbone-weights takes weights of timm's networks"
         )
     shapes = {name: getattr(settings, name) or getattr(encoder, name) for name in names}
-    views = settings.views or encoder.views
-    return dataclasses.replace(settings, encoder=settings.encoder or encoder.name, views=views, **shapes)
+    views, aspect = settings.views or encoder.views, settings.aspect or initial.preprocess.aspect
+    encoder = settings.encoder or encoder.name
+    return dataclasses.replace(settings, encoder=encoder, views=views, aspect=aspect, **shapes)
 
 
 def check(settings: TrainingSettings) -> None:

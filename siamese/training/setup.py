@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from siamese.config import UNSEEN_SPLITS, EncoderConfig, LossConfig, PreprocessConfig, counted, one_line
+from siamese.config import ASPECTS, UNSEEN_SPLITS, EncoderConfig, LossConfig, PreprocessConfig, counted, one_line
 from siamese.data.augmentation import AUGMENTATIONS
 from siamese.data.datasets import DATASETS
 from siamese.data.folders import FOLDER_BOX_FRACTION
@@ -237,7 +237,9 @@ def choose_sample(validation: LabelledImages | LabelledPairs, images: int, class
 
 
 def _load_images(settings: TrainingSettings, encoder: EncoderConfig) -> Loaded:
-    preprocess = PreprocessConfig(settings.preprocess, *[FOLDER_BOX_FRACTION] * settings.is_own)
+    preprocess = PreprocessConfig(
+        settings.preprocess, *[FOLDER_BOX_FRACTION] * settings.is_own, aspect=settings.aspect or ASPECTS[0]
+    )
     splits = load_splits(
         settings.own or settings.dataset, settings.data_dir, preprocess, encoder, settings.split,
         settings.validation_share, settings.test_share, settings.rotations, settings.seed, settings.also,

@@ -1,5 +1,7 @@
 """Any picture of a digit must come out as the digit: checked against the digit itself among 1,000 others."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from siamese import BlankImageError
-from siamese.config import PreprocessConfig
+from siamese.config import ASPECTS, PreprocessConfig
 from siamese.data.datasets.mnist import load_mnist_sample, load_sample_digits
 from siamese.images.canonical import canonical_image, canonical_images, to_tensor
 from siamese.images.load import load_image
@@ -21,8 +23,8 @@ CHOSEN = range(3, 1000, 90)
 BLURRED = ndimage.gaussian_filter(DIGITS.astype(np.float32), (0, 1, 1))
 
 
-def canonical(picture) -> np.ndarray:
-    return canonical_image(load_image(picture), CONFIG, 28, 1)
+def canonical(picture, aspect: str = "kept") -> np.ndarray:
+    return canonical_image(load_image(picture), dataclasses.replace(CONFIG, aspect=aspect), 28, 1)
 
 
 @pytest.mark.parametrize("kind", PICTURES)
@@ -43,12 +45,38 @@ def test_digits_of_mnist_pass_unchanged() -> None:
         assert changed.mean() <= 0.002  # a few in 10,000 digits are smaller than their box
 
 
-@given(st.integers(0, 999), st.sampled_from(sorted(PICTURES)))
-def test_canonical_image_is_a_fixed_point(index: int, kind: str) -> None:
-    once = canonical(PICTURES[kind](DIGITS[index]))
+@given(st.integers(0, 999), st.sampled_from(sorted(PICTURES)), st.sampled_from(ASPECTS))
+def test_canonical_image_is_a_fixed_point(index: int, kind: str, aspect: str) -> None:
+    once = canonical(PICTURES[kind](DIGITS[index]), aspect)
     assert once.dtype == np.uint8
     assert once.shape == (28, 28)
-    np.testing.assert_array_equal(canonical(once), once)
+    np.testing.assert_array_equal(canonical(once, aspect), once)
+
+
+def seen_ratio(sides: tuple[float, float], aspect: str) -> float:
+    """Height by width of what the network sees of a ring of these sides, in px, whose line is a 25th of the longer one."""
+    picture = Image.new("L", (1600, 1600), 255)
+    ImageDraw.Draw(picture).ellipse([200, 300, 200 + sides[1], 300 + sides[0]], outline=0, width=round(max(sides) / 25))
+    seen = canonical_image(picture, PreprocessConfig(box_fraction=0.86, aspect=aspect), 64, 1) > 64
+    return np.ptp(np.flatnonzero(seen.any(axis=1))) / np.ptp(np.flatnonzero(seen.any(axis=0)))
+
+
+@pytest.mark.parametrize("longer", [100, 240, 1200])
+@pytest.mark.parametrize("ratio", [0.35, 0.5, 0.7, 0.9])
+def test_an_adaptive_aspect_is_the_root_of_the_drawings_own(longer: int, ratio: float) -> None:
+    for aspect, expected in (("kept", ratio), ("adaptive", ratio**0.5)):
+        assert seen_ratio((longer * ratio, longer), aspect) == pytest.approx(expected, abs=0.04)
+        assert seen_ratio((longer, longer * ratio), aspect) == pytest.approx(1 / expected, rel=0.06)
+
+
+@given(st.floats(0.06, 0.99), st.floats(0.06, 0.99))
+def test_the_flatter_of_two_drawings_looks_flatter(one: float, other: float) -> None:
+    flatter, less = (seen_ratio((1000 * ratio, 1000), "adaptive") for ratio in sorted((one, other)))
+    assert flatter <= less
+
+
+def test_a_bar_stays_a_bar() -> None:
+    assert seen_ratio((70, 1000), "adaptive") == seen_ratio((70, 1000), "kept")
 
 
 @pytest.mark.parametrize("brush", [2, 6, 14, 30, 60])

@@ -16,9 +16,9 @@ DIGITS, _ = load_sample_digits()
 CHOSEN = (3, 273, 543, 993)
 
 
-def sheet(version: int) -> np.ndarray:
+def sheet(version: int, aspect: str = "kept") -> np.ndarray:
     """A row for each kind of picture, a column for each digit: uint8 (19 * 28, 4 * 28)."""
-    config = PreprocessConfig(version=version)
+    config = PreprocessConfig(version=version, aspect=aspect)
     rows = [
         np.hstack([canonical_image(load_image(picture(DIGITS[index])), config, 28, 1) for index in CHOSEN])
         for picture in PICTURES.values()
@@ -30,6 +30,11 @@ def sheet(version: int) -> np.ndarray:
 def test_pictures_are_read_as_ever(version):
     golden = np.asarray(Image.open(Path(__file__).with_name(f"golden_{version}.png")))
     np.testing.assert_array_equal(sheet(version), golden)
+
+
+def test_pictures_of_adaptive_aspect_are_read_as_ever():
+    golden = np.asarray(Image.open(Path(__file__).with_name("golden_2_adaptive.png")))
+    np.testing.assert_array_equal(sheet(2, "adaptive"), golden)
 
 
 def test_versions_differ_on_photographs_alone():

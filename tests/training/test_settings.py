@@ -14,6 +14,7 @@ from siamese.commands import train as command_line
 from siamese.encoders import ENCODERS, choice
 from siamese.encoders.pretrained import PACKAGES, PHOTO_BACKBONE
 from siamese.losses import LOSSES
+from siamese.model_folder.files import BUNDLED_WEIGHTS
 from siamese.training.settings import TrainingSettings, check, command_of, fill_in
 
 settings_of_all_kinds = st.builds(
@@ -88,6 +89,26 @@ def test_settings_for_a_folder_fit_its_pictures(pictures, expected, digits, tmp_
     filled = fill_in(TrainingSettings(str(tmp_path / "pictures")))
     names = ("split", "preprocess", "image_size", "channels", "encoder", "epochs", "validation_share")
     assert tuple(getattr(filled, name) for name in names) == expected
+
+
+def test_proportions_adapt_for_drawings_of_ones_own_and_stay_those_of_the_model_that_is_trained_on(digits, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (6, 90, 90), np.uint8)
+    for kind, pictures in (("drawings", 255 - digits[0][:6]), ("photographs", noise)):
+        for number, picture in enumerate(pictures):
+            (place := tmp_path / kind / str(number % 2)).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).save(place / f"{number}.png")
+    model = str(BUNDLED_WEIGHTS / "digits")
+    drawings, photographs = str(tmp_path / "drawings"), str(tmp_path / "photographs")
+    assert fill_in(TrainingSettings(drawings)).aspect == "adaptive"
+    assert fill_in(TrainingSettings(drawings, aspect="kept")).aspect == "kept"
+    assert fill_in(TrainingSettings(drawings, init=model)).aspect == "kept"
+    assert fill_in(TrainingSettings(drawings, init=model, aspect="adaptive")).aspect == "adaptive"
+    assert fill_in(TrainingSettings("mnist-sample")).aspect == "kept"  # made like MNIST's, whose images pass unchanged
+    assert fill_in(TrainingSettings(photographs)).aspect == "kept"
+    with pytest.raises(ValueError, match="--aspect is adaptive, which is about drawings, and these are seen as photo"):
+        fill_in(TrainingSettings(photographs, aspect="adaptive"))
+    with pytest.raises(ValueError, match="--aspect is about a folder of images, and --dataset is mnist"):
+        check(TrainingSettings("mnist", aspect="adaptive"))
 
 
 def test_where_a_folder_lies_is_not_part_of_the_command(tmp_path):
