@@ -89,6 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--image-size", type=int, help="of a folder: px a side that the network sees, 8..512; chosen if not given")
     add("--channels", type=int, help="of a folder: 1 grey, 3 colour; chosen if not given")
     add("--rotations", action="store_true", help="count each class turned by 90, 180 and 270 degrees as three more")
+    add("--compose", action="store_true", help="to each step, add new classes, put together from drawings of two others")
     add("--validation-share", type=float, help="held out for validation, 0.01..0.5; 0.1 if not given, 0.2 for a folder")
     add("--test-share", type=float, help="of a folder: share of classes (groups, images) to test on, 0.01..0.5")
     add_sequence_flags(parser)
@@ -340,7 +341,7 @@ def fetch_again(settings: TrainingSettings) -> None:
 
 def check_pairs(arguments: argparse.Namespace, given: dict) -> None:
     """Raise ValueError for what was given beside --pairs and goes without saying or makes no sense there."""
-    without = [f"--{name}" for name in ("dataset", "split", "rotations") if name in given]
+    without = [f"--{name}" for name in ("dataset", "split", "rotations", "compose") if name in given]
     if arguments.pairs and settings_of(arguments).own_table:
         without = [each for each in without if each != "--dataset"]  # the table whose rows the pairs are of
     if arguments.pairs and without:

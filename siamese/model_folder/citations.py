@@ -6,6 +6,9 @@ from siamese.losses import loss_class
 
 SIAMESE = 'siamese networks: Bromley et al. (1993), *Signature Verification using a "Siamese" Time Delay Neural Network*'
 ROTATIONS = "rotated classes: Santoro et al. (2016), *Meta-Learning with Memory-Augmented Neural Networks*"
+COMPOSITIONS = (
+    "signs put together from two: after Yun et al. (2019), *CutMix: Regularization Strategy to Train Strong Classifiers*"
+)
 COVERING = "covering a part of photographs: DeVries and Taylor (2017), *Improved Regularization of CNNs with Cutout*"
 ASPECT = (
     "proportions of drawings: Liu et al. (2004), *Handwritten digit recognition: investigation of normalization and feature "
@@ -26,6 +29,7 @@ def citations(config: ModelFolderConfig) -> str:
         encoder_class(config.encoder.name).citation,
         loss_class(config.loss.name).citation,
         ROTATIONS if "--rotations" in training.command else "",
+        COMPOSITIONS if "--compose" in training.command else "",
         COVERING if training.augment and config.preprocess.mode == "photo" else "",
         ASPECT if config.preprocess.aspect == "adaptive" else "",
         AVERAGE,

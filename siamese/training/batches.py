@@ -24,7 +24,7 @@ class Batches:
     """Batches of training images or, of labelled pairs, of their ends: a batch holds B numbers, one for each.
 
     Images stay on the device, uint8, unless they are too many. Raises ValueError where a batch cannot be shared by the
-    processes of the training.
+    processes of the training, and where there is nothing to compose new classes from.
     """
 
     def __init__(
@@ -45,6 +45,11 @@ class Batches:
         self.size = min(settings.batch_size, len(training))  # B
         classes = 0 if self._by_pair else int(training.labels.max()) + 1
         self._by_class = classes > self.size // LEAST_POSITIVES  # too many for a random batch to hold same pairs of each
+        if settings.compose and (settings.preprocess != "ink" or not self._by_class):
+            raise ValueError(
+                f"--compose is about drawings of many classes, and these are {classes:,}, seen as {settings.preprocess}; "
+                f"allowed: ink, and more than {self.size // LEAST_POSITIVES} classes with --batch-size {self.size}"
+            )
         if self.size % world.size:
             raise ValueError(f"--batch-size is {self.size} images, allowed with {world.size} processes: a multiple of that")
         if self._by_class or self._by_pair:  # whole classes, or pairs of both kinds, and as many for each process

@@ -9,6 +9,7 @@ import torch
 
 from siamese.config import EpochRecord
 from siamese.data.augmentation import AUGMENTATIONS
+from siamese.data.compositions import with_compositions
 from siamese.data.sampling import derived_seed
 from siamese.devices import is_out_of_memory
 from siamese.evaluation.metrics import PairDistances
@@ -88,16 +89,21 @@ def _train(state: TrainingState, world: World, asked: Callable[[], Ask | None]) 
         wish = None
         for batch in batches.epoch(epoch)[state.step - epoch * steps :]:  # without what an interrupted run has made
             generator = torch.Generator(setup.device).manual_seed(derived_seed(settings.seed, 1, state.step))
-            x = batches.images(batch[share])  # (B, C, H, W)
+            known = batches.known(batch)
+            if settings.compose:
+                x, known = with_compositions(batches.images(batch), known, generator, world.size)
+                share = world.share(len(x))
+                x = x[share]
+            else:
+                x = batches.images(batch[share])  # (B, C, H, W)
             if settings.augment:
-                digits = batches.known(batch[share]) if setup.is_of_digits else None
-                x = augment(x, generator, batches.size, share, digits)
+                x = augment(x, generator, len(known), share, known[share] if setup.is_of_digits else None)
             rate = settings.lr * _schedule((state.step + 0.5) / total_steps)  # of its middle: none is made at 0
             for group in setup.optimizer.param_groups:
                 group["lr"] = rate * group.get("share", 1.0)
             with torch.autocast(setup.device.type, setup.precision, enabled=setup.precision != torch.float32):
                 embeddings = setup.encode(x.contiguous(memory_format=network.encoder.layout))  # (B, D)
-            loss = setup.loss_function(gather_rows(embeddings), batches.known(batch))
+            loss = setup.loss_function(gather_rows(embeddings), known)
             setup.optimizer.zero_grad()
             loss.backward()
             setup.optimizer.step()

@@ -29,17 +29,10 @@ from siamese.training.recipe import learning_of, recipe_for
 
 VALIDATION_SHARE = 0.1
 ABOUT_FOLDERS = (
-    "split",
-    "preprocess",
-    "aspect",
-    "image_size",
-    "channels",
-    "image_column",
-    "label_column",
-    "dataset_split",
+    "split", "preprocess", "aspect", "image_size", "channels", "image_column", "label_column", "dataset_split",
     "classes_from_names",
-)
-ABOUT_IMAGES = ("also", "preprocess", "aspect", "image_size", "channels", "image_column", "rotations", "views")
+)  # fmt: skip
+ABOUT_IMAGES = ("also", "preprocess", "aspect", "image_size", "channels", "image_column", "rotations", "compose", "views")
 ABOUT_SEQUENCES = ("series_column", "time_column", "length", "pad", "normalise")
 ALLOWED = {
     "epochs": (1, 10_000),
@@ -83,6 +76,7 @@ class TrainingSettings:
     image_size: int | None = None  # of a folder: px a side, 8..512
     channels: int | None = None  # of a folder: 1 grey, 3 colour
     rotations: bool = False  # quarter turns of each class are classes too
+    compose: bool = False  # each batch has new classes too, see siamese.data.compositions
     encoder: str | None = None  # key of siamese.encoders.ENCODERS, or "timm/NAME"
     backbone_weights: str | None = None  # of "timm/NAME": see siamese.encoders.pretrained; None: those that timm names
     tune: bool | None = None  # of "timm/NAME": whether its weights go on learning; None: see siamese.training.recipe
@@ -298,6 +292,8 @@ def check(settings: TrainingSettings) -> None:
     if settings.margin is not None and loss.default_margin is None:
         with_margin = ", ".join(name for name, each in LOSSES.items() if each.default_margin is not None)
         raise ValueError(f"--margin is {settings.margin}, but loss {settings.loss} has none, allowed with: {with_margin}")
+    if settings.compose and loss.knows_classes:
+        raise ValueError(f"--compose makes new classes, and loss {settings.loss} has to know them all: choose another loss")
     if settings.output and os.path.exists(settings.output) and not settings.output.is_dir():
         raise ValueError(f"--output is {str(settings.output)!r}, which is a file, allowed: a folder, there or to be made")
 

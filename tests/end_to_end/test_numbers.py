@@ -166,6 +166,8 @@ MIXED = {
     "a size in px": (["--image-size", "40"], "--image-size is about images, and {} holds vectors"),
     "a length": (["--length", "40"], "--length is about sequences, and {} holds vectors"),
     "rotations": (["--rotations"], "--rotations is about images"),
+    "new classes": (["--compose"], "--compose is about images"),
+    "proportions": (["--aspect", "kept"], "--aspect is about images"),
 }
 
 

@@ -103,6 +103,7 @@ def test_an_interrupted_training_on_pairs_ends_as_if_never_interrupted(pairs_fil
         (["--dataset", "mnist-sample"], "leave --dataset out"),
         (["--split", "within"], "leave --split out"),
         (["--rotations"], "leave --rotations out"),
+        (["--compose"], "leave --compose out"),
         (["--test-share", "0.01"], "test would have"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",

@@ -31,6 +31,7 @@ def test_a_card_cites_its_encoder_and_its_loss_once_and_no_other(encoder, loss):
 
 def test_what_was_done_to_the_images_is_cited_where_it_was():
     assert ("Santoro" in cited(command="python train.py --rotations"), "Santoro" in cited()) == (True, False)
+    assert ("CutMix" in cited(command="python train.py --compose"), "CutMix" in cited()) == (True, False)
     adaptive = dataclasses.replace(ModelFolderConfig(), preprocess=PreprocessConfig(aspect="adaptive"))
     assert ("Liu" in citations(adaptive), "Liu" in cited()) == (True, False)
     covered = {

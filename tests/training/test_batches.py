@@ -99,6 +99,21 @@ def test_a_small_folder_is_passed_over_until_an_epoch_has_steps_enough(training,
     assert len(seen) == 3 * LEAST_STEPS
 
 
+@pytest.mark.parametrize(
+    ("kind", "mode", "sentence"),
+    [
+        ("training", "ink", "these are 10, seen as ink"),
+        ("pairs", "ink", "these are 0"),
+        ("many_classes", "photo", "as photo"),
+    ],
+)
+def test_new_classes_are_composed_of_drawings_of_many_classes_alone(kind, mode, sentence, many_classes, request):
+    settings = dataclasses.replace(SETTINGS, compose=True, preprocess=mode)
+    with pytest.raises(ValueError, match=f"{sentence}.*allowed: ink, and more than 1[56] classes with --batch-size 6[04]"):
+        Batches(request.getfixturevalue(kind), settings, CPU, ALONE)
+    Batches(many_classes, dataclasses.replace(settings, preprocess="ink"), CPU, ALONE)
+
+
 @pytest.mark.parametrize(("size", "processes"), [(33, 2), (64, 3)])
 def test_a_batch_that_the_processes_cannot_share_is_refused(size, processes, training):
     settings = dataclasses.replace(SETTINGS, batch_size=size)

@@ -83,6 +83,14 @@ def test_two_processes_take_the_steps_of_one(root, training, trained_by_one, tmp
 
 
 @pytest.mark.exhaustive
+def test_two_processes_compose_the_classes_of_one(root, training, tmp_path):
+    composing = [*training, "--compose", "--batch-size", "24", "--epochs", "1"]
+    in_one_process(*composing, "--output", str(tmp_path / "one"))
+    in_two_processes(root, "train.py", *composing, "--output", str(tmp_path / "two"))
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-4)
+
+
+@pytest.mark.exhaustive
 def test_one_process_goes_on_where_two_stopped(root, training, trained_by_one, tmp_path):
     folder = tmp_path / "model"
     command = [*IN_TWO, "train.py", *training, "--output", str(folder)]

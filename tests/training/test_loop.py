@@ -77,6 +77,15 @@ def test_asked_to_finish_it_keeps_the_best_so_far_and_says_so(finished_early):
     assert torch.allclose(embed_all(network, to_tensor(finished.test.images)), finished.embeddings, atol=1e-5)
 
 
+def test_composed_classes_join_each_step(tmp_path):
+    few, losses = dataclasses.replace(SHORT, batch_size=24, epochs=1, output=tmp_path / "model"), []
+    for compose in (False, True):
+        events = train(dataclasses.replace(few, compose=compose))
+        losses.append(next(event for event in events if isinstance(event, Stepped)).loss.item())
+        events.close()
+    assert losses[1] > losses[0] + 0.1  # each drawing is told from 35 others instead of 23
+
+
 def test_the_sample_holds_the_same_validation_images_after_each_epoch_where_the_network_puts_them(finished_early):
     first, last = (event.sample for event in of(EpochEnded, finished_early))
     assert np.array_equal(first.labels, last.labels)
@@ -168,6 +177,8 @@ def test_a_folder_that_cannot_be_written_is_known_before_the_data_are_read(tmp_p
         ({"encoder": "none"}, "allowed|available"),
         ({"image_size": 28}, "about a folder of images"),
         ({"margin": 0.5}, "loss supcon has none"),
+        ({"compose": True, "loss": "proxy"}, "--compose makes new classes, and loss proxy has to know them all"),
+        ({"compose": True}, "and these are 10, seen as ink; allowed: ink, and more than 16 classes with --batch-size 64"),
         ({"backbone_weights": "a.pth", "encoder": "compact"}, "and --encoder is compact, allowed: --encoder timm/NAME"),
     ],
 )

@@ -28,6 +28,7 @@ settings_of_all_kinds = st.builds(
     lr=st.floats(1e-8, 10),
     augment=st.booleans(),
     rotations=st.booleans(),
+    compose=st.booleans(),
     seed=st.integers(0, 2**31 - 1),
 )
 
