@@ -191,10 +191,11 @@ class Verifier:
         siamese.inputs.vectors or siamese.inputs.sequences read. `threshold` (above 0) replaces
         the calibrated one; the probability follows. Raises ValueError like `canonical`.
         """
-        read = [self.read(image) for image in (image_a, image_b)]
-        looks = self.look_at_canonical(np.stack([seen for seen, _ in read]))  # a batch, which costs what one of them does
-        a, b = (dataclasses.replace(look, remark=remark) for look, (_, remark) in zip(looks, read, strict=True))
-        return self.verify_looks(a, b, threshold)
+        looks = self.look_at_each((image_a, image_b))  # in a batch, which costs what one of them does
+        for look in looks:
+            if isinstance(look, Exception):
+                raise look
+        return self.verify_looks(*looks, threshold)
 
     def verify_looks(self, a: Look, b: Look, threshold: float | None = None) -> Verdict:
         """As `verify`, for two images that were looked at."""

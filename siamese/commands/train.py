@@ -85,7 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="of a folder: hold out classes (if not given, and there are enough), whole parent folders, or images",
     )
     add("--preprocess", choices=PREPROCESS_MODES, help="of a folder: find the ink, or keep pictures whole; or chosen")
-    add("--aspect", choices=ASPECTS, help="of drawings of one's own: keep proportions, or bring them nearer to a square")
+    add("--aspect", choices=ASPECTS, help="proportions of a folder's drawings; if not given, nearer to a square: adaptive")
     add("--image-size", type=int, help="of a folder: px a side that the network sees, 8..512; chosen if not given")
     add("--channels", type=int, help="of a folder: 1 grey, 3 colour; chosen if not given")
     add("--rotations", action="store_true", help="count each class turned by 90, 180 and 270 degrees as three more")

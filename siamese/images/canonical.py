@@ -26,7 +26,7 @@ __all__ = ["BlankImageError", "canonical_image", "canonical_images", "load_image
 LEAST_CONTRAST = 8  # of 255, between the lightest and the darkest pixel of a photograph
 
 STROKE_WIDTHS = (2.2, 3.6)  # px of 28: MNIST's middle 80%; thinner and thicker strokes are brought to the nearer end
-BAR = (0.1, 0.3)  # ratio of the shorter side of a drawing to the longer one, see _stretch
+BAR = (0.1, 0.3)  # shorter side by longer one: up to the first a drawing stays as it is, from the second on see _stretch
 DRAWING_SIDE = 112  # px: longer side of the cropped drawing while its strokes are changed
 
 
@@ -122,7 +122,7 @@ def _crop(ink: np.ndarray) -> np.ndarray:
 
 
 def _stretch(drawing: np.ndarray) -> np.ndarray:
-    """A wide or tall drawing nearer to a square, for more of the image's pixels.
+    """A cropped drawing (h, w) in 0..1, nearer to a square where it is wide or tall, for more of the image's pixels.
 
     The ratio of its sides becomes its square root (Liu et al. 2004, "aspect ratio adaptive normalization"). Below BAR[1] it
     does so less and less: a bar stays one, whose strokes would only become blots.

@@ -78,7 +78,7 @@ def _train(state: TrainingState, world: World, asked: Callable[[], Ask | None]) 
     settings = state.settings
     setup = prepare(state, world)
     network, average, batches, steps = setup.network, setup.average, setup.batches, setup.batches.steps_per_epoch
-    augment, share = AUGMENTATIONS[settings.preprocess], world.share(batches.size)  # of each batch, what is encoded here
+    augment = AUGMENTATIONS[settings.preprocess]
     total_steps = steps * settings.epochs
     yield setup.started(state)
 
@@ -89,7 +89,7 @@ def _train(state: TrainingState, world: World, asked: Callable[[], Ask | None]) 
         wish = None
         for batch in batches.epoch(epoch)[state.step - epoch * steps :]:  # without what an interrupted run has made
             generator = torch.Generator(setup.device).manual_seed(derived_seed(settings.seed, 1, state.step))
-            known = batches.known(batch)
+            known, share = batches.known(batch), world.share(len(batch))  # of the batch, what is encoded here
             if settings.compose:
                 x, known = with_compositions(batches.images(batch), known, generator, world.size)
                 share = world.share(len(x))

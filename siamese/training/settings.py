@@ -72,7 +72,7 @@ class TrainingSettings:
     classes_from_names: str | None = None  # of a folder: a regular expression, see siamese.data.class_lists.Layout
     split: str | None = None  # of a folder, see siamese.config.DataRecord; None: see default_split
     preprocess: str | None = None  # of a folder: "ink" or "photo"; None here and below: what fits its pictures
-    aspect: str | None = None  # of a folder of drawings, see siamese.config.PreprocessConfig
+    aspect: str | None = None  # of a folder of drawings, see siamese.config.PreprocessConfig; that of `init`, if any
     image_size: int | None = None  # of a folder: px a side, 8..512
     channels: int | None = None  # of a folder: 1 grey, 3 colour
     rotations: bool = False  # quarter turns of each class are classes too
@@ -201,12 +201,9 @@ def fill_in(settings: TrainingSettings) -> TrainingSettings:
     own = settings.own
     chosen = CHOOSE[type(own)](settings, own)
     mode, count, image_size = chosen.mode, chosen.count, chosen.image_size
-    if own is None or mode != "ink":
-        if wanted == "adaptive":
-            raise ValueError(f"--aspect is adaptive, which is about drawings, and these are seen as {mode}, allowed: kept")
-        aspect = "kept"
-    else:
-        aspect = settings.aspect or "adaptive"
+    adapts = own is not None and mode == "ink"  # datasets by name are seen as MNIST was made, which keeps proportions
+    if wanted == "adaptive" and not adapts:
+        raise ValueError(f"--aspect is adaptive, which is about drawings, and these are seen as {mode}, allowed: kept")
     encoder = settings.encoder or encoder_for(mode, count, settings.image_size if own else image_size)
     weights, widest = None, ALLOWED["embedding_dim"][1]
     if encoder.startswith(PREFIX):
@@ -219,7 +216,7 @@ def fill_in(settings: TrainingSettings) -> TrainingSettings:
         output=settings.folder,
         split=chosen.split,
         preprocess=mode,
-        aspect=aspect,
+        aspect=(settings.aspect or "adaptive") if adapts else "kept",
         image_size=settings.image_size or image_size,
         channels=settings.channels or chosen.channels,
         length=chosen.length,
@@ -237,9 +234,9 @@ def fill_in(settings: TrainingSettings) -> TrainingSettings:
 
 
 def _with_initial_encoder(settings: TrainingSettings) -> TrainingSettings:
-    """The settings with what is open of the encoder taken from the model to start from."""
+    """The settings with what is open of encoder and proportions taken from the model to start from."""
     names = ("embedding_dim", "image_size", "channels")
-    if not settings.init or all(getattr(settings, name) for name in ("encoder", *names)):
+    if not settings.init or all(getattr(settings, name) for name in ("encoder", "views", "aspect", *names)):
         return settings  # an interrupted training goes on without that model
     if isinstance(settings.own, OwnNumbers):
         raise ValueError("--init is for models of images, and these are numbers: leave it out")
@@ -250,10 +247,9 @@ def _with_initial_encoder(settings: TrainingSettings) -> TrainingSettings:
             f"--init is {shorten(settings.init)}, a model of {encoder.name}, allowed: models of {', '.join(ENCODERS)}; "
             "--backbone-weights takes weights of timm's networks"
         )
-    shapes = {name: getattr(settings, name) or getattr(encoder, name) for name in names}
-    views, aspect = settings.views or encoder.views, settings.aspect or initial.preprocess.aspect
-    encoder = settings.encoder or encoder.name
-    return dataclasses.replace(settings, encoder=encoder, views=views, aspect=aspect, **shapes)
+    taken = {name: getattr(settings, name) or getattr(encoder, name) for name in ("views", *names)}
+    aspect = settings.aspect or initial.preprocess.aspect
+    return dataclasses.replace(settings, encoder=settings.encoder or encoder.name, aspect=aspect, **taken)
 
 
 def check(settings: TrainingSettings) -> None:

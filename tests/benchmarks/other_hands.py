@@ -126,7 +126,10 @@ def tablet(verifier: Verifier, drawings: list[Drawing]) -> Iterator[Row]:
         what = f"pairs of digits by stylus, brush {brush} px"
         yield over_units(what, verifier, embeddings, labels, writers)
         worst = errs_most(verifier, embeddings, labels)
-        print(f"it errs most with the {labels[worst]} of {digits[worst].writer}, day {digits[worst].day}", file=sys.stderr)
+        print(
+            f"it errs most with the {labels[worst]} by writer {digits[worst].writer}, day {digits[worst].day}",
+            file=sys.stderr,
+        )
         kept = np.delete(np.arange(len(digits)), worst)
         yield over_units(
             f"{what}, without the drawing that it errs most with", verifier, embeddings[kept], labels[kept], writers[kept]

@@ -17,11 +17,13 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from siamese import Verifier
+from siamese.demo.api import _content
 from siamese.demo.compare.snippets import ADDRESS, snippets
 from siamese.demo.compare.tab import EXAMPLES
-from siamese.demo.gradio_patches import Session
+from siamese.demo.gradio_patches import Refusal, Session
 from siamese.demo.page import build_demo
 from siamese.images.load import MAX_PIXELS, MAX_SIDE
+from siamese.inputs import INPUTS
 
 pytestmark = pytest.mark.slow
 
@@ -218,6 +220,12 @@ def test_a_picture_outside_the_upload_cache_is_not_read(app, client, pictures):
         assert_one_sentence(data["error"], "was not uploaded")
     good = handle_file(pictures["plain.png"])
     assert compare(client, good, good)["is_same"] is True
+
+
+def test_a_file_that_is_gone_is_refused_in_a_sentence_with_its_name(tmp_path):
+    value = {"path": str(tmp_path / "gone.csv"), "meta": {"_type": "gradio.FileData"}}
+    with pytest.raises(Refusal, match=r"image_a: gone\.csv is no longer here: send it again"):
+        _content(value, "image_a", INPUTS["vectors"])
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/a.png", "http://localhost:1/a.png", "file:///etc/passwd"])

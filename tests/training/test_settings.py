@@ -104,6 +104,9 @@ def test_proportions_adapt_for_drawings_of_ones_own_and_stay_those_of_the_model_
     assert fill_in(TrainingSettings(drawings, aspect="kept")).aspect == "kept"
     assert fill_in(TrainingSettings(drawings, init=model)).aspect == "kept"
     assert fill_in(TrainingSettings(drawings, init=model, aspect="adaptive")).aspect == "adaptive"
+    known = {"encoder": "compact", "embedding_dim": 64, "image_size": 28, "channels": 1}  # all of its network
+    filled = fill_in(TrainingSettings(drawings, init=model, **known))
+    assert (filled.aspect, filled.views) == ("kept", 3)
     assert fill_in(TrainingSettings("mnist-sample")).aspect == "kept"  # made like MNIST's, whose images pass unchanged
     assert fill_in(TrainingSettings(photographs)).aspect == "kept"
     with pytest.raises(ValueError, match="--aspect is adaptive, which is about drawings, and these are seen as photo"):
